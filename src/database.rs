@@ -1,0 +1,203 @@
+//! Databases: one trait, one adapter a folder. Adapters read schema and records, and write what an executor tells them.
+//!
+//! Everything that enters or leaves a database is a [`Cell`](crate::model::Cell) in that database's own terms;
+//! [`Database::store`] turns a canonical value into such a cell or says why it can't be held.
+
+use crate::error::Result;
+use crate::model::schema::Engine;
+use crate::model::{Cell, Column, OwnedCell, Schema, Table, Value};
+use std::time::Duration;
+
+/// What tells one database from another.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Identity {
+    /// The engine.
+    pub engine: Engine,
+    /// What stays the same for one database and differs between two: a canonical path, or server and database ids.
+    pub id: String,
+    /// What people see: never holds a password.
+    pub display: String,
+}
+
+/// What an engine can do; the executor plans by it and refuses where nothing fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Foreign keys of every kind can wait for the end of the transaction (SQLite's `defer_foreign_keys`).
+    pub defers_all_foreign_keys: bool,
+    /// Constraints declared deferrable can wait for the end of the transaction.
+    pub defers_declared: bool,
+    /// The outcome of a transaction can be asked for by its id after the connection is gone.
+    pub knows_transaction_outcome: bool,
+    /// Any column holds any kind of value (SQLite tables that are not STRICT).
+    pub dynamic_types: bool,
+}
+
+/// How a write transaction is to behave.
+#[derive(Clone, Copy, Debug)]
+pub struct WriteOptions {
+    /// How long to wait for a lock.
+    pub lock_timeout: Duration,
+    /// How long one statement may take; zero: no limit.
+    pub statement_timeout: Duration,
+}
+
+impl Default for WriteOptions {
+    fn default() -> Self {
+        Self { lock_timeout: Duration::from_secs(10), statement_timeout: Duration::ZERO }
+    }
+}
+
+/// A record that a constraint refuses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The constraint's name, or its expression.
+    pub constraint: String,
+    /// What is wrong, in one sentence.
+    pub message: String,
+}
+
+/// A change of one record by its key.
+#[derive(Clone, Debug)]
+pub struct RowUpdate {
+    /// The key's cells, in the order of [`Table::key`].
+    pub key: Vec<OwnedCell>,
+    /// The cells that the written columns must hold now, as a guard.
+    pub before: Vec<OwnedCell>,
+    /// The cells to write.
+    pub after: Vec<OwnedCell>,
+}
+
+/// A sink for records read from a database: one cell per column of the table, in the table's order.
+pub type RowSink<'a> = dyn FnMut(&[Cell<'_>]) -> Result<()> + 'a;
+
+/// A sink for records fetched by key: which of the wanted keys it answers, then one cell per column.
+pub type FetchSink<'a> = dyn FnMut(usize, &[Cell<'_>]) -> Result<()> + 'a;
+
+/// A database that can be read and written.
+pub trait Database: Send {
+    /// Returns what tells this database from another.
+    fn identity(&self) -> &Identity;
+
+    /// Returns what the engine can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Reads the schema; storage styles of loosely typed columns are found from samples.
+    ///
+    /// # Errors
+    /// `Unreachable`, or `Refused` naming the missing privilege.
+    fn schema(&mut self) -> Result<Schema>;
+
+    /// Opens one consistent, read-only view on a connection of its own.
+    ///
+    /// # Errors
+    /// `Unreachable`, `Refused`.
+    fn snapshot(&mut self) -> Result<Box<dyn Snapshot>>;
+
+    /// Opens the write transaction on a fresh connection with the session settings of CHECKS 2, taking the merge lock.
+    ///
+    /// # Errors
+    /// `Busy` when another merge or writer holds the lock, `Unreachable`, `Refused`.
+    fn begin(&mut self, options: &WriteOptions) -> Result<Box<dyn Transaction>>;
+
+    /// Turns a canonical value into the column's own cell.
+    ///
+    /// # Errors
+    /// A sentence that says why the column can't hold the value exactly.
+    fn store(&self, column: &Column, value: &Value) -> std::result::Result<OwnedCell, String>;
+
+    /// Moves the counters of a table's columns forward to what its records hold; never back. Called after a commit.
+    ///
+    /// # Errors
+    /// `Refused`, `Unreachable`; the merge itself is already safe then.
+    fn advance_counters(&mut self, tables: &[&Table]) -> Result<()>;
+
+    /// Says whether a transaction was committed, by the id that [`Transaction::id`] gave; `None` when it can't be known.
+    ///
+    /// # Errors
+    /// `Unreachable`.
+    fn transaction_outcome(&mut self, id: &str) -> Result<Option<bool>>;
+}
+
+/// A consistent view of a database.
+pub trait Snapshot: Send {
+    /// Streams every record of a table, in the order that is cheapest for the engine; primary-key order where that costs nothing.
+    ///
+    /// # Errors
+    /// `Unreachable`, `Refused`, or what the sink returns.
+    fn scan(&mut self, table: &Table, sink: &mut RowSink<'_>) -> Result<()>;
+
+    /// Fetches the records whose `columns` equal one of the wanted tuples, as the database's collation sees equality.
+    ///
+    /// A tuple with a null in it finds nothing. In a [`Transaction`] the records found are locked until its end.
+    ///
+    /// # Errors
+    /// As `scan`.
+    fn fetch(&mut self, table: &Table, columns: &[usize], wanted: &[Vec<OwnedCell>], sink: &mut FetchSink<'_>) -> Result<()>;
+
+    /// Returns how many records a table has.
+    ///
+    /// # Errors
+    /// As `scan`.
+    fn count(&mut self, table: &Table) -> Result<u64>;
+
+    /// Asks the engine which records its check constraints, not-null rules and types would refuse, without writing.
+    ///
+    /// *Shape:* one cell per column for each record (`Absent`: the default applies); one answer per record.
+    ///
+    /// # Errors
+    /// As `scan`.
+    fn violations(&mut self, table: &Table, records: &[Vec<OwnedCell>]) -> Result<Vec<Option<Violation>>>;
+
+    /// Returns how many records refer to each of the wanted keys of a table through a foreign key.
+    ///
+    /// # Errors
+    /// As `scan`.
+    fn referrers(&mut self, table: &Table, foreign_key: &crate::model::ForeignKey, wanted: &[Vec<OwnedCell>]) -> Result<Vec<u64>>;
+}
+
+/// An open write transaction. Dropping it rolls back.
+///
+/// After any error the transaction is over: the executor drops it and never issues another statement on it.
+pub trait Transaction: Snapshot {
+    /// Returns an id by which [`Database::transaction_outcome`] can answer later, where the engine has one.
+    ///
+    /// # Errors
+    /// As [`Snapshot::scan`].
+    fn id(&mut self) -> Result<Option<String>>;
+
+    /// Inserts records: one cell for each of `columns`.
+    ///
+    /// # Errors
+    /// `Refused` naming the record and the constraint.
+    fn insert(&mut self, table: &Table, columns: &[usize], records: &[Vec<OwnedCell>]) -> Result<()>;
+
+    /// Updates records by key, guarded by what the written columns must hold now; returns the positions that found no such record.
+    ///
+    /// # Errors
+    /// `Refused` naming the record and the constraint.
+    fn update(&mut self, table: &Table, columns: &[usize], updates: &[RowUpdate]) -> Result<Vec<usize>>;
+
+    /// Deletes records by key; returns the positions that found no record.
+    ///
+    /// # Errors
+    /// `Refused` naming the record and the constraint.
+    fn delete(&mut self, table: &Table, keys: &[Vec<OwnedCell>]) -> Result<Vec<usize>>;
+
+    /// Checks every foreign key of the tables written, and everything deferred, now.
+    ///
+    /// # Errors
+    /// `Refused` naming tables, records and constraint.
+    fn check(&mut self, tables: &[&Table]) -> Result<()>;
+
+    /// Commits.
+    ///
+    /// # Errors
+    /// `OutcomeUnknown` when the connection was lost while committing; anything else means that nothing was written.
+    fn commit(self: Box<Self>) -> Result<()>;
+
+    /// Rolls back and closes the connection.
+    ///
+    /// # Errors
+    /// `Unreachable`; the engine rolls back by itself then.
+    fn rollback(self: Box<Self>) -> Result<()>;
+}

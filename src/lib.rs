@@ -1,0 +1,12 @@
+//! merganser brings records from a backup into a current database without losing what changed since.
+//!
+//! The pipeline is a chain of values, each made only from the one before: a backup and a database give an
+//! *analysis*, saved as a *plan*; carrying out a plan gives a *receipt*; a receipt gives the plan that undoes it.
+//! See `ARCHITECTURE.md` for the map.
+
+pub mod backup;
+pub mod database;
+pub mod error;
+pub mod model;
+
+pub use error::{Error, ErrorKind, Result};
