@@ -132,7 +132,13 @@ pub trait Snapshot: Send {
     ///
     /// # Errors
     /// As `scan`.
-    fn fetch(&mut self, table: &Table, columns: &[usize], wanted: &[Vec<OwnedCell>], sink: &mut FetchSink<'_>) -> Result<()>;
+    fn fetch(
+        &mut self,
+        table: &Table,
+        columns: &[usize],
+        wanted: &[Vec<OwnedCell>],
+        sink: &mut FetchSink<'_>,
+    ) -> Result<()>;
 
     /// Returns how many records a table has.
     ///
@@ -152,7 +158,12 @@ pub trait Snapshot: Send {
     ///
     /// # Errors
     /// As `scan`.
-    fn referrers(&mut self, table: &Table, foreign_key: &crate::model::ForeignKey, wanted: &[Vec<OwnedCell>]) -> Result<Vec<u64>>;
+    fn referrers(
+        &mut self,
+        table: &Table,
+        foreign_key: &crate::model::ForeignKey,
+        wanted: &[Vec<OwnedCell>],
+    ) -> Result<Vec<u64>>;
 }
 
 /// An open write transaction. Dropping it rolls back.

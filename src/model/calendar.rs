@@ -252,7 +252,8 @@ impl Timestamp {
 
     /// Returns the distance to another instant in nanoseconds.
     pub fn nanos_since(self, other: Self) -> i128 {
-        (i128::from(self.seconds) - i128::from(other.seconds)) * 1_000_000_000 + i128::from(self.nanos) - i128::from(other.nanos)
+        (i128::from(self.seconds) - i128::from(other.seconds)) * 1_000_000_000 + i128::from(self.nanos)
+            - i128::from(other.nanos)
     }
 
     /// Tells whether two instants are one at the coarser of their precisions.
@@ -332,8 +333,13 @@ mod tests {
     #[test]
     fn spellings_of_one_instant_agree() {
         let reference = parse_timestamp("2024-01-15T10:30:00.000Z").map(|t| (t.seconds, t.nanos));
-        for text in ["2024-01-15T10:30:00Z", "2024-01-15 10:30:00+00:00", "2024-01-15T12:30:00+02", "2024-01-15T05:00:00-0530", "2024-01-15 10:30:00"]
-        {
+        for text in [
+            "2024-01-15T10:30:00Z",
+            "2024-01-15 10:30:00+00:00",
+            "2024-01-15T12:30:00+02",
+            "2024-01-15T05:00:00-0530",
+            "2024-01-15 10:30:00",
+        ] {
             assert_eq!(parse_timestamp(text).map(|t| (t.seconds, t.nanos)), reference, "{text}");
         }
         assert_eq!(Timestamp::from_epoch(1_705_314_600_000, 3).to_string(), "2024-01-15T10:30:00.000Z");

@@ -19,12 +19,13 @@ pub fn same(a: &Value, b: &Value) -> bool {
             if x.digits == y.digits { x.nanos == y.nanos } else { (x.nanos - y.nanos).abs() < unit }
         }
         (Value::Json(x), Value::Json(y)) => x == y || same_json(x, y),
-        (Value::Integer(_) | Value::Decimal(_) | Value::Float(_), Value::Integer(_) | Value::Decimal(_) | Value::Float(_)) => {
-            match (a.as_decimal(), b.as_decimal()) {
-                (Some(x), Some(y)) => x == y,
-                _ => false,
-            }
-        }
+        (
+            Value::Integer(_) | Value::Decimal(_) | Value::Float(_),
+            Value::Integer(_) | Value::Decimal(_) | Value::Float(_),
+        ) => match (a.as_decimal(), b.as_decimal()) {
+            (Some(x), Some(y)) => x == y,
+            _ => false,
+        },
         _ => a == b,
     }
 }
@@ -46,14 +47,19 @@ fn same_json_at(a: &str, b: &str, depth: usize) -> bool {
         (Some(b'{'), Some(b'{')) => {
             let parse = |text| serde_json::from_str::<BTreeMap<Cow<'_, str>, &RawValue>>(text);
             match (parse(a), parse(b)) {
-                (Ok(x), Ok(y)) => x.len() == y.len() && x.iter().zip(&y).all(|((k, v), (l, w))| k == l && same_json_at(v.get(), w.get(), depth + 1)),
+                (Ok(x), Ok(y)) => {
+                    x.len() == y.len()
+                        && x.iter().zip(&y).all(|((k, v), (l, w))| k == l && same_json_at(v.get(), w.get(), depth + 1))
+                }
                 _ => false,
             }
         }
         (Some(b'['), Some(b'[')) => {
             let parse = |text| serde_json::from_str::<Vec<&RawValue>>(text);
             match (parse(a), parse(b)) {
-                (Ok(x), Ok(y)) => x.len() == y.len() && x.iter().zip(&y).all(|(v, w)| same_json_at(v.get(), w.get(), depth + 1)),
+                (Ok(x), Ok(y)) => {
+                    x.len() == y.len() && x.iter().zip(&y).all(|(v, w)| same_json_at(v.get(), w.get(), depth + 1))
+                }
                 _ => false,
             }
         }

@@ -181,7 +181,9 @@ mod tests {
 
     #[test]
     fn spellings_of_one_number_have_one_form() {
-        let check = |text: &str, plain: &str| assert_eq!(Decimal::parse(text).map(|d| d.to_string()).as_deref(), Some(plain), "{text}");
+        let check = |text: &str, plain: &str| {
+            assert_eq!(Decimal::parse(text).map(|d| d.to_string()).as_deref(), Some(plain), "{text}")
+        };
         check("1.10", "1.1");
         check("+01.1000", "1.1");
         check("11e-1", "1.1");

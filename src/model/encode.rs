@@ -45,7 +45,9 @@ pub fn encode(cell: Cell<'_>, column: &Column, out: &mut Vec<u8>) {
             }
         }
         ColumnType::Text { .. } | ColumnType::Enum(_) | ColumnType::Other(_) => match cell {
-            Cell::Text(text) | Cell::String(text) | Cell::Number(text) | Cell::Json(text) => return push_bytes(TEXT, text.as_bytes(), out),
+            Cell::Text(text) | Cell::String(text) | Cell::Number(text) | Cell::Json(text) => {
+                return push_bytes(TEXT, text.as_bytes(), out);
+            }
             Cell::Bool(b) => return push_bytes(TEXT, if b { b"true" } else { b"false" }, out),
             Cell::Int(i) => return push_bytes(TEXT, i.to_string().as_bytes(), out),
             Cell::UInt(u) => return push_bytes(TEXT, u.to_string().as_bytes(), out),
@@ -164,7 +166,9 @@ fn to_integer(cell: Cell<'_>) -> Option<i128> {
         Cell::Int(i) => Some(i128::from(i)),
         Cell::UInt(u) => Some(i128::from(u)),
         Cell::Bool(b) => Some(i128::from(b)),
-        Cell::Real(r) => (r.fract() == 0.0 && r.abs() <= 9_007_199_254_740_992.0).then(|| Decimal::from_f64(r)?.to_i128()).flatten(),
+        Cell::Real(r) => {
+            (r.fract() == 0.0 && r.abs() <= 9_007_199_254_740_992.0).then(|| Decimal::from_f64(r)?.to_i128()).flatten()
+        }
         Cell::Number(text) | Cell::String(text) | Cell::Text(text) => match text.parse::<i128>() {
             Ok(integer) => Some(integer),
             Err(_) => Decimal::parse(text)?.to_i128(),
@@ -510,7 +514,10 @@ pub fn encode_key_part(value: &Value, collation: super::schema::Collation, out: 
         Value::Text(text) => {
             out.push(TEXT);
             let text = if collation == Collation::RTrim { text.trim_end_matches(' ') } else { text };
-            push_terminated(text.bytes().map(|b| if collation == Collation::AsciiNoCase { b.to_ascii_lowercase() } else { b }), out);
+            push_terminated(
+                text.bytes().map(|b| if collation == Collation::AsciiNoCase { b.to_ascii_lowercase() } else { b }),
+                out,
+            );
         }
         Value::Timestamp(t) => {
             out.push(TIMESTAMP);

@@ -12,7 +12,9 @@ impl Key {
     /// Returns the contract's JSON object: `{"id": 41}`.
     pub fn to_json(&self, table: &Table) -> serde_json::Value {
         let names = table.names(&table.key);
-        serde_json::Value::Object(names.into_iter().zip(&self.0).map(|(name, value)| (name.to_owned(), value.to_json())).collect())
+        serde_json::Value::Object(
+            names.into_iter().zip(&self.0).map(|(name, value)| (name.to_owned(), value.to_json())).collect(),
+        )
     }
 }
 

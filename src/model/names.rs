@@ -17,15 +17,23 @@ pub enum Match {
 ///
 /// `RoomAllocation`, `room_allocations` and `roomAllocations` fold to one; so do `sMSVerification` and `sms_verifications`.
 pub fn fold(name: &str) -> String {
-    let mut folded: String = name.chars().filter(|c| !matches!(c, '_' | '-' | ' ' | '.')).flat_map(char::to_lowercase).collect();
-    for (plural, singular) in [("ies", "y"), ("sses", "ss"), ("xes", "x"), ("ches", "ch"), ("shes", "sh"), ("zzes", "zz")] {
+    let mut folded: String =
+        name.chars().filter(|c| !matches!(c, '_' | '-' | ' ' | '.')).flat_map(char::to_lowercase).collect();
+    for (plural, singular) in
+        [("ies", "y"), ("sses", "ss"), ("xes", "x"), ("ches", "ch"), ("shes", "sh"), ("zzes", "zz")]
+    {
         if let Some(stem) = folded.strip_suffix(plural)
             && stem.len() > 1
         {
             return format!("{stem}{singular}");
         }
     }
-    if folded.len() > 2 && folded.ends_with('s') && !folded.ends_with("ss") && !folded.ends_with("us") && !folded.ends_with("is") {
+    if folded.len() > 2
+        && folded.ends_with('s')
+        && !folded.ends_with("ss")
+        && !folded.ends_with("us")
+        && !folded.ends_with("is")
+    {
         folded.pop();
     }
     folded

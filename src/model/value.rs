@@ -57,7 +57,9 @@ impl Value {
             Self::Float(f) => json!({"decimal": f.to_string()}),
             Self::RawText(b) | Self::Bytes(b) => json!({"bytes": base64::engine::general_purpose::STANDARD.encode(b)}),
             Self::Json(text) => json!({"json": text}),
-            Self::Text(_) | Self::Timestamp(_) | Self::Date(_) | Self::Time(_) | Self::Uuid(_) => J::String(self.to_string()),
+            Self::Text(_) | Self::Timestamp(_) | Self::Date(_) | Self::Time(_) | Self::Uuid(_) => {
+                J::String(self.to_string())
+            }
         }
     }
 
