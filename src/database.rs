@@ -8,6 +8,8 @@ use crate::model::schema::Engine;
 use crate::model::{Cell, Column, OwnedCell, Schema, Table, Value};
 use std::time::Duration;
 
+pub mod sqlite;
+
 /// What tells one database from another.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Identity {
@@ -104,6 +106,15 @@ pub trait Database: Send {
     /// # Errors
     /// A sentence that says why the column can't hold the value exactly.
     fn store(&self, column: &Column, value: &Value) -> std::result::Result<OwnedCell, String>;
+
+    /// Turns a value that was read from this database, or from one of the same engine, back into its cell, whatever
+    /// its kind: engines with dynamic types hold values that do not fit the declared type.
+    ///
+    /// # Errors
+    /// As [`Database::store`].
+    fn store_any(&self, column: &Column, value: &Value) -> std::result::Result<OwnedCell, String> {
+        self.store(column, value)
+    }
 
     /// Moves the counters of a table's columns forward to what its records hold; never back. Called after a commit.
     ///

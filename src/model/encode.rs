@@ -43,6 +43,12 @@ pub fn encode(cell: Cell<'_>, column: &Column, out: &mut Vec<u8>) {
             if let Some(integer) = to_integer(cell) {
                 return push_integer(integer, out);
             }
+            // A column that counts units since 1970, given an ISO text by the backup.
+            if let (Cell::String(text), Storage::Epoch { digits }) = (cell, column.storage)
+                && let Some(count) = parse_timestamp(text).and_then(|t| t.to_epoch(digits))
+            {
+                return push_integer(i128::from(count), out);
+            }
         }
         ColumnType::Text { .. } | ColumnType::Enum(_) | ColumnType::Other(_) => match cell {
             Cell::Text(text) | Cell::String(text) | Cell::Number(text) | Cell::Json(text) => {

@@ -1,0 +1,287 @@
+//! The symmetric streaming join: brings together the rows of one key from two or three sides, in one pass over each.
+//!
+//! Neither side needs to be sorted. While the sides come in a similar order, rows meet at the front and nothing is kept;
+//! a row whose partner has not come yet waits in memory, so memory follows the disorder between the sides. Past the
+//! budget everything that waits goes to disk, partitioned by key, and is joined partition by partition at the end.
+//! *Complexity:* linear in the rows of all sides.
+
+use super::rows::{Batch, RowRef};
+use super::spill::Spill;
+use crate::backup::Place;
+use crate::error::{Result, fail};
+use hashbrown::HashTable;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// The sides of a comparison, in the order of their slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Base = 0,
+    Current = 1,
+    Backup = 2,
+}
+
+impl Side {
+    pub(crate) const ALL: [Self; 3] = [Self::Base, Self::Current, Self::Backup];
+}
+
+/// The rows of one key.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Met<'a> {
+    /// One slot per side; none where the side has no such record.
+    pub(crate) rows: [Option<RowRef<'a>>; 3],
+}
+
+/// A row that waits for its partners.
+pub(super) struct Waiting {
+    pub(super) key: Box<[u8]>,
+    pub(super) rows: [Option<(Box<[u8]>, Place)>; 3],
+    /// How many equal rows wait, for tables without a key.
+    pub(super) count: u32,
+}
+
+impl Waiting {
+    pub(super) fn met(&self) -> Met<'_> {
+        let row = |slot: usize| {
+            self.rows[slot].as_ref().map(|(body, place)| RowRef { key: &self.key, body, place: *place })
+        };
+        Met { rows: [row(0), row(1), row(2)] }
+    }
+
+    fn bytes(&self) -> usize {
+        self.key.len() + self.rows.iter().flatten().map(|(body, _)| body.len()).sum::<usize>() + ENTRY_BYTES
+    }
+}
+
+/// What a waiting entry costs besides its bytes: the entry, its table slot, allocator rounding.
+const ENTRY_BYTES: usize = 160;
+
+/// Gives the next batch of a side; `None` at its end.
+pub(crate) type Pull<'a> = dyn FnMut(Side) -> Result<Option<Batch>> + 'a;
+
+/// Takes what met, or what stayed alone at the end.
+pub(crate) type Emit<'a> = dyn FnMut(Met<'_>) -> Result<()> + 'a;
+
+/// How one table is joined.
+pub(crate) struct Join {
+    /// Which sides take part.
+    pub(crate) sides: Vec<Side>,
+    /// Whether rows are told apart by their whole content (a table without a key).
+    pub(crate) keyless: bool,
+    /// Bytes of waiting rows kept in memory.
+    pub(crate) budget_bytes: usize,
+}
+
+/// What the join saw on the way.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Seen {
+    /// Whether the backup's keys came strictly ascending: then none came twice.
+    pub(crate) backup_ascending: bool,
+    /// Rows of the current side.
+    pub(crate) current_rows: u64,
+}
+
+struct Cursor {
+    batch: Batch,
+    at: usize,
+    done: bool,
+}
+
+impl Join {
+    /// Runs the join.
+    pub(crate) fn run(&self, table: &str, pull: &mut Pull<'_>, emit: &mut Emit<'_>) -> Result<Seen> {
+        let mut cursors = [(); 3].map(|()| Cursor { batch: Batch::default(), at: 0, done: true });
+        for &side in &self.sides {
+            cursors[side as usize].done = false;
+        }
+        let mut waiting = Pending { table: HashTable::new(), bytes: 0, sides: self.sides.clone() };
+        let mut spill: Option<Spill> = None;
+        let mut seen = Seen { backup_ascending: true, current_rows: 0 };
+        let mut last_key: Vec<u8> = Vec::new();
+        loop {
+            for &side in &self.sides {
+                let cursor = &mut cursors[side as usize];
+                while !cursor.done && cursor.at == cursor.batch.len() {
+                    match pull(side)? {
+                        Some(batch) => (cursor.batch, cursor.at) = (batch, 0),
+                        None => cursor.done = true,
+                    }
+                }
+            }
+            let front = |side: Side| {
+                let cursor = &cursors[side as usize];
+                (!cursor.done).then(|| cursor.batch.row(cursor.at))
+            };
+            let Some(smallest) =
+                self.sides.iter().copied().filter(|&s| front(s).is_some()).min_by_key(|&s| front(s).map(|r| r.key))
+            else {
+                break;
+            };
+            let row = front(smallest).expect("filtered above");
+            let together = self.sides.iter().all(|&s| front(s).is_some_and(|r| r.key == row.key));
+            if (together || smallest == Side::Backup) && seen.backup_ascending {
+                let ascends = last_key.is_empty() || last_key.as_slice() < row.key;
+                if ascends {
+                    last_key.clear();
+                    last_key.extend_from_slice(row.key);
+                }
+                seen.backup_ascending = ascends;
+            }
+            if together && !row.key.is_empty() {
+                let met = Met { rows: Side::ALL.map(|s| if self.sides.contains(&s) { front(s) } else { None }) };
+                // A key that waits already has come twice on the side it waits for.
+                if !self.keyless && !waiting.table.is_empty() && waiting.holds(row.key) {
+                    self.take(table, smallest, row, &mut waiting, emit)?;
+                    seen.current_rows += u64::from(smallest == Side::Current);
+                    cursors[smallest as usize].at += 1;
+                    continue;
+                }
+                emit(met)?;
+                for &side in &self.sides {
+                    cursors[side as usize].at += 1;
+                }
+                seen.current_rows += 1;
+                continue;
+            }
+            seen.current_rows += u64::from(smallest == Side::Current);
+            if row.key.is_empty() {
+                let mut met = Met::default();
+                met.rows[smallest as usize] = Some(row);
+                emit(met)?;
+            } else {
+                self.take(table, smallest, row, &mut waiting, emit)?;
+            }
+            cursors[smallest as usize].at += 1;
+            if waiting.bytes > self.budget_bytes {
+                let spill = match &mut spill {
+                    Some(spill) => spill,
+                    none => none.insert(Spill::new()?),
+                };
+                waiting.flush(spill)?;
+            }
+        }
+        match spill {
+            None => waiting.table.iter().try_for_each(|entry| emit_alone(entry, emit))?,
+            Some(mut spill) => {
+                waiting.flush(&mut spill)?;
+                drop(waiting);
+                spill.join(self, table, emit)?;
+            }
+        }
+        Ok(seen)
+    }
+
+    /// Adds a row to those waiting, or lets it meet its partners.
+    fn take(&self, table: &str, side: Side, row: RowRef<'_>, waiting: &mut Pending, emit: &mut Emit<'_>) -> Result<()> {
+        if self.keyless { waiting.take_keyless(side, row, emit) } else { waiting.take_keyed(table, side, row, emit) }
+    }
+
+    /// Joins the rows of one partition, which fit in memory.
+    pub(super) fn join_partition(
+        &self,
+        table: &str,
+        rows: &mut dyn FnMut(&mut dyn FnMut(Side, RowRef<'_>) -> Result<()>) -> Result<()>,
+        emit: &mut Emit<'_>,
+    ) -> Result<()> {
+        let mut waiting = Pending { table: HashTable::new(), bytes: 0, sides: self.sides.clone() };
+        rows(&mut |side, row| self.take(table, side, row, &mut waiting, emit))?;
+        waiting.table.iter().try_for_each(|entry| emit_alone(entry, emit))
+    }
+}
+
+fn emit_alone(entry: &Waiting, emit: &mut Emit<'_>) -> Result<()> {
+    (0..entry.count).try_for_each(|_| emit(entry.met()))
+}
+
+/// The rows that wait.
+struct Pending {
+    table: HashTable<Waiting>,
+    bytes: usize,
+    sides: Vec<Side>,
+}
+
+impl Pending {
+    fn holds(&self, key: &[u8]) -> bool {
+        self.table.find(xxh3_64(key), |w| *w.key == *key).is_some()
+    }
+
+    fn take_keyed(&mut self, table: &str, side: Side, row: RowRef<'_>, emit: &mut Emit<'_>) -> Result<()> {
+        let hash = xxh3_64(row.key);
+        let Some(entry) = self.table.find_mut(hash, |w| *w.key == *row.key) else {
+            let mut rows = [const { None }; 3];
+            rows[side as usize] = Some((row.body.into(), row.place));
+            let entry = Waiting { key: row.key.into(), rows, count: 1 };
+            self.bytes += entry.bytes();
+            self.table.insert_unique(hash, entry, |w| xxh3_64(&w.key));
+            return Ok(());
+        };
+        if let Some((body, place)) = &entry.rows[side as usize] {
+            return if **body == *row.body { Ok(()) } else { Err(twice(table, side, *place, row.place)) };
+        }
+        let complete = self.sides.iter().all(|&s| s == side || entry.rows[s as usize].is_some());
+        if complete {
+            let mut met = entry.met();
+            met.rows[side as usize] = Some(row);
+            emit(met)?;
+            if let Ok(found) = self.table.find_entry(hash, |w| *w.key == *row.key) {
+                let (gone, _) = found.remove();
+                self.bytes -= gone.bytes();
+            }
+        } else {
+            entry.rows[side as usize] = Some((row.body.into(), row.place));
+            self.bytes += row.body.len();
+        }
+        Ok(())
+    }
+
+    fn take_keyless(&mut self, side: Side, row: RowRef<'_>, emit: &mut Emit<'_>) -> Result<()> {
+        let hash = xxh3_64(row.key);
+        let Some(entry) = self.table.find_mut(hash, |w| *w.key == *row.key) else {
+            let mut rows = [const { None }; 3];
+            rows[side as usize] = Some((row.body.into(), row.place));
+            let entry = Waiting { key: row.key.into(), rows, count: 1 };
+            self.bytes += entry.bytes();
+            self.table.insert_unique(hash, entry, |w| xxh3_64(&w.key));
+            return Ok(());
+        };
+        if entry.rows[side as usize].is_some() {
+            entry.count += 1;
+            return Ok(());
+        }
+        let mut met = entry.met();
+        met.rows[side as usize] = Some(row);
+        emit(met)?;
+        entry.count -= 1;
+        if entry.count == 0
+            && let Ok(found) = self.table.find_entry(hash, |w| *w.key == *row.key)
+        {
+            let (gone, _) = found.remove();
+            self.bytes -= gone.bytes();
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, spill: &mut Spill) -> Result<()> {
+        for entry in self.table.drain() {
+            for _ in 0..entry.count {
+                for side in Side::ALL {
+                    if let Some((body, place)) = &entry.rows[side as usize] {
+                        spill.put(side, RowRef { key: &entry.key, body, place: *place })?;
+                    }
+                }
+            }
+        }
+        self.bytes = 0;
+        Ok(())
+    }
+}
+
+/// Tells of a key that one side has twice with different content (CHECKS F41).
+pub(crate) fn twice(table: &str, side: Side, first: Place, second: Place) -> crate::error::Error {
+    match side {
+        Side::Current => fail!(Refused, "{table}: two current records have the same key")
+            .hint("Name columns that are unique with --key TABLE=col,col."),
+        Side::Base => fail!(BackupDamaged, "{table}: the base has the same key twice, {first} and {second}"),
+        Side::Backup => fail!(BackupDamaged, "{table}: the backup has the same key twice, {first} and {second}, with different fields")
+            .hint("Remove one of the two from the backup, or leave the table out with --skip-tables."),
+    }
+}

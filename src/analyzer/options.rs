@@ -1,0 +1,92 @@
+//! What a user can ask of an analysis; pinned in the plan, so that a refreshed analysis asks the same.
+
+use super::classify::Deletes;
+use serde::{Deserialize, Serialize};
+
+/// What to do with a table or column of the backup that the current database does not have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnUnknown {
+    /// Refuse, with suggestions.
+    #[default]
+    Error,
+    /// Leave it out, and say so.
+    Skip,
+}
+
+/// How records are found that a chosen record refers to but a filter leaves out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Parents {
+    /// They are pulled in.
+    #[default]
+    Auto,
+    /// A record that needs one is blocked.
+    Require,
+    /// Nothing is looked up; the database decides at the merge.
+    None,
+}
+
+/// The settings of an analysis.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Options {
+    /// Only these tables.
+    pub only_tables: Vec<String>,
+    /// Not these tables.
+    pub skip_tables: Vec<String>,
+    /// Only these columns, `table.column` or `column`; keys and timestamps are always read.
+    pub only_columns: Vec<String>,
+    /// Not these columns.
+    pub skip_columns: Vec<String>,
+    /// Conditions `table: column = value and …`.
+    pub conditions: Vec<String>,
+    /// Backup table → current table.
+    pub map_tables: Vec<(String, String)>,
+    /// `Table.column` of the backup → `table.column` or `column` of the current database.
+    pub map_columns: Vec<(String, String)>,
+    /// What to do with unknown tables.
+    pub on_unknown_table: OnUnknown,
+    /// What to do with unknown columns.
+    pub on_unknown_column: OnUnknown,
+    /// Keys named by the user: table, columns.
+    pub keys: Vec<(String, Vec<String>)>,
+    /// Timestamp columns: table (none: every table), column (none: off).
+    pub timestamps: Vec<(Option<String>, Option<String>)>,
+    /// Instants no further apart than this count as equal, in milliseconds.
+    pub tolerance_millis: u64,
+    /// What is done about records that the backup no longer has.
+    pub deletes: Deletes,
+    /// Whether fields changed on different sides make a conflict.
+    pub strict: bool,
+    /// How parents that a filter leaves out are found.
+    pub parents: Parents,
+    /// Whether a newer current record stays under every strategy.
+    pub preserve_newer: bool,
+    /// Memory for records that wait for their partner, in bytes.
+    pub budget_bytes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            only_tables: Vec::new(),
+            skip_tables: Vec::new(),
+            only_columns: Vec::new(),
+            skip_columns: Vec::new(),
+            conditions: Vec::new(),
+            map_tables: Vec::new(),
+            map_columns: Vec::new(),
+            on_unknown_table: OnUnknown::Error,
+            on_unknown_column: OnUnknown::Error,
+            keys: Vec::new(),
+            timestamps: Vec::new(),
+            tolerance_millis: 2_000,
+            deletes: Deletes::Keep,
+            strict: false,
+            parents: Parents::Auto,
+            preserve_newer: true,
+            budget_bytes: 96 * 1024 * 1024,
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! A consistent read-only view of an SQLite database: one connection inside one read transaction.
+
+use super::values::{bound, cell_of};
+use super::{error, sql};
+use crate::database::{FetchSink, RowSink, Snapshot, Violation};
+use crate::error::Result;
+use crate::model::{Cell, ForeignKey, OwnedCell, Table};
+use rusqlite::{Connection, params_from_iter};
+use std::collections::HashMap;
+
+/// The view.
+pub(super) struct View {
+    connection: Connection,
+    scratch: Scratch,
+}
+
+impl View {
+    pub(super) fn open(connection: Connection) -> Result<Self> {
+        connection.execute_batch("BEGIN").map_err(error)?;
+        // The read lock is taken by the first read, so that everything after sees one state.
+        connection.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(())).map_err(error)?;
+        Ok(Self { connection, scratch: Scratch::default() })
+    }
+}
+
+impl Snapshot for View {
+    fn scan(&mut self, table: &Table, sink: &mut RowSink<'_>) -> Result<()> {
+        scan(&self.connection, table, sink)
+    }
+
+    fn fetch(
+        &mut self,
+        table: &Table,
+        columns: &[usize],
+        wanted: &[Vec<OwnedCell>],
+        sink: &mut FetchSink<'_>,
+    ) -> Result<()> {
+        fetch(&self.connection, table, columns, wanted, sink)
+    }
+
+    fn count(&mut self, table: &Table) -> Result<u64> {
+        count(&self.connection, table)
+    }
+
+    fn violations(&mut self, table: &Table, records: &[Vec<OwnedCell>]) -> Result<Vec<Option<Violation>>> {
+        self.scratch.violations(&self.connection, table, records)
+    }
+
+    fn referrers(&mut self, table: &Table, foreign_key: &ForeignKey, wanted: &[Vec<OwnedCell>]) -> Result<Vec<u64>> {
+        referrers(&self.connection, table, foreign_key, wanted)
+    }
+}
+
+fn select_list(table: &Table) -> String {
+    table.columns.iter().map(sql::selected).collect::<Vec<_>>().join(", ")
+}
+
+/// Reads one row's cells; computed columns are absent.
+fn read_row<'a>(row: &'a rusqlite::Row<'_>, table: &Table, cells: &mut Vec<Cell<'a>>) -> Result<()> {
+    for (position, column) in table.columns.iter().enumerate() {
+        cells.push(if column.writable() { cell_of(row.get_ref(position).map_err(error)?) } else { Cell::Absent });
+    }
+    Ok(())
+}
+
+pub(super) fn scan(connection: &Connection, table: &Table, sink: &mut RowSink<'_>) -> Result<()> {
+    let text = format!("SELECT {} FROM {}", select_list(table), sql::quote(&table.name));
+    let mut statement = connection.prepare(&text).map_err(error)?;
+    let mut rows = statement.query([]).map_err(error)?;
+    while let Some(row) = rows.next().map_err(error)? {
+        let mut cells = Vec::with_capacity(table.columns.len());
+        read_row(row, table, &mut cells)?;
+        sink(&cells)?;
+    }
+    Ok(())
+}
+
+pub(super) fn fetch(
+    connection: &Connection,
+    table: &Table,
+    columns: &[usize],
+    wanted: &[Vec<OwnedCell>],
+    sink: &mut FetchSink<'_>,
+) -> Result<()> {
+    let condition = sql::all(table, columns, "=");
+    let text = format!("SELECT {} FROM {} WHERE {condition}", select_list(table), sql::quote(&table.name));
+    let mut statement = connection.prepare_cached(&text).map_err(error)?;
+    for (position, tuple) in wanted.iter().enumerate() {
+        let mut rows = statement.query(params_from_iter(tuple.iter().map(bound))).map_err(error)?;
+        while let Some(row) = rows.next().map_err(error)? {
+            let mut cells = Vec::with_capacity(table.columns.len());
+            read_row(row, table, &mut cells)?;
+            sink(position, &cells)?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn count(connection: &Connection, table: &Table) -> Result<u64> {
+    let text = format!("SELECT count(*) FROM {}", sql::quote(&table.name));
+    let count: i64 = connection.query_row(&text, [], |r| r.get(0)).map_err(error)?;
+    Ok(u64::try_from(count).unwrap_or(0))
+}
+
+pub(super) fn referrers(
+    connection: &Connection,
+    table: &Table,
+    foreign_key: &ForeignKey,
+    wanted: &[Vec<OwnedCell>],
+) -> Result<Vec<u64>> {
+    let condition = sql::all(table, &foreign_key.columns, "=");
+    let text = format!("SELECT count(*) FROM {} WHERE {condition}", sql::quote(&table.name));
+    let mut statement = connection.prepare_cached(&text).map_err(error)?;
+    wanted
+        .iter()
+        .map(|tuple| {
+            let count: i64 =
+                statement.query_row(params_from_iter(tuple.iter().map(bound)), |r| r.get(0)).map_err(error)?;
+            Ok(u64::try_from(count).unwrap_or(0))
+        })
+        .collect()
+}
+
+/// An empty in-memory database with the tables' own CREATE statements: it refuses a record exactly as the real one
+/// would, without a write to the real one. Foreign keys are not enforced there.
+#[derive(Default)]
+pub(super) struct Scratch {
+    connection: Option<Connection>,
+    /// Whether a table could be made; one that uses a function or collation of the application's can't.
+    made: HashMap<String, bool>,
+}
+
+impl Scratch {
+    pub(super) fn violations(
+        &mut self,
+        source: &Connection,
+        table: &Table,
+        records: &[Vec<OwnedCell>],
+    ) -> Result<Vec<Option<Violation>>> {
+        if self.connection.is_none() {
+            let memory = Connection::open_in_memory().map_err(error)?;
+            memory.execute_batch("PRAGMA foreign_keys = OFF").map_err(error)?;
+            self.connection = Some(memory);
+        }
+        let memory = self.connection.as_ref().expect("opened above");
+        if !self.made.contains_key(&table.name) {
+            let create: Option<String> = source
+                .query_row("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", [&table.name], |r| {
+                    r.get(0)
+                })
+                .map_err(error)?;
+            let made = create.is_some_and(|sql| memory.execute_batch(&sql).is_ok());
+            self.made.insert(table.name.clone(), made);
+        }
+        if !self.made[&table.name] {
+            return Ok(vec![None; records.len()]);
+        }
+        records.iter().map(|record| probe(memory, table, record)).collect()
+    }
+}
+
+fn probe(memory: &Connection, table: &Table, record: &[OwnedCell]) -> Result<Option<Violation>> {
+    let given: Vec<usize> =
+        (0..table.columns.len()).filter(|&c| table.columns[c].writable() && record[c] != OwnedCell::Absent).collect();
+    let name = sql::quote(&table.name);
+    let text = if given.is_empty() {
+        format!("INSERT INTO {name} DEFAULT VALUES")
+    } else {
+        let marks = vec!["?"; given.len()].join(", ");
+        format!("INSERT INTO {name} ({}) VALUES ({marks})", sql::list(table, &given))
+    };
+    memory.execute_batch("SAVEPOINT probe").map_err(error)?;
+    let outcome = memory
+        .prepare_cached(&text)
+        .and_then(|mut statement| statement.execute(params_from_iter(given.iter().map(|&c| bound(&record[c])))));
+    memory.execute_batch("ROLLBACK TO probe; RELEASE probe").map_err(error)?;
+    match outcome {
+        Ok(_) => Ok(None),
+        Err(rusqlite::Error::SqliteFailure(failure, message))
+            if failure.code == rusqlite::ErrorCode::ConstraintViolation
+                || failure.code == rusqlite::ErrorCode::TypeMismatch =>
+        {
+            let message = message.unwrap_or_else(|| failure.to_string());
+            let constraint = message.rsplit_once(": ").map_or(message.as_str(), |(_, name)| name).to_owned();
+            Ok(Some(Violation { constraint, message }))
+        }
+        // A check that calls a function of the application's can't be foreseen here; the database will say at the merge.
+        Err(_) => Ok(None),
+    }
+}
