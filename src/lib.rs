@@ -8,5 +8,6 @@ pub mod backup;
 pub mod database;
 pub mod error;
 pub mod model;
+pub mod strategy;
 
 pub use error::{Error, ErrorKind, Result};
