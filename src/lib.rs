@@ -4,10 +4,12 @@
 //! *analysis*, saved as a *plan*; carrying out a plan gives a *receipt*; a receipt gives the plan that undoes it.
 //! See `ARCHITECTURE.md` for the map.
 
+pub mod analyzer;
 pub mod backup;
 pub mod database;
 pub mod error;
 pub mod model;
+pub mod progress;
 pub mod strategy;
 
 pub use error::{Error, ErrorKind, Result};

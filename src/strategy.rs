@@ -17,6 +17,7 @@ pub use take::{Take, refusal};
 
 use crate::error::{Result, fail};
 use crate::model::calendar::Timestamp;
+pub use crate::model::change::Field;
 use crate::model::change::{Class, Reason};
 use crate::model::{Table, Value};
 use glob::Glob;
@@ -113,23 +114,6 @@ pub struct Conflict<'a> {
     pub preserve_newer: PreserveNewer,
     /// The distance up to which two timestamps count as one.
     pub tolerance: Duration,
-}
-
-/// A field in which the sides differ.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Field {
-    /// The column's position in the table.
-    pub column: usize,
-    /// The base's value: `None` without a base, `Some(None)` where the base's record lacks the field.
-    pub base: Option<Option<Value>>,
-    /// The current value; `None` where there is no current record.
-    pub current: Option<Value>,
-    /// The backup's value; `None` where the field is absent: no opinion.
-    pub backup: Option<Value>,
-    /// With a base: whether both sides changed it. Without: true for every differing field of a conflict.
-    pub in_conflict: bool,
-    /// Whether it is the record's timestamp, which follows the other fields instead of being decided.
-    pub is_timestamp: bool,
 }
 
 /// What a strategy makes of a record.

@@ -2,26 +2,11 @@
 //! reason and differing fields out. It knows nothing of how the records were brought together.
 
 use crate::model::calendar::{Timestamp, parse_timestamp};
-use crate::model::change::{Class, Reason};
+use crate::model::change::{Class, Field, Reason};
 use crate::model::compare::same;
 use crate::model::schema::Storage;
 use crate::model::{Column, Table, Value, encode};
 use serde::{Deserialize, Serialize};
-
-/// A field in which the sides differ, or which a new record brings.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Field {
-    /// Position of the column in its table.
-    pub column: usize,
-    /// The base's value; the outer `None`: no base is known, the inner: the base does not carry the field.
-    pub base: Option<Option<Value>>,
-    /// The current value; `None`: there is no current record.
-    pub current: Option<Value>,
-    /// The backup's value; `None`: the backup does not carry the field.
-    pub backup: Option<Value>,
-    /// Whether a choice between the sides is needed for this field.
-    pub in_conflict: bool,
-}
 
 /// What the sides' clocks say of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,16 +92,18 @@ pub fn classify(table: &Table, compared: &[bool], sides: &Sides<'_>, rules: &Rul
         },
         (Some(Some(base)), None, Some(backup)) => deleted_in_current(table, compared, base, backup),
         (_, None, Some(backup)) => Verdict {
-            fields: carried(compared, backup, None),
+            fields: carried(table, compared, backup, None),
             ..Verdict::plain(Class::New, Reason::OnlyInBackup)
         },
-        (base, Some(current), None) => only_in_current(table, compared, base.flatten(), current, sides.backup_whole, rules),
+        (base, Some(current), None) => {
+            only_in_current(table, compared, base.flatten(), current, sides.backup_whole, rules)
+        }
         (_, None, None) => Verdict::plain(Class::Unchanged, Reason::SameFields),
     }
 }
 
 /// Lists every field that a backup record brings to a place where no current record is.
-fn carried(compared: &[bool], backup: &[u8], base: Option<&[u8]>) -> Vec<Field> {
+fn carried(table: &Table, compared: &[bool], backup: &[u8], base: Option<&[u8]>) -> Vec<Field> {
     let mut base_values = base.map(encode::split);
     encode::split(backup)
         .enumerate()
@@ -126,7 +113,14 @@ fn carried(compared: &[bool], backup: &[u8], base: Option<&[u8]>) -> Vec<Field> 
                 return None;
             }
             let backup = encode::decode(bytes)?;
-            Some(Field { column, base: base.map(encode::decode), current: None, backup: Some(backup), in_conflict: false })
+            Some(Field {
+                column,
+                base: base.map(encode::decode),
+                current: None,
+                backup: Some(backup),
+                in_conflict: false,
+                is_timestamp: table.timestamp == Some(column),
+            })
         })
         .collect()
 }
@@ -147,8 +141,14 @@ fn two_way(table: &Table, compared: &[bool], current: &[u8], backup: &[u8], rule
         if !compared[column] || encode::is_absent(b) || table.key.contains(&column) || equal(c, b) {
             continue;
         }
-        let field =
-            Field { column, base: None, current: encode::decode(c), backup: encode::decode(b), in_conflict: true };
+        let field = Field {
+            column,
+            base: None,
+            current: encode::decode(c),
+            backup: encode::decode(b),
+            in_conflict: true,
+            is_timestamp: table.timestamp == Some(column),
+        };
         if table.timestamp == Some(column) {
             clock = Some(field);
         } else {
@@ -189,7 +189,12 @@ fn value_at(body: &[u8], column: usize) -> Option<Value> {
     encode::split(body).nth(column).and_then(encode::decode)
 }
 
-fn clocks(table: &Table, current: &[u8], backup: &[u8], rules: &Rules) -> (Evidence, Option<Timestamp>, Option<Timestamp>) {
+fn clocks(
+    table: &Table,
+    current: &[u8],
+    backup: &[u8],
+    rules: &Rules,
+) -> (Evidence, Option<Timestamp>, Option<Timestamp>) {
     let Some(column) = table.timestamp else { return (Evidence::NoColumn, None, None) };
     let (c, b) = (value_at(current, column), value_at(backup, column));
     let (current_at, backup_at) = (
@@ -242,9 +247,11 @@ fn reused(table: &Table, compared: &[bool], current: &[u8], backup: &[u8], field
         }
     }
     let differs = |column: usize| fields.iter().any(|f| f.column == column);
-    let natural = table.uniques.iter().filter(|u| u.columns != table.key && u.predicate.is_none()).any(|u| {
-        u.columns.iter().all(|&c| !table.columns[c].nullable) && u.columns.iter().any(|&c| differs(c))
-    });
+    let natural = table
+        .uniques
+        .iter()
+        .filter(|u| u.columns != table.key && u.predicate.is_none())
+        .any(|u| u.columns.iter().all(|&c| !table.columns[c].nullable) && u.columns.iter().any(|&c| differs(c)));
     if !natural {
         return false;
     }
@@ -252,7 +259,11 @@ fn reused(table: &Table, compared: &[bool], current: &[u8], backup: &[u8], field
     let others: Vec<usize> = encode::split(backup)
         .enumerate()
         .filter(|(c, bytes)| {
-            compared[*c] && !in_unique(*c) && !table.key.contains(c) && table.timestamp != Some(*c) && !encode::is_absent(bytes)
+            compared[*c]
+                && !in_unique(*c)
+                && !table.key.contains(c)
+                && table.timestamp != Some(*c)
+                && !encode::is_absent(bytes)
         })
         .map(|(c, _)| c)
         .collect();
@@ -284,7 +295,14 @@ fn three_way(table: &Table, compared: &[bool], base: &[u8], current: &[u8], back
         // What only current changed stays and is not listed, but for the clock that goes with the record.
         if changed_in_backup || is_clock {
             let decode = encode::decode;
-            fields.push(Field { column, base: Some(decode(o)), current: decode(c), backup: decode(b), in_conflict });
+            fields.push(Field {
+                column,
+                base: Some(decode(o)),
+                current: decode(c),
+                backup: decode(b),
+                in_conflict,
+                is_timestamp: is_clock,
+            });
         }
     }
     let (_, backup_at, current_at) = clocks(table, current, backup, rules);
@@ -320,13 +338,13 @@ fn deleted_in_current(table: &Table, compared: &[bool], base: &[u8], backup: &[u
     if as_in_base(table, compared, base, backup) {
         return Verdict::plain(Class::Unchanged, Reason::DeletedInCurrent);
     }
-    let mut fields = carried(compared, backup, Some(base));
-    fields.iter_mut().for_each(|f| f.in_conflict = true);
+    let mut fields = carried(table, compared, backup, Some(base));
+    fields.iter_mut().for_each(|f| f.in_conflict = !f.is_timestamp);
     Verdict { fields, ..Verdict::plain(Class::Conflict, Reason::DeletedInCurrent) }
 }
 
 /// Lists every field of a current record that is to go.
-fn leaving(compared: &[bool], current: &[u8], base: Option<&[u8]>, conflict: bool) -> Vec<Field> {
+fn leaving(table: &Table, compared: &[bool], current: &[u8], base: Option<&[u8]>, conflict: bool) -> Vec<Field> {
     let mut base_values = base.map(encode::split);
     encode::split(current)
         .enumerate()
@@ -336,7 +354,14 @@ fn leaving(compared: &[bool], current: &[u8], base: Option<&[u8]>, conflict: boo
                 return None;
             }
             let current = encode::decode(bytes)?;
-            Some(Field { column, base: base.map(encode::decode), current: Some(current), backup: None, in_conflict: conflict })
+            Some(Field {
+                column,
+                base: base.map(encode::decode),
+                current: Some(current),
+                backup: None,
+                in_conflict: conflict && table.timestamp != Some(column),
+                is_timestamp: table.timestamp == Some(column),
+            })
         })
         .collect()
 }
@@ -353,15 +378,15 @@ fn only_in_current(
         _ if !backup_whole => Verdict::plain(Class::CurrentOnly, Reason::OnlyInCurrent),
         (Deletes::Keep, _) | (Deletes::Apply, None) => Verdict::plain(Class::CurrentOnly, Reason::OnlyInCurrent),
         (Deletes::Apply, Some(base)) if as_in_base(table, compared, base, current) => Verdict {
-            fields: leaving(compared, current, Some(base), false),
+            fields: leaving(table, compared, current, Some(base), false),
             ..Verdict::plain(Class::CurrentOnly, Reason::DeletedInBackup)
         },
         (Deletes::Apply, Some(base)) => Verdict {
-            fields: leaving(compared, current, Some(base), true),
+            fields: leaving(table, compared, current, Some(base), true),
             ..Verdict::plain(Class::Conflict, Reason::DeletedInBackup)
         },
         (Deletes::Mirror, _) => Verdict {
-            fields: leaving(compared, current, None, false),
+            fields: leaving(table, compared, current, None, false),
             ..Verdict::plain(Class::CurrentOnly, Reason::NotInBackup)
         },
     }

@@ -37,7 +37,8 @@ pub fn split(text: &str) -> Result<(&str, &str)> {
         Some((table, condition)) if !table.trim().is_empty() && !condition.trim().is_empty() => {
             Ok((table.trim(), condition.trim()))
         }
-        _ => Err(fail!(Usage, "a condition names its table first: {text:?}").hint("Write it as 'users: status = \"pending\"'.")),
+        _ => Err(fail!(Usage, "a condition names its table first: {text:?}")
+            .hint("Write it as 'users: status = \"pending\"'.")),
     }
 }
 
@@ -148,7 +149,9 @@ fn term(table: &Table, text: &str, tokens: &mut impl Iterator<Item = Token>) -> 
         _ => return Err(unreadable(text, &format!("{} has no column {name:?}", table.label()))),
     };
     let value = |token: Option<Token>| match token {
-        Some(Token::Word(v) | Token::Quoted(v)) => Ok(encode::value_of(Cell::String(&v), &table.columns[column]).unwrap_or(Value::Null)),
+        Some(Token::Word(v) | Token::Quoted(v)) => {
+            Ok(encode::value_of(Cell::String(&v), &table.columns[column]).unwrap_or(Value::Null))
+        }
         other => Err(unreadable(text, &format!("expected a value, found {other:?}"))),
     };
     let sign = match tokens.next() {

@@ -31,24 +31,39 @@ pub(crate) struct Met<'a> {
     pub(crate) rows: [Option<RowRef<'a>>; 3],
 }
 
+/// A row's content besides its key.
+pub(super) struct Kept {
+    body: Box<[u8]>,
+    place: Place,
+    excluded: bool,
+}
+
+impl Kept {
+    fn of(row: RowRef<'_>) -> Self {
+        Self { body: row.body.into(), place: row.place, excluded: row.excluded }
+    }
+
+    fn row<'a>(&'a self, key: &'a [u8]) -> RowRef<'a> {
+        RowRef { key, body: &self.body, place: self.place, excluded: self.excluded }
+    }
+}
+
 /// A row that waits for its partners.
 pub(super) struct Waiting {
     pub(super) key: Box<[u8]>,
-    pub(super) rows: [Option<(Box<[u8]>, Place)>; 3],
+    pub(super) rows: [Option<Kept>; 3],
     /// How many equal rows wait, for tables without a key.
     pub(super) count: u32,
 }
 
 impl Waiting {
     pub(super) fn met(&self) -> Met<'_> {
-        let row = |slot: usize| {
-            self.rows[slot].as_ref().map(|(body, place)| RowRef { key: &self.key, body, place: *place })
-        };
+        let row = |slot: usize| self.rows[slot].as_ref().map(|kept: &Kept| kept.row(&self.key));
         Met { rows: [row(0), row(1), row(2)] }
     }
 
     fn bytes(&self) -> usize {
-        self.key.len() + self.rows.iter().flatten().map(|(body, _)| body.len()).sum::<usize>() + ENTRY_BYTES
+        self.key.len() + self.rows.iter().flatten().map(|kept| kept.body.len()).sum::<usize>() + ENTRY_BYTES
     }
 }
 
@@ -208,14 +223,14 @@ impl Pending {
         let hash = xxh3_64(row.key);
         let Some(entry) = self.table.find_mut(hash, |w| *w.key == *row.key) else {
             let mut rows = [const { None }; 3];
-            rows[side as usize] = Some((row.body.into(), row.place));
+            rows[side as usize] = Some(Kept::of(row));
             let entry = Waiting { key: row.key.into(), rows, count: 1 };
             self.bytes += entry.bytes();
             self.table.insert_unique(hash, entry, |w| xxh3_64(&w.key));
             return Ok(());
         };
-        if let Some((body, place)) = &entry.rows[side as usize] {
-            return if **body == *row.body { Ok(()) } else { Err(twice(table, side, *place, row.place)) };
+        if let Some(kept) = &entry.rows[side as usize] {
+            return if *kept.body == *row.body { Ok(()) } else { Err(twice(table, side, kept.place, row.place)) };
         }
         let complete = self.sides.iter().all(|&s| s == side || entry.rows[s as usize].is_some());
         if complete {
@@ -227,7 +242,7 @@ impl Pending {
                 self.bytes -= gone.bytes();
             }
         } else {
-            entry.rows[side as usize] = Some((row.body.into(), row.place));
+            entry.rows[side as usize] = Some(Kept::of(row));
             self.bytes += row.body.len();
         }
         Ok(())
@@ -237,7 +252,7 @@ impl Pending {
         let hash = xxh3_64(row.key);
         let Some(entry) = self.table.find_mut(hash, |w| *w.key == *row.key) else {
             let mut rows = [const { None }; 3];
-            rows[side as usize] = Some((row.body.into(), row.place));
+            rows[side as usize] = Some(Kept::of(row));
             let entry = Waiting { key: row.key.into(), rows, count: 1 };
             self.bytes += entry.bytes();
             self.table.insert_unique(hash, entry, |w| xxh3_64(&w.key));
@@ -264,8 +279,8 @@ impl Pending {
         for entry in self.table.drain() {
             for _ in 0..entry.count {
                 for side in Side::ALL {
-                    if let Some((body, place)) = &entry.rows[side as usize] {
-                        spill.put(side, RowRef { key: &entry.key, body, place: *place })?;
+                    if let Some(kept) = &entry.rows[side as usize] {
+                        spill.put(side, kept.row(&entry.key))?;
                     }
                 }
             }
@@ -281,7 +296,10 @@ pub(crate) fn twice(table: &str, side: Side, first: Place, second: Place) -> cra
         Side::Current => fail!(Refused, "{table}: two current records have the same key")
             .hint("Name columns that are unique with --key TABLE=col,col."),
         Side::Base => fail!(BackupDamaged, "{table}: the base has the same key twice, {first} and {second}"),
-        Side::Backup => fail!(BackupDamaged, "{table}: the backup has the same key twice, {first} and {second}, with different fields")
-            .hint("Remove one of the two from the backup, or leave the table out with --skip-tables."),
+        Side::Backup => fail!(
+            BackupDamaged,
+            "{table}: the backup has the same key twice, {first} and {second}, with different fields"
+        )
+        .hint("Remove one of the two from the backup, or leave the table out with --skip-tables."),
     }
 }

@@ -105,7 +105,8 @@ impl Mapping {
         }
         let labels: Vec<String> = self.schema.tables.iter().map(Table::label).collect();
         // A schema in front that this engine has no word for: `public.users`, `main.users`.
-        let bare = name.rsplit_once('.').filter(|(schema, _)| matches!(*schema, "public" | "main" | "dbo")).map(|(_, n)| n);
+        let bare =
+            name.rsplit_once('.').filter(|(schema, _)| matches!(*schema, "public" | "main" | "dbo")).map(|(_, n)| n);
         let found = match names::find(name, labels.iter().map(String::as_str)) {
             Match::None(near) => match bare.map(|n| names::find(n, labels.iter().map(String::as_str))) {
                 Some(found @ (Match::Exact(_) | Match::Folded(_))) => found,
@@ -120,7 +121,9 @@ impl Mapping {
                 Found::Unknown(format!("table {name:?} could be {}", several.join(" or ")))
             }
             Match::None(_) if is_left_out(&self.options, name) => Found::Skipped,
-            Match::None(near) => Found::Unknown(format!("table {name:?} is not in the current database{}", suggestion(&near, &labels))),
+            Match::None(near) => {
+                Found::Unknown(format!("table {name:?} is not in the current database{}", suggestion(&near, &labels)))
+            }
         }
     }
 
@@ -176,7 +179,9 @@ pub(crate) enum Found {
 fn suggestion(near: &[usize], names: &[String]) -> String {
     match near {
         [] => String::new(),
-        near => format!(" (did you mean {}?)", near.iter().map(|&p| names[p].as_str()).collect::<Vec<_>>().join(" or ")),
+        near => {
+            format!(" (did you mean {}?)", near.iter().map(|&p| names[p].as_str()).collect::<Vec<_>>().join(" or "))
+        }
     }
 }
 
@@ -202,7 +207,9 @@ fn find_column(table: &Table, name: &str) -> Result<usize> {
     match names::find(name, columns.iter().map(String::as_str)) {
         Match::Exact(position) | Match::Folded(position) => Ok(position),
         Match::Ambiguous(_) => Err(fail!(Usage, "column {name:?} of {} is not unique", table.label())),
-        Match::None(near) => Err(fail!(Usage, "{} has no column {name:?}{}", table.label(), suggestion(&near, &columns))),
+        Match::None(near) => {
+            Err(fail!(Usage, "{} has no column {name:?}{}", table.label(), suggestion(&near, &columns)))
+        }
     }
 }
 
@@ -225,9 +232,8 @@ fn parts(schema: &Schema, options: &Options) -> Result<Vec<Part>> {
     };
     let only = options.only_tables.iter().map(resolve).collect::<Result<Vec<_>>>()?;
     let skip = options.skip_tables.iter().map(resolve).collect::<Result<Vec<_>>>()?;
-    let migrations = |t: &Table| {
-        MIGRATION_TABLES.contains(&t.name.as_str()) && !options.only_tables.iter().any(|n| *n == t.name)
-    };
+    let migrations =
+        |t: &Table| MIGRATION_TABLES.contains(&t.name.as_str()) && !options.only_tables.iter().any(|n| *n == t.name);
     let chosen: Vec<usize> = (0..schema.tables.len())
         .filter(|&t| {
             (only.is_empty() || only.contains(&Some(t))) && !skip.contains(&Some(t)) && !migrations(&schema.tables[t])

@@ -22,6 +22,7 @@ struct Row {
     body: u32,
     end: u32,
     place: Place,
+    excluded: bool,
 }
 
 /// One row of a batch.
@@ -33,6 +34,8 @@ pub(crate) struct RowRef<'a> {
     pub(crate) body: &'a [u8],
     /// Where the backup has it.
     pub(crate) place: Place,
+    /// Whether a filter leaves it out.
+    pub(crate) excluded: bool,
 }
 
 impl Batch {
@@ -54,6 +57,7 @@ impl Batch {
             key: &self.bytes[row.start as usize..row.body as usize],
             body: &self.bytes[row.body as usize..row.end as usize],
             place: row.place,
+            excluded: row.excluded,
         }
     }
 
@@ -103,7 +107,7 @@ impl<'t> RowEncoder<'t> {
     }
 
     /// Ends the record and appends it to a batch.
-    pub(crate) fn end(&mut self, place: Place, batch: &mut Batch) {
+    pub(crate) fn end(&mut self, place: Place, excluded: bool, batch: &mut Batch) {
         let start = batch.bytes.len() as u32;
         self.push_key(&mut batch.bytes);
         let body = batch.bytes.len() as u32;
@@ -114,7 +118,7 @@ impl<'t> RowEncoder<'t> {
             };
             batch.bytes.extend_from_slice(value);
         }
-        batch.rows.push(Row { start, body, end: batch.bytes.len() as u32, place });
+        batch.rows.push(Row { start, body, end: batch.bytes.len() as u32, place, excluded });
         self.clear();
     }
 
@@ -123,7 +127,7 @@ impl<'t> RowEncoder<'t> {
         for (column, cell) in cells.iter().enumerate() {
             self.put(column, *cell);
         }
-        self.end(place, batch);
+        self.end(place, false, batch);
     }
 
     fn push_key(&self, out: &mut Vec<u8>) {

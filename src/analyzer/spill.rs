@@ -9,6 +9,8 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Partitions of one level; with rows of 150 bytes, 64 partitions hold 100 M rows within the memory bound.
 const PARTITIONS: usize = 64;
+/// Marks a row that a filter leaves out, in the byte of the side.
+const EXCLUDED: u8 = 0x80;
 /// The deepest level of splitting a partition that is still too large.
 const LEVELS: u64 = 4;
 
@@ -20,7 +22,8 @@ pub(super) struct Spill {
 
 fn lost(error: std::io::Error) -> crate::error::Error {
     let kind = crate::error::Error::from(error);
-    kind.at("temporary files of the analysis").hint("Free space in the temporary folder, or set TMPDIR to a larger one.")
+    kind.at("temporary files of the analysis")
+        .hint("Free space in the temporary folder, or set TMPDIR to a larger one.")
 }
 
 impl Spill {
@@ -43,12 +46,15 @@ impl Spill {
         let hash = xxh3_64_with_seed(row.key, self.level + 1);
         let (file, bytes) = &mut self.files[(hash >> 58) as usize % PARTITIONS];
         let mut head = [0u8; 25];
-        head[0] = side as u8;
+        head[0] = side as u8 | if row.excluded { EXCLUDED } else { 0 };
         head[1..9].copy_from_slice(&row.place.record.to_le_bytes());
         head[9..17].copy_from_slice(&row.place.offset.unwrap_or(u64::MAX).to_le_bytes());
         head[17..21].copy_from_slice(&(row.key.len() as u32).to_le_bytes());
         head[21..25].copy_from_slice(&(row.body.len() as u32).to_le_bytes());
-        file.write_all(&head).and_then(|()| file.write_all(row.key)).and_then(|()| file.write_all(row.body)).map_err(lost)?;
+        file.write_all(&head)
+            .and_then(|()| file.write_all(row.key))
+            .and_then(|()| file.write_all(row.body))
+            .map_err(lost)?;
         *bytes += (head.len() + row.key.len() + row.body.len()) as u64;
         Ok(())
     }
@@ -89,12 +95,20 @@ fn read_rows(file: &std::fs::File, sink: &mut dyn FnMut(Side, RowRef<'_>) -> Res
         bytes.resize(key + body, 0);
         reader.read_exact(&mut bytes).map_err(lost)?;
         let offset = Some(number(9)).filter(|&o| o != u64::MAX);
-        let side = match head[0] {
+        let side = match head[0] & !EXCLUDED {
             0 => Side::Base,
             1 => Side::Current,
             2 => Side::Backup,
             other => return Err(fail!(Failed, "a temporary file of the analysis was changed (side {other})")),
         };
-        sink(side, RowRef { key: &bytes[..key], body: &bytes[key..], place: Place { record: number(1), offset } })?;
+        sink(
+            side,
+            RowRef {
+                key: &bytes[..key],
+                body: &bytes[key..],
+                place: Place { record: number(1), offset },
+                excluded: head[0] & EXCLUDED != 0,
+            },
+        )?;
     }
 }

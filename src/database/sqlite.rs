@@ -17,7 +17,6 @@ use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-
 /// An SQLite database file.
 #[derive(Debug)]
 pub struct Sqlite {

@@ -1,5 +1,6 @@
 //! The classes and reasons of the analysis: closed sets, one word each (DESIGN 2 and 4).
 
+use super::value::Value;
 use serde::{Deserialize, Serialize};
 
 /// What the comparison says of a record; independent of any strategy.
@@ -162,4 +163,21 @@ impl Counts {
     pub fn backup_records(&self) -> u64 {
         self.new + self.updated + self.conflict + self.unchanged + self.blocked + self.excluded
     }
+}
+
+/// A field in which the sides differ; for a record on one side only, a field of that side.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Field {
+    /// The column's position in the table.
+    pub column: usize,
+    /// The base's value: `None` without a base, `Some(None)` where the base's record lacks the field.
+    pub base: Option<Option<Value>>,
+    /// The current value; `None` where there is no current record.
+    pub current: Option<Value>,
+    /// The backup's value; `None` where the field is absent: no opinion.
+    pub backup: Option<Value>,
+    /// With a base: whether both sides changed it. Without: true for every differing field of a conflict.
+    pub in_conflict: bool,
+    /// Whether it is the record's timestamp, which follows the other fields instead of being decided.
+    pub is_timestamp: bool,
 }

@@ -64,9 +64,26 @@ pub fn find<'a>(name: &str, candidates: impl Iterator<Item = &'a str> + Clone) -
 /// Tells whether a name is one that says when a record was last changed: `updated_at`, `updatedAt`, `modified…`.
 pub fn is_updated_name(name: &str) -> bool {
     const NAMES: [&str; 20] = [
-        "updatedat", "updated", "modifiedat", "modified", "lastmodified", "lastmodifiedat", "lastupdated", "lastupdate",
-        "updatetime", "updatedon", "modifiedon", "dateupdated", "datemodified", "changedat", "modifieddate", "updateddate",
-        "lastupdatedat", "modificationdate", "modifiedtime", "mtime",
+        "updatedat",
+        "updated",
+        "modifiedat",
+        "modified",
+        "lastmodified",
+        "lastmodifiedat",
+        "lastupdated",
+        "lastupdate",
+        "updatetime",
+        "updatedon",
+        "modifiedon",
+        "dateupdated",
+        "datemodified",
+        "changedat",
+        "modifieddate",
+        "updateddate",
+        "lastupdatedat",
+        "modificationdate",
+        "modifiedtime",
+        "mtime",
     ];
     NAMES.contains(&fold(name).as_str())
 }
@@ -74,8 +91,16 @@ pub fn is_updated_name(name: &str) -> bool {
 /// Tells whether a name is one that says when a record was made: `created_at`, `createdAt`, `date_joined` …
 pub fn is_created_name(name: &str) -> bool {
     const NAMES: [&str; 10] = [
-        "createdat", "created", "createdon", "creationdate", "createddate", "datecreated", "createtime", "insertedat",
-        "datejoined", "creationtime",
+        "createdat",
+        "created",
+        "createdon",
+        "creationdate",
+        "createddate",
+        "datecreated",
+        "createtime",
+        "insertedat",
+        "datejoined",
+        "creationtime",
     ];
     NAMES.contains(&fold(name).as_str())
 }

@@ -1,0 +1,142 @@
+//! The analyzer: every record of a backup compared with the current database and classified, with the reason.
+//!
+//! No I/O of its own: it pulls from a backup's [`Reader`] and a database's [`Snapshot`], and hands what it finds to a
+//! [`Findings`] store. The classes do not depend on any strategy.
+
+pub mod classify;
+pub mod filter;
+pub mod graph;
+pub mod options;
+
+mod check;
+mod join;
+mod mapping;
+mod rows;
+mod run;
+mod sides;
+mod spill;
+#[cfg(test)]
+mod tests;
+
+pub use options::Options;
+pub use run::{Base, analyze};
+
+use crate::backup::{Place, Summary};
+use crate::error::Result;
+use crate::model::calendar::Timestamp;
+use crate::model::change::{Class, Counts, Field, Reason};
+use crate::model::{Schema, Value};
+
+/// One record that is not unchanged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// The store's number for it; 0 before it is stored.
+    pub id: i64,
+    /// Position of its table in the schema.
+    pub table: usize,
+    /// The key's values; empty for a table without a key or a record without one.
+    pub key: Vec<Value>,
+    /// The key's canonical bytes.
+    pub key_bytes: Vec<u8>,
+    /// The class.
+    pub class: Class,
+    /// Why.
+    pub reason: Reason,
+    /// What else a person should know: which record holds the unique key, which parent is missing.
+    pub note: Option<String>,
+    /// The fields in which the sides differ; all fields for a record on one side only.
+    pub fields: Vec<Field>,
+    /// A digest per column of the current record as it was seen; empty where there is none.
+    pub current_digests: Vec<u64>,
+    /// The backup record's timestamp.
+    pub backup_at: Option<Timestamp>,
+    /// The current record's timestamp.
+    pub current_at: Option<Timestamp>,
+    /// Where the backup has the record.
+    pub place: Place,
+}
+
+/// Keeps what an analysis finds; the plan file implements it.
+pub trait Findings {
+    /// Stores a finding.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `Failed`.
+    fn add(&mut self, finding: &Finding) -> Result<()>;
+
+    /// Visits up to `limit` findings of a table that have one of the classes, after the given number, in number order.
+    ///
+    /// # Errors
+    /// As `add`.
+    fn page(&mut self, table: usize, classes: &[Class], after: i64, limit: usize) -> Result<Vec<Finding>>;
+
+    /// Finds the record of a table by its key's canonical bytes.
+    ///
+    /// # Errors
+    /// As `add`.
+    fn find(&mut self, table: usize, key_bytes: &[u8]) -> Result<Option<Finding>>;
+
+    /// Replaces class, reason, note and fields of a finding.
+    ///
+    /// # Errors
+    /// As `add`.
+    fn revise(&mut self, finding: &Finding) -> Result<()>;
+
+    /// Removes a finding.
+    ///
+    /// # Errors
+    /// As `add`.
+    fn remove(&mut self, id: i64) -> Result<()>;
+}
+
+/// What an analysis says of one table.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct TableResult {
+    /// Position in the schema.
+    pub table: usize,
+    /// The table's label.
+    pub name: String,
+    /// The backup's name for it.
+    pub backup_name: String,
+    /// Records per class.
+    pub counts: Counts,
+    /// Columns that the backup carries, by position.
+    pub carried: Vec<usize>,
+    /// Whether a base was compared with.
+    pub three_way: bool,
+    /// Whether the backup carries the table whole.
+    pub whole: bool,
+}
+
+/// The result of an analysis besides its findings.
+#[derive(Clone, Debug)]
+pub struct Analysis {
+    /// The current schema with keys and timestamp columns as they were used.
+    pub schema: Schema,
+    /// Which columns were compared: per table, per column.
+    pub compared: Vec<Vec<bool>>,
+    /// The tables that the backup carries, parents first.
+    pub tables: Vec<TableResult>,
+    /// Columns of those tables that the backup does not carry: `table.column`.
+    pub not_carried: Vec<String>,
+    /// What the backup said of itself.
+    pub backup: Summary,
+    /// What the base said of itself.
+    pub base: Option<Summary>,
+    /// Things a person should know.
+    pub notes: Vec<String>,
+}
+
+impl Analysis {
+    /// Adds the counts of all tables.
+    pub fn counts(&self) -> Counts {
+        let mut total = Counts::default();
+        self.tables.iter().for_each(|t| total.add(&t.counts));
+        total
+    }
+}
+
+/// Digests the encoded values of a record, one digest a column.
+pub fn digests(body: &[u8]) -> Vec<u64> {
+    crate::model::encode::split(body).map(xxhash_rust::xxh3::xxh3_64).collect()
+}

@@ -1,0 +1,173 @@
+//! What can be foreseen about the records that differ: values that don't fit, constraints, unique keys that are held,
+//! parents that are missing, references that a deletion would leave dangling.
+//!
+//! Runs after the join, over the findings only, so that its cost follows what differs and not what there is.
+
+mod constraints;
+mod deletions;
+mod parents;
+mod twice;
+
+use super::mapping::Mapping;
+use super::options::{Options, Parents};
+use super::{Finding, Findings, TableResult, graph};
+use crate::database::{Database, Snapshot};
+use crate::error::Result;
+use crate::model::change::{Class, Reason};
+use crate::model::{Cell, Column, OwnedCell, Table, Value, encode};
+use crate::progress::Progress;
+
+/// Findings looked at in one go.
+const PAGE: usize = 500;
+
+/// Whether the backup's values come from a database of the current engine, dynamic types and all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Native {
+    /// They do.
+    Yes,
+    /// They come from a document or another engine.
+    No,
+}
+
+/// The pass over what differs.
+pub(super) struct Check<'a> {
+    pub(super) mapping: &'a Mapping,
+    pub(super) options: &'a Options,
+    pub(super) database: &'a dyn Database,
+    pub(super) native: Native,
+    pub(super) snapshot: &'a mut dyn Snapshot,
+    pub(super) findings: &'a mut dyn Findings,
+    pub(super) tables: &'a mut [TableResult],
+    /// Tables in which a new record may be the second of its key.
+    pub(super) doubtful: Vec<usize>,
+    pub(super) progress: &'a dyn Progress,
+}
+
+impl Check<'_> {
+    pub(super) fn run(&mut self) -> Result<()> {
+        let order: Vec<usize> =
+            graph::order(&self.mapping.schema).tables.into_iter().filter(|t| self.result(*t).is_some()).collect();
+        for &table in &order {
+            if self.doubtful.contains(&table) {
+                self.twice(table)?;
+            }
+        }
+        for &table in &order {
+            self.constraints(table)?;
+        }
+        while self.options.parents != Parents::None {
+            let mut changed = false;
+            for &table in &order {
+                changed |= self.parents(table)?;
+            }
+            if !changed {
+                break;
+            }
+        }
+        self.deletions(&order)
+    }
+
+    fn result(&mut self, table: usize) -> Option<&mut TableResult> {
+        self.tables.iter_mut().find(|t| t.table == table)
+    }
+
+    /// Visits every finding of a table that has one of the classes.
+    fn each(
+        &mut self,
+        table: usize,
+        classes: &[Class],
+        visit: &mut dyn FnMut(&mut Self, Vec<Finding>) -> Result<()>,
+    ) -> Result<()> {
+        let label = self.mapping.schema.tables[table].label();
+        let (mut after, mut done) = (0, 0);
+        loop {
+            self.progress.go_on()?;
+            let page = self.findings.page(table, classes, after, PAGE)?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = last.id;
+            done += page.len() as u64;
+            visit(self, page)?;
+            self.progress.advance(&label, done, None);
+        }
+    }
+
+    /// Gives a finding another class, keeping the counts true.
+    fn reclass(&mut self, finding: &mut Finding, class: Class, reason: Reason, note: Option<String>) -> Result<()> {
+        let before = finding.class;
+        (finding.class, finding.reason, finding.note) = (class, reason, note);
+        self.findings.revise(finding)?;
+        let result = self.result(finding.table).expect("a finding's table has a result");
+        *result.counts.of(before) -= 1;
+        *result.counts.of(class) += 1;
+        Ok(())
+    }
+
+    /// Turns a value of the backup into the column's cell.
+    fn store(&self, column: &Column, value: &Value) -> std::result::Result<OwnedCell, String> {
+        if self.native == Native::Yes && !column.enforced {
+            return self.database.store_any(column, value);
+        }
+        self.database.store(column, value)
+    }
+
+    /// Turns values read from the current database back into its cells.
+    fn stored(&self, table: &Table, columns: &[usize], values: &[Value]) -> Option<Vec<OwnedCell>> {
+        columns.iter().zip(values).map(|(&c, v)| self.database.store_any(&table.columns[c], v).ok()).collect()
+    }
+
+    /// Returns the whole record as it would be with everything taken from the backup: one value per column.
+    ///
+    /// A record that changed so that it is no longer found keeps what the finding says; the merge will see it stale.
+    fn complete(&mut self, table: usize, page: &[Finding]) -> Result<Vec<Vec<Option<Value>>>> {
+        let target = &self.mapping.schema.tables[table];
+        let mut records: Vec<Vec<Option<Value>>> = vec![vec![None; target.columns.len()]; page.len()];
+        let existing: Vec<usize> = (0..page.len()).filter(|&p| !page[p].current_digests.is_empty()).collect();
+        let wanted: Vec<Vec<OwnedCell>> = existing
+            .iter()
+            .map(|&p| {
+                self.stored(target, &target.key, &page[p].key)
+                    .unwrap_or_else(|| vec![OwnedCell::Null; target.key.len()])
+            })
+            .collect();
+        if !wanted.is_empty() {
+            self.snapshot.fetch(target, &target.key, &wanted, &mut |position, cells| {
+                records[existing[position]] = values(target, cells);
+                Ok(())
+            })?;
+        }
+        for (record, finding) in records.iter_mut().zip(page) {
+            for field in &finding.fields {
+                if field.backup.is_some() {
+                    record[field.column].clone_from(&field.backup);
+                }
+            }
+        }
+        Ok(records)
+    }
+}
+
+/// Reads one record's cells as values.
+fn values(table: &Table, cells: &[Cell<'_>]) -> Vec<Option<Value>> {
+    cells.iter().zip(&table.columns).map(|(cell, column)| encode::value_of(*cell, column)).collect()
+}
+
+/// Returns the values of some columns of a record, if all are there and none is null.
+fn tuple(record: &[Option<Value>], columns: &[usize]) -> Option<Vec<Value>> {
+    columns.iter().map(|&c| record[c].clone().filter(|v| !v.is_null())).collect()
+}
+
+/// Encodes a tuple as the join encodes keys.
+fn tuple_bytes(table: &Table, columns: &[usize], values: &[Value]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (&column, value) in columns.iter().zip(values) {
+        encode::encode_key_part(value, table.columns[column].collation, &mut bytes);
+    }
+    bytes
+}
+
+/// Writes `email = a@x` or `category = a, key = b`.
+fn tuple_text(table: &Table, columns: &[usize], values: &[Value]) -> String {
+    let parts: Vec<String> =
+        table.names(columns).iter().zip(values).map(|(name, value)| format!("{name} = {value}")).collect();
+    parts.join(", ")
+}

@@ -1,0 +1,92 @@
+//! Deletions never leave a reference dangling and never rely on cascades: who still refers to a record is found first.
+
+use super::parents::is_deletion;
+use super::{Check, tuple, tuple_bytes};
+use crate::analyzer::classify::Deletes;
+use crate::error::Result;
+use crate::model::change::{Class, Reason};
+use crate::model::{OwnedCell, Value};
+
+impl Check<'_> {
+    /// Turns deletions that others still refer to into conflicts, until nothing changes any more.
+    pub(super) fn deletions(&mut self, order: &[usize]) -> Result<()> {
+        if self.options.deletes == Deletes::Keep {
+            return Ok(());
+        }
+        loop {
+            let mut changed = false;
+            for &table in order.iter().rev() {
+                changed |= self.deletions_of(table)?;
+            }
+            if !changed {
+                return Ok(());
+            }
+        }
+    }
+
+    fn deletions_of(&mut self, table: usize) -> Result<bool> {
+        let mut changed = false;
+        let referring: Vec<(usize, usize)> = (0..self.mapping.schema.tables.len())
+            .flat_map(|child| (0..self.mapping.schema.tables[child].foreign_keys.len()).map(move |f| (child, f)))
+            .filter(|&(child, f)| self.mapping.schema.tables[child].foreign_keys[f].table == Some(table))
+            .collect();
+        if referring.is_empty() {
+            return Ok(false);
+        }
+        self.each(table, &[Class::CurrentOnly], &mut |check, page| {
+            for mut finding in page.into_iter().filter(is_deletion) {
+                let record: Vec<Option<Value>> = {
+                    let target = &check.mapping.schema.tables[table];
+                    let mut record = vec![None; target.columns.len()];
+                    target.key.iter().zip(&finding.key).for_each(|(&c, v)| record[c] = Some(v.clone()));
+                    finding.fields.iter().for_each(|f| record[f.column].clone_from(&f.current));
+                    record
+                };
+                let mut left = Vec::new();
+                for &(child, foreign_key) in &referring {
+                    let count = check.dangling(table, child, foreign_key, &record)?;
+                    if count > 0 {
+                        left.push(format!("{count} of {}", check.mapping.schema.tables[child].label()));
+                    }
+                }
+                if !left.is_empty() {
+                    finding.fields.iter_mut().for_each(|f| f.in_conflict = !f.is_timestamp);
+                    let note = format!("records refer to it that would stay: {}", left.join(", "));
+                    check.reclass(&mut finding, Class::Conflict, Reason::StillReferenced, Some(note))?;
+                    changed = true;
+                }
+            }
+            Ok(())
+        })?;
+        Ok(changed)
+    }
+
+    /// Counts the records of a child table that would refer to nothing if a record went.
+    fn dangling(&mut self, table: usize, child: usize, foreign_key: usize, record: &[Option<Value>]) -> Result<u64> {
+        let target = &self.mapping.schema.tables[table];
+        let children = &self.mapping.schema.tables[child];
+        let foreign_key = &children.foreign_keys[foreign_key];
+        let Some(values) = tuple(record, &foreign_key.references) else { return Ok(0) };
+        let Some(cells) = self.stored(target, &foreign_key.references, &values) else { return Ok(0) };
+        let mut keys: Vec<Option<Vec<u8>>> = Vec::new();
+        let wanted: [Vec<OwnedCell>; 1] = [cells];
+        self.snapshot.fetch(children, &foreign_key.columns, &wanted, &mut |_, row| {
+            let record = super::values(children, row);
+            keys.push(tuple(&record, &children.key).map(|key| tuple_bytes(children, &children.key, &key)));
+            Ok(())
+        })?;
+        let mut count = 0;
+        for key in keys {
+            let goes = match key {
+                None => false,
+                Some(key) => self.findings.find(child, &key)?.is_some_and(|f| {
+                    is_deletion(&f)
+                        || (f.class == Class::Updated
+                            && f.fields.iter().any(|x| foreign_key.columns.contains(&x.column) && x.backup.is_some()))
+                }),
+            };
+            count += u64::from(!goes);
+        }
+        Ok(count)
+    }
+}

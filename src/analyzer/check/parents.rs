@@ -1,0 +1,168 @@
+//! References: every record that arrives needs its parents, in the current database or among those that arrive too.
+
+use super::{Check, tuple, tuple_bytes};
+use crate::analyzer::Finding;
+use crate::error::Result;
+use crate::model::change::{Class, Reason};
+use crate::model::{ForeignKey, Key, OwnedCell, Value};
+use std::collections::{HashMap, HashSet};
+
+/// Distinct parents remembered per foreign key before asking again.
+const REMEMBERED: usize = 100_000;
+
+/// Where a parent was found.
+#[derive(Clone, PartialEq)]
+enum Parent {
+    Present,
+    /// Left out by a filter, but in the backup: can be pulled in.
+    Excluded,
+    Missing,
+    /// In the backup, but blocked itself.
+    Blocked,
+}
+
+impl Check<'_> {
+    /// Checks the references of a table's records; returns whether any record changed its class.
+    pub(super) fn parents(&mut self, table: usize) -> Result<bool> {
+        let mut changed = false;
+        let foreign_keys: Vec<ForeignKey> = self.mapping.schema.tables[table].foreign_keys.clone();
+        for foreign_key in foreign_keys.iter().filter(|f| f.table.is_some()) {
+            let mut remembered: HashMap<Vec<u8>, Parent> = HashMap::new();
+            self.each(table, &[Class::New, Class::Updated], &mut |check, page| {
+                let concerned: Vec<Finding> = page
+                    .into_iter()
+                    .filter(|f| {
+                        f.current_digests.is_empty() || f.fields.iter().any(|x| foreign_key.columns.contains(&x.column))
+                    })
+                    .collect();
+                if concerned.is_empty() {
+                    return Ok(());
+                }
+                let records = check.complete(table, &concerned)?;
+                let tuples: Vec<Option<Vec<Value>>> = records.iter().map(|r| tuple(r, &foreign_key.columns)).collect();
+                if remembered.len() > REMEMBERED {
+                    remembered.clear();
+                }
+                check.look_up(foreign_key, &tuples, &mut remembered)?;
+                for (mut finding, values) in concerned.into_iter().zip(tuples) {
+                    let Some(values) = values else { continue };
+                    let parent = foreign_key.table.expect("filtered above");
+                    let target = &check.mapping.schema.tables[parent];
+                    let bytes = tuple_bytes(target, &foreign_key.references, &values);
+                    match remembered.get(&bytes).cloned() {
+                        Some(Parent::Present) | None => {}
+                        Some(Parent::Excluded) => {
+                            if let Some(mut pulled) = check.arriving(foreign_key, &values)? {
+                                if pulled.class == Class::Excluded {
+                                    let note = format!("pulled in: {} refers to it", check.label_of(&finding));
+                                    check.reclass(&mut pulled, Class::New, Reason::OnlyInBackup, Some(note))?;
+                                    changed = true;
+                                }
+                            }
+                            remembered.insert(bytes, Parent::Present);
+                        }
+                        Some(found) => {
+                            let own = &check.mapping.schema.tables[table];
+                            let why = if found == Parent::Missing {
+                                "is in neither backup nor current"
+                            } else {
+                                "is blocked itself"
+                            };
+                            let columns = own.names(&foreign_key.columns).join("+");
+                            let note = format!("{columns} → {}/{} {why}", target.label(), Key(values));
+                            check.reclass(&mut finding, Class::Blocked, Reason::MissingParent, Some(note))?;
+                            changed = true;
+                        }
+                    }
+                }
+                Ok(())
+            })?;
+        }
+        Ok(changed)
+    }
+
+    fn label_of(&self, finding: &Finding) -> String {
+        format!("{}/{}", self.mapping.schema.tables[finding.table].label(), Key(finding.key.clone()))
+    }
+
+    /// Finds out where each parent is, asking the database for all that are not remembered in one go.
+    fn look_up(
+        &mut self,
+        foreign_key: &ForeignKey,
+        tuples: &[Option<Vec<Value>>],
+        remembered: &mut HashMap<Vec<u8>, Parent>,
+    ) -> Result<()> {
+        let parent = foreign_key.table.expect("the caller has one");
+        let target = &self.mapping.schema.tables[parent];
+        let mut asked: Vec<(Vec<u8>, &Vec<Value>)> = Vec::new();
+        let mut seen = HashSet::new();
+        for values in tuples.iter().flatten() {
+            let bytes = tuple_bytes(target, &foreign_key.references, values);
+            if !remembered.contains_key(&bytes) && seen.insert(bytes.clone()) {
+                asked.push((bytes, values));
+            }
+        }
+        let cells = |values: &[Value]| -> Vec<OwnedCell> {
+            let stored = foreign_key.references.iter().zip(values);
+            stored.map(|(&c, v)| self.database.store_any(&target.columns[c], v).unwrap_or(OwnedCell::Null)).collect()
+        };
+        let wanted: Vec<Vec<OwnedCell>> = asked.iter().map(|(_, values)| cells(values)).collect();
+        let mut present = vec![None; asked.len()];
+        self.snapshot.fetch(target, &foreign_key.references, &wanted, &mut |position, row| {
+            present[position] = Some(super::values(target, row));
+            Ok(())
+        })?;
+        for ((bytes, values), current) in asked.into_iter().zip(present) {
+            let leaves = match current.as_ref().and_then(|record| tuple(record, &target.key)) {
+                Some(key) => {
+                    let key_bytes = tuple_bytes(target, &target.key, &key);
+                    self.findings.find(parent, &key_bytes)?.is_some_and(|f| is_deletion(&f))
+                }
+                None => false,
+            };
+            let found = if current.is_some() && !leaves {
+                Parent::Present
+            } else {
+                match self.arriving(foreign_key, values)?.map(|f| f.class) {
+                    Some(Class::New | Class::Updated | Class::Conflict) => Parent::Present,
+                    Some(Class::Excluded) => Parent::Excluded,
+                    Some(Class::Blocked) => Parent::Blocked,
+                    _ => Parent::Missing,
+                }
+            };
+            remembered.insert(bytes, found);
+        }
+        Ok(())
+    }
+
+    /// Finds the arriving record that a reference names.
+    fn arriving(&mut self, foreign_key: &ForeignKey, values: &[Value]) -> Result<Option<Finding>> {
+        let parent = foreign_key.table.expect("the caller has one");
+        let target = &self.mapping.schema.tables[parent];
+        if foreign_key.references == target.key {
+            let bytes = tuple_bytes(target, &target.key, values);
+            return Ok(self.findings.find(parent, &bytes)?.filter(|f| !is_deletion(f)));
+        }
+        // A reference to a unique key that is not the identifying one: rare, so looked for record by record.
+        let wanted = tuple_bytes(target, &foreign_key.references, values);
+        let mut after = 0;
+        loop {
+            let classes = [Class::New, Class::Updated, Class::Conflict, Class::Excluded, Class::Blocked];
+            let page = self.findings.page(parent, &classes, after, super::PAGE)?;
+            let Some(last) = page.last() else { return Ok(None) };
+            after = last.id;
+            for finding in page {
+                let value = |c: &usize| finding.fields.iter().find(|f| f.column == *c).and_then(|f| f.backup.clone());
+                let tuple: Option<Vec<Value>> = foreign_key.references.iter().map(value).collect();
+                if tuple.is_some_and(|t| tuple_bytes(target, &foreign_key.references, &t) == wanted) {
+                    return Ok(Some(finding));
+                }
+            }
+        }
+    }
+}
+
+/// Tells whether a finding is a current record that goes.
+pub(super) fn is_deletion(finding: &Finding) -> bool {
+    finding.class == Class::CurrentOnly && matches!(finding.reason, Reason::DeletedInBackup | Reason::NotInBackup)
+}

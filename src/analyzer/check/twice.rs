@@ -1,0 +1,86 @@
+//! New records whose key the current database has after all: the second of a key that stands twice in the backup, or a
+//! key that only the database's collation holds equal.
+
+use super::{Check, values};
+use crate::analyzer::classify::{Sides, classify};
+use crate::analyzer::{digests, run};
+use crate::error::{Result, fail};
+use crate::model::change::Class;
+use crate::model::{OwnedCell, encode};
+
+impl Check<'_> {
+    pub(super) fn twice(&mut self, table: usize) -> Result<()> {
+        self.each(table, &[Class::New], &mut |check, page| {
+            let target = &check.mapping.schema.tables[table];
+            if target.key.is_empty() {
+                return Ok(());
+            }
+            let mut found: Vec<Option<Vec<u8>>> = vec![None; page.len()];
+            let wanted: Vec<Vec<OwnedCell>> = page
+                .iter()
+                .map(|f| {
+                    check.stored(target, &target.key, &f.key).unwrap_or_else(|| vec![OwnedCell::Null; f.key.len()])
+                })
+                .collect();
+            check.snapshot.fetch(target, &target.key, &wanted, &mut |position, cells| {
+                let mut body = Vec::new();
+                values(target, cells).iter().for_each(|v| encode::encode_value(v.as_ref(), &mut body));
+                found[position] = Some(body);
+                Ok(())
+            })?;
+            for (mut finding, current) in page.into_iter().zip(found) {
+                let Some(current) = current else { continue };
+                let mut backup = Vec::new();
+                for column in 0..target.columns.len() {
+                    let field = finding.fields.iter().find(|f| f.column == column);
+                    encode::encode_value(field.and_then(|f| f.backup.as_ref()), &mut backup);
+                }
+                let sides = Sides { base: None, current: Some(&current), backup: Some(&backup), backup_whole: false };
+                let verdict = classify(target, &check.mapping.compared[table], &sides, &run::rules(check.options));
+                let current_key = run::key_values(target, &current);
+                let same_spelling = super::tuple_bytes(target, &target.key, &current_key) == finding.key_bytes;
+                if same_spelling {
+                    // The first record of this key met the current one in the join; this is the second.
+                    let first = check.findings.find(table, &finding.key_bytes)?.filter(|f| f.id != finding.id);
+                    let identical = match &first {
+                        Some(first) => first.fields == verdict.fields,
+                        None => verdict.class == Class::Unchanged,
+                    };
+                    if !identical {
+                        return Err(fail!(
+                            BackupDamaged,
+                            "{}: the backup has the key {} twice, with different fields (the second at {})",
+                            target.label(),
+                            crate::model::Key(finding.key.clone()),
+                            finding.place
+                        )
+                        .hint("Remove one of the two from the backup, or leave the table out with --skip-tables."));
+                    }
+                    check.forget(&finding)?;
+                } else if verdict.class == Class::Unchanged {
+                    check.forget(&finding)?;
+                    let result = check.result(table).expect("a finding's table has a result");
+                    result.counts.unchanged += 1;
+                    result.counts.current_only = result.counts.current_only.saturating_sub(1);
+                } else {
+                    finding.key = current_key;
+                    finding.fields = verdict.fields;
+                    finding.current_digests = digests(&current);
+                    (finding.backup_at, finding.current_at) = (verdict.backup_at, verdict.current_at);
+                    check.reclass(&mut finding, verdict.class, verdict.reason, None)?;
+                    let result = check.result(table).expect("a finding's table has a result");
+                    result.counts.current_only = result.counts.current_only.saturating_sub(1);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Removes a new record from findings and counts.
+    fn forget(&mut self, finding: &crate::analyzer::Finding) -> Result<()> {
+        self.findings.remove(finding.id)?;
+        let result = self.result(finding.table).expect("a finding's table has a result");
+        result.counts.new -= 1;
+        Ok(())
+    }
+}

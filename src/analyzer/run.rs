@@ -1,0 +1,552 @@
+//! The pass itself: a thread per side reads and encodes, the calling thread joins, classifies and stores.
+
+use super::check::{Check, Native};
+use super::classify::{Rules, Sides, classify};
+use super::join::{Join, Met, Side};
+use super::mapping::{Found, Mapping, Part};
+use super::options::{OnUnknown, Options, Parents};
+use super::rows::{Batch, RowEncoder, RowRef};
+use super::sides::{BackupSink, Counting, Learned, stopped};
+use super::{Analysis, Finding, Findings, TableResult, digests, graph};
+use crate::backup::{Place, Reader, Summary, TableHeader};
+use crate::database::{Database, Snapshot};
+use crate::error::{Error, Result, fail};
+use crate::model::calendar::Timestamp;
+use crate::model::change::{Class, Counts, Reason};
+use crate::model::schema::Collation;
+use crate::model::{Schema, Table, encode};
+use crate::progress::{Phase, Progress};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+/// Batches that wait between a reader and the join.
+const QUEUE: usize = 8;
+
+/// An earlier common state, opened as often as its order of tables asks for.
+pub struct Base<'a> {
+    /// Opens the base from its beginning.
+    pub open: &'a (dyn Fn() -> Result<Box<dyn Reader>> + Sync),
+}
+
+enum FromBackup {
+    Table(usize, TableHeader),
+    Excluded(usize, TableHeader, u64),
+    Rows(Batch),
+    End(Learned),
+    Done(Box<Finished>),
+    Failed(Error),
+}
+
+/// What is known when the backup has been read to its end.
+struct Finished {
+    summary: Summary,
+    unknown: Vec<String>,
+    skipped: Vec<String>,
+}
+
+enum FromSide {
+    Rows(Batch),
+    /// The end of the table; false: the side does not have the table at all.
+    End(bool),
+    Failed(Error),
+}
+
+/// Compares a backup with the current database in one pass over each.
+///
+/// # Errors
+/// `SchemaMismatch` listing every unknown table and column; `BackupDamaged` with the place; what the database reports.
+pub fn analyze(
+    backup: Box<dyn Reader>,
+    base: Option<&Base<'_>>,
+    database: &dyn Database,
+    snapshot: &mut dyn Snapshot,
+    schema: Schema,
+    options: &Options,
+    findings: &mut dyn Findings,
+    progress: &dyn Progress,
+) -> Result<Analysis> {
+    let native = if backup.engine() == Some(schema.engine) { Native::Yes } else { Native::No };
+    let mapping = Mapping::new(schema, options)?;
+    progress.phase(Phase::Compare);
+    let (mut tables, finished, doubtful, base_summary) = std::thread::scope(|scope| {
+        let (to_backup, from_backup) = sync_channel(QUEUE);
+        let (to_current, from_current) = sync_channel(QUEUE);
+        let (to_base, from_base) = sync_channel(QUEUE);
+        let (ask_current, current_requests) = sync_channel::<usize>(1);
+        let (ask_base, base_requests) = sync_channel::<usize>(1);
+        let mapping = &mapping;
+        scope.spawn(move || read_backup(mapping, backup, &to_backup));
+        let snapshot = &mut *snapshot;
+        scope.spawn(move || read_current(mapping, snapshot, &current_requests, &to_current));
+        let base_reader = base.map(|base| scope.spawn(move || read_base(mapping, base, &base_requests, &to_base)));
+        let findings = &mut *findings;
+        let doubtful = Vec::new();
+        let mut run = Run { mapping, options, findings, progress, from_backup, from_current, from_base, doubtful };
+        let outcome = run.tables(&ask_current, base.map(|_| &ask_base));
+        let doubtful = std::mem::take(&mut run.doubtful);
+        // Dropping the channels ends readers that still want to send.
+        drop((run, ask_current, ask_base));
+        let base_summary = match base_reader.map(std::thread::ScopedJoinHandle::join) {
+            Some(Ok(summary)) => summary,
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+            None => None,
+        };
+        outcome.map(|(tables, finished)| (tables, finished, doubtful, base_summary))
+    })?;
+    let Finished { summary, unknown, skipped } = *finished;
+    if !unknown.is_empty() {
+        return Err(fail!(SchemaMismatch, "the backup does not fit the current database; nothing was changed")
+            .details(unknown)
+            .hint("Map names with --map-table A=b or --map-column A.x=b.y, or leave them out with --on-unknown-table skip or --on-unknown-column skip."));
+    }
+    let order = graph::order(&mapping.schema);
+    tables.sort_by_key(|t| order.tables.iter().position(|&p| p == t.table));
+    let mut notes: Vec<String> = skipped.into_iter().map(|name| format!("left out on request: {name}")).collect();
+    notes.extend(summary.notes.iter().cloned());
+    for result in &tables {
+        let table = &mapping.schema.tables[result.table];
+        notes.extend(table.notes.iter().map(|note| format!("{}: {note}", result.name)));
+    }
+    let not_carried = not_carried(&mapping, &tables);
+    progress.phase(Phase::Check);
+    Check { mapping: &mapping, options, database, native, snapshot, findings, tables: &mut tables, doubtful, progress }
+        .run()?;
+    Ok(Analysis {
+        schema: mapping.schema,
+        compared: mapping.compared,
+        tables,
+        not_carried,
+        backup: summary,
+        base: base_summary,
+        notes,
+    })
+}
+
+fn not_carried(mapping: &Mapping, tables: &[TableResult]) -> Vec<String> {
+    let mut names = Vec::new();
+    for result in tables.iter().filter(|r| mapping.parts[r.table] == Part::Chosen && !r.carried.is_empty()) {
+        let table = &mapping.schema.tables[result.table];
+        let missing = (0..table.columns.len()).filter(|c| table.columns[*c].writable() && !result.carried.contains(c));
+        names.extend(missing.map(|c| format!("{}.{}", result.name, table.columns[c].name)));
+    }
+    names
+}
+
+fn read_backup(mapping: &Mapping, mut backup: Box<dyn Reader>, to: &SyncSender<FromBackup>) {
+    let mut read = || -> Result<Finished> {
+        let mut unknown = Vec::new();
+        let mut skipped = Vec::new();
+        let mut taken: Vec<Option<String>> = vec![None; mapping.schema.tables.len()];
+        while let Some(header) = backup.next_table()? {
+            match mapping.table(&header.name) {
+                Found::Skipped => skipped.push(header.name),
+                Found::Unknown(_) if mapping.on_unknown_table() == OnUnknown::Skip => skipped.push(header.name),
+                Found::Unknown(sentence) => unknown.push(sentence),
+                Found::At(table) => {
+                    if let Some(other) = taken[table].replace(header.name.clone()) {
+                        let label = mapping.schema.tables[table].label();
+                        unknown.push(format!(
+                            "tables {other:?} and {:?} of the backup both stand for {label}",
+                            header.name
+                        ));
+                    } else if mapping.parts[table] == Part::Excluded {
+                        let records = backup.read_records(&mut Counting)?;
+                        to.send(FromBackup::Excluded(table, header, records)).map_err(|_| stopped())?;
+                    } else {
+                        let learned = read_table(mapping, backup.as_mut(), table, header, to)?;
+                        unknown.extend(learned.unknown);
+                        skipped.extend(learned.skipped);
+                    }
+                }
+            }
+        }
+        Ok(Finished { summary: Summary::default(), unknown, skipped })
+    };
+    let outcome = match read() {
+        Err(error) => Err(error),
+        Ok(finished) => backup.finish().map(|summary| Finished { summary, ..finished }),
+    };
+    // A failed send means that the join has failed already and reports its own cause.
+    let _ = to.send(match outcome {
+        Ok(finished) => FromBackup::Done(Box::new(finished)),
+        Err(error) => FromBackup::Failed(error),
+    });
+}
+
+fn read_table(
+    mapping: &Mapping,
+    backup: &mut dyn Reader,
+    table: usize,
+    header: TableHeader,
+    to: &SyncSender<FromBackup>,
+) -> Result<Learned> {
+    to.send(FromBackup::Table(table, header.clone())).map_err(|_| stopped())?;
+    let mut send = |batch| to.send(FromBackup::Rows(batch)).is_ok();
+    let mut sink = BackupSink::new(mapping, table, &header, &mut send);
+    backup.read_records(&mut sink).map_err(|e| e.at(&header.name))?;
+    sink.finish();
+    let learned = std::mem::take(&mut sink.learned);
+    to.send(FromBackup::End(learned.clone())).map_err(|_| stopped())?;
+    Ok(learned)
+}
+
+fn read_current(mapping: &Mapping, snapshot: &mut dyn Snapshot, requests: &Receiver<usize>, to: &SyncSender<FromSide>) {
+    for table in requests {
+        let target = &mapping.schema.tables[table];
+        let mut encoder = RowEncoder::new(target);
+        let mut batch = Batch::with_room();
+        let outcome = snapshot.scan(target, &mut |cells| {
+            encoder.push(cells, Place::default(), &mut batch);
+            if batch.is_full() {
+                let full = std::mem::replace(&mut batch, Batch::with_room());
+                to.send(FromSide::Rows(full)).map_err(|_| stopped())?;
+            }
+            Ok(())
+        });
+        let last = match outcome {
+            Ok(()) if batch.is_empty() => Ok(()),
+            Ok(()) => to.send(FromSide::Rows(batch)),
+            Err(error) => to.send(FromSide::Failed(error)),
+        };
+        if last.is_err() || to.send(FromSide::End(true)).is_err() {
+            return;
+        }
+    }
+}
+
+/// Reads the tables of the base in the order asked for; a base in another order is opened again from its beginning.
+fn read_base(
+    mapping: &Mapping,
+    base: &Base<'_>,
+    requests: &Receiver<usize>,
+    to: &SyncSender<FromSide>,
+) -> Option<Summary> {
+    let mut reader: Option<Box<dyn Reader>> = None;
+    for table in requests {
+        let mut read = || -> Result<bool> {
+            for fresh in [reader.is_none(), true] {
+                if fresh {
+                    reader = Some((base.open)()?);
+                }
+                let current = reader.as_mut().expect("opened above");
+                while let Some(header) = current.next_table()? {
+                    if mapping.table(&header.name) == Found::At(table) {
+                        let mut send = |batch| to.send(FromSide::Rows(batch)).is_ok();
+                        let mut sink = BackupSink::new(mapping, table, &header, &mut send);
+                        current.read_records(&mut sink).map_err(|e| e.at(format_args!("base, {}", header.name)))?;
+                        sink.finish();
+                        return Ok(true);
+                    }
+                }
+                if fresh {
+                    break;
+                }
+            }
+            Ok(false)
+        };
+        let message = match read() {
+            Ok(found) => FromSide::End(found),
+            Err(error) => FromSide::Failed(error),
+        };
+        if to.send(message).is_err() {
+            return None;
+        }
+    }
+    // Reading on to the end checks what the base claims of itself.
+    let mut reader = reader?;
+    while let Ok(Some(_)) = reader.next_table() {}
+    reader.finish().ok()
+}
+
+/// The joining side of the pipeline.
+struct Run<'a> {
+    mapping: &'a Mapping,
+    options: &'a Options,
+    findings: &'a mut dyn Findings,
+    progress: &'a dyn Progress,
+    from_backup: Receiver<FromBackup>,
+    from_current: Receiver<FromSide>,
+    from_base: Receiver<FromSide>,
+    /// Tables in which a new record may be the second of its key.
+    doubtful: Vec<usize>,
+}
+
+impl Run<'_> {
+    fn tables(
+        &mut self,
+        ask_current: &SyncSender<usize>,
+        ask_base: Option<&SyncSender<usize>>,
+    ) -> Result<(Vec<TableResult>, Box<Finished>)> {
+        let mut results = Vec::new();
+        loop {
+            match self.from_backup.recv().map_err(|_| gone())? {
+                FromBackup::Done(finished) => return Ok((results, finished)),
+                FromBackup::Failed(error) => return Err(error),
+                FromBackup::Excluded(table, header, records) => {
+                    let counts = Counts { excluded: records, ..Counts::default() };
+                    results.push(self.result(table, &header, counts, &Learned::default(), false));
+                }
+                FromBackup::Table(table, header) => {
+                    ask_current.send(table).map_err(|_| gone())?;
+                    if let Some(ask) = ask_base {
+                        ask.send(table).map_err(|_| gone())?;
+                    }
+                    results.push(self.table(table, &header, ask_base.is_some())?);
+                }
+                FromBackup::Rows(_) | FromBackup::End(_) => unreachable!("rows come between a table and its end"),
+            }
+        }
+    }
+
+    fn result(
+        &self,
+        table: usize,
+        header: &TableHeader,
+        counts: Counts,
+        learned: &Learned,
+        three_way: bool,
+    ) -> TableResult {
+        TableResult {
+            table,
+            name: self.mapping.schema.tables[table].label(),
+            backup_name: header.name.clone(),
+            counts,
+            carried: (0..learned.carried.len()).filter(|&c| learned.carried[c]).collect(),
+            three_way,
+            whole: header.whole && self.mapping.filters[table].is_empty(),
+        }
+    }
+
+    fn table(&mut self, table: usize, header: &TableHeader, with_base: bool) -> Result<TableResult> {
+        let target = &self.mapping.schema.tables[table];
+        let label = target.label();
+        let mut learned = Learned::default();
+        let mut pending_base: Option<Batch> = None;
+        let mut base_ended = !with_base;
+        // Whether the base has the table is known from its first message.
+        let three_way = with_base && !target.key.is_empty() && {
+            match self.from_base.recv().map_err(|_| gone())? {
+                FromSide::Rows(batch) => {
+                    pending_base = Some(batch);
+                    true
+                }
+                FromSide::End(found) => {
+                    base_ended = true;
+                    found
+                }
+                FromSide::Failed(error) => return Err(error),
+            }
+        };
+        let mut sides = vec![Side::Current, Side::Backup];
+        if three_way {
+            sides.insert(0, Side::Base);
+        }
+        let join = Join { sides, keyless: target.key.is_empty(), budget_bytes: self.options.budget_bytes };
+        let mut visit = Visit {
+            mapping: self.mapping,
+            options: self.options,
+            findings: &mut *self.findings,
+            table,
+            target,
+            whole: header.whole && self.mapping.filters[table].is_empty(),
+            chosen: self.mapping.parts[table] == Part::Chosen,
+            three_way,
+            rules: rules(self.options),
+            counts: Counts::default(),
+        };
+        let mut done = 0;
+        let (from_backup, from_current, from_base) = (&self.from_backup, &self.from_current, &self.from_base);
+        let progress = self.progress;
+        let mut backup_ended = false;
+        let seen = join.run(
+            &label,
+            &mut |side| {
+                progress.go_on()?;
+                match side {
+                    Side::Backup => match from_backup.recv().map_err(|_| gone())? {
+                        FromBackup::Rows(batch) => {
+                            done += batch.len() as u64;
+                            progress.advance(&label, done, None);
+                            Ok(Some(batch))
+                        }
+                        FromBackup::End(what) => {
+                            learned = what;
+                            backup_ended = true;
+                            Ok(None)
+                        }
+                        FromBackup::Failed(error) => Err(error),
+                        _ => unreachable!("a table ends before the next begins"),
+                    },
+                    Side::Current => side_batch(from_current),
+                    Side::Base => match pending_base.take() {
+                        Some(batch) => Ok(Some(batch)),
+                        None if base_ended => Ok(None),
+                        None => {
+                            let batch = side_batch(from_base)?;
+                            base_ended = batch.is_none();
+                            Ok(batch)
+                        }
+                    },
+                }
+            },
+            &mut |met| visit.met(&met),
+        )?;
+        debug_assert!(backup_ended, "the join reads every side to its end");
+        // A base that takes no part still has to be read past.
+        while !base_ended {
+            base_ended = side_batch(&self.from_base)?.is_none();
+        }
+        let counts = visit.counts;
+        let by_database = target.key.iter().any(|&c| target.columns[c].collation == Collation::Database);
+        if seen.current_rows > 0 && (by_database || !seen.backup_ascending) {
+            self.doubtful.push(table);
+        }
+        Ok(self.result(table, header, counts, &learned, three_way))
+    }
+}
+
+fn side_batch(from: &Receiver<FromSide>) -> Result<Option<Batch>> {
+    match from.recv().map_err(|_| gone())? {
+        FromSide::Rows(batch) => Ok(Some(batch)),
+        FromSide::End(_) => Ok(None),
+        FromSide::Failed(error) => Err(error),
+    }
+}
+
+/// A reader that ended without a word has panicked; the panic itself is reported when its thread is joined.
+fn gone() -> Error {
+    fail!(Failed, "a reader ended unexpectedly; nothing was changed")
+}
+
+pub(super) fn rules(options: &Options) -> Rules {
+    let tolerance_nanos = i128::from(options.tolerance_millis) * 1_000_000;
+    let now = chrono::Utc::now();
+    Rules {
+        tolerance_nanos,
+        now: Timestamp { seconds: now.timestamp(), nanos: now.timestamp_subsec_nanos(), digits: 9, zoned: true },
+        strict: options.strict,
+        deletes: options.deletes,
+    }
+}
+
+/// Classifies what met and stores what is not unchanged.
+struct Visit<'a> {
+    mapping: &'a Mapping,
+    options: &'a Options,
+    findings: &'a mut dyn Findings,
+    table: usize,
+    target: &'a Table,
+    whole: bool,
+    chosen: bool,
+    three_way: bool,
+    rules: Rules,
+    counts: Counts,
+}
+
+impl Visit<'_> {
+    fn met(&mut self, met: &Met<'_>) -> Result<()> {
+        let [base, current, backup] = met.rows;
+        match (current, backup) {
+            (None, None) => Ok(()),
+            (_, Some(backup)) if backup.excluded => self.excluded(current, backup),
+            (None, Some(backup)) if backup.key.is_empty() && !self.target.key.is_empty() => self.keyless(backup),
+            (Some(current), Some(backup)) if self.same(base, current, backup) => {
+                self.counts.unchanged += 1;
+                Ok(())
+            }
+            (Some(_), None) if !self.chosen => Ok(()),
+            _ => self.differing(base, current, backup),
+        }
+    }
+
+    /// Tells by bytes alone that nothing differs; what it does not see as equal is looked at closely.
+    fn same(&self, base: Option<RowRef<'_>>, current: RowRef<'_>, backup: RowRef<'_>) -> bool {
+        if self.target.key.is_empty() || current.body == backup.body {
+            return true;
+        }
+        // With a base, fields that differ from it decide; equal sides are settled above.
+        if self.three_way && base.is_some() {
+            return false;
+        }
+        let compared = &self.mapping.compared[self.table];
+        encode::split(current.body).zip(encode::split(backup.body)).enumerate().all(|(column, (c, b))| {
+            c == b || encode::is_absent(b) || !compared[column] || self.target.timestamp == Some(column)
+        })
+    }
+
+    fn differing(
+        &mut self,
+        base: Option<RowRef<'_>>,
+        current: Option<RowRef<'_>>,
+        backup: Option<RowRef<'_>>,
+    ) -> Result<()> {
+        let sides = Sides {
+            base: self.three_way.then_some(base.map(|r| r.body)),
+            current: current.map(|r| r.body),
+            backup: backup.map(|r| r.body),
+            backup_whole: self.whole,
+        };
+        let verdict = classify(self.target, &self.mapping.compared[self.table], &sides, &self.rules);
+        *self.counts.of(verdict.class) += 1;
+        let stays = verdict.class == Class::CurrentOnly && verdict.reason == Reason::OnlyInCurrent;
+        if verdict.class == Class::Unchanged || stays {
+            return Ok(());
+        }
+        let row = current.or(backup).expect("a record on one side at least");
+        self.findings.add(&Finding {
+            id: 0,
+            table: self.table,
+            key: key_values(self.target, row.body),
+            key_bytes: row.key.to_vec(),
+            class: verdict.class,
+            reason: verdict.reason,
+            note: None,
+            fields: verdict.fields,
+            current_digests: current.map(|r| digests(r.body)).unwrap_or_default(),
+            backup_at: verdict.backup_at,
+            current_at: verdict.current_at,
+            place: backup.map(|r| r.place).unwrap_or_default(),
+        })
+    }
+
+    /// A record that a filter leaves out is kept only where a chosen one may need it as a parent.
+    fn excluded(&mut self, current: Option<RowRef<'_>>, backup: RowRef<'_>) -> Result<()> {
+        self.counts.excluded += 1;
+        if current.is_some() || self.options.parents != Parents::Auto || backup.key.is_empty() {
+            return Ok(());
+        }
+        self.one_sided(backup, Class::Excluded, Reason::Filtered, None)
+    }
+
+    fn keyless(&mut self, backup: RowRef<'_>) -> Result<()> {
+        self.counts.blocked += 1;
+        let names = self.target.names(&self.target.key).join(", ");
+        let note = format!("{} has no value for its key ({names})", backup.place);
+        self.one_sided(backup, Class::Blocked, Reason::KeyMissing, Some(note))
+    }
+
+    fn one_sided(&mut self, backup: RowRef<'_>, class: Class, reason: Reason, note: Option<String>) -> Result<()> {
+        let sides = Sides { base: None, current: None, backup: Some(backup.body), backup_whole: self.whole };
+        let verdict = classify(self.target, &self.mapping.compared[self.table], &sides, &self.rules);
+        self.findings.add(&Finding {
+            id: 0,
+            table: self.table,
+            key: key_values(self.target, backup.body),
+            key_bytes: backup.key.to_vec(),
+            class,
+            reason,
+            note,
+            fields: verdict.fields,
+            current_digests: Vec::new(),
+            backup_at: None,
+            current_at: None,
+            place: backup.place,
+        })
+    }
+}
+
+/// Reads the key's values out of a record's body; empty where one is missing.
+pub(super) fn key_values(table: &Table, body: &[u8]) -> Vec<crate::model::Value> {
+    let values: Vec<&[u8]> = encode::split(body).collect();
+    let key: Option<Vec<_>> = table.key.iter().map(|&c| encode::decode(values[c]).filter(|v| !v.is_null())).collect();
+    key.unwrap_or_default()
+}

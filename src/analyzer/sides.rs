@@ -1,0 +1,160 @@
+//! The readers' side of the pipeline: records of a backup or a database become batches of rows, each in a thread.
+
+use super::mapping::{Found, Mapping, Part};
+use super::options::OnUnknown;
+use super::rows::{Batch, RowEncoder};
+use crate::backup::{Place, RecordSink, TableHeader};
+use crate::error::{Error, Result, fail};
+use crate::model::Cell;
+use std::collections::HashMap;
+
+/// Takes batches as they fill; false: nobody wants more.
+pub(super) type Send<'a> = dyn FnMut(Batch) -> bool + 'a;
+
+/// What was learned about a backup's table while reading it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Learned {
+    /// Columns that at least one record carries, by position.
+    pub(super) carried: Vec<bool>,
+    /// Sentences about columns that the current table does not have.
+    pub(super) unknown: Vec<String>,
+    /// Columns left out on request.
+    pub(super) skipped: Vec<String>,
+}
+
+/// Turns a backup's records into rows of a current table.
+pub(super) struct BackupSink<'a> {
+    mapping: &'a Mapping,
+    table: usize,
+    header: TableHeader,
+    encoder: RowEncoder<'a>,
+    batch: Batch,
+    send: &'a mut Send<'a>,
+    /// Names in the order of the last record, with what they stand for: most records repeat it.
+    order: Vec<(String, Option<usize>)>,
+    known: HashMap<String, Option<usize>>,
+    /// The field's position within its record.
+    at: usize,
+    pub(super) learned: Learned,
+}
+
+impl<'a> BackupSink<'a> {
+    pub(super) fn new(mapping: &'a Mapping, table: usize, header: &TableHeader, send: &'a mut Send<'a>) -> Self {
+        let target = &mapping.schema.tables[table];
+        Self {
+            mapping,
+            table,
+            header: header.clone(),
+            encoder: RowEncoder::new(target),
+            batch: Batch::with_room(),
+            send,
+            order: Vec::new(),
+            known: HashMap::new(),
+            at: 0,
+            learned: Learned { carried: vec![false; target.columns.len()], ..Learned::default() },
+        }
+    }
+
+    /// Hands over what is left.
+    pub(super) fn finish(&mut self) {
+        if !self.batch.is_empty() {
+            (self.send)(std::mem::take(&mut self.batch));
+        }
+    }
+
+    fn look_up(&mut self, name: &str) -> Option<usize> {
+        if let Some(found) = self.known.get(name) {
+            return *found;
+        }
+        let mut found = match self.mapping.column(self.table, &self.header.name, name) {
+            Found::At(column) => Some(column),
+            Found::Skipped => {
+                self.learned.skipped.push(format!("{}.{name}", self.header.name));
+                None
+            }
+            Found::Unknown(sentence) => {
+                match self.mapping.on_unknown_column() {
+                    OnUnknown::Error => self.learned.unknown.push(sentence),
+                    OnUnknown::Skip => self.learned.skipped.push(format!("{}.{name}", self.header.name)),
+                }
+                None
+            }
+        };
+        let target = &self.mapping.schema.tables[self.table];
+        if let Some(column) = found {
+            let other = self.known.iter().find(|(_, c)| **c == Some(column)).map(|(other, _)| other.clone());
+            if let Some(other) = other {
+                self.learned.unknown.push(format!(
+                    "columns {other:?} and {name:?} of {} both stand for {}.{}",
+                    self.header.name,
+                    target.label(),
+                    target.columns[column].name
+                ));
+                found = None;
+            } else if !target.columns[column].writable() {
+                // Computed by the engine; what the backup says of it is no opinion.
+                self.learned.skipped.push(format!("{}.{name}", self.header.name));
+                found = None;
+            } else if self.mapping.compared[self.table][column] {
+                self.learned.carried[column] = true;
+            }
+        }
+        self.known.insert(name.to_owned(), found);
+        found
+    }
+}
+
+impl RecordSink for BackupSink<'_> {
+    fn field(&mut self, name: &str, cell: Cell<'_>) -> Result<()> {
+        let column = match self.order.get(self.at) {
+            Some((expected, column)) if expected == name => *column,
+            _ => {
+                let column = self.look_up(name);
+                self.order.truncate(self.at);
+                self.order.push((name.to_owned(), column));
+                column
+            }
+        };
+        self.at += 1;
+        if let Some(column) = column
+            && (self.mapping.compared[self.table][column] || !self.mapping.filters[self.table].is_empty())
+            && !self.encoder.put(column, cell)
+        {
+            return Err(fail!(BackupDamaged, "field {name:?} stands twice in one record of {}", self.header.name));
+        }
+        Ok(())
+    }
+
+    fn end_record(&mut self, place: Place) -> Result<()> {
+        self.at = 0;
+        let filters = &self.mapping.filters[self.table];
+        let excluded = self.mapping.parts[self.table] == Part::Parent
+            || !filters.iter().all(|filter| filter.meets(|column| self.encoder.value(column)));
+        self.encoder.end(place, excluded, &mut self.batch);
+        if self.batch.is_full() {
+            let full = std::mem::replace(&mut self.batch, Batch::with_room());
+            if !(self.send)(full) {
+                return Err(stopped());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Counts records without looking at them.
+pub(super) struct Counting;
+
+impl RecordSink for Counting {
+    fn field(&mut self, _: &str, _: Cell<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    fn end_record(&mut self, _: Place) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Ends a reader whose rows nobody takes any more; the cause is reported by whoever stopped.
+pub(super) fn stopped() -> Error {
+    fail!(Failed, "the reader was stopped")
+}
