@@ -83,11 +83,11 @@ struct Never {
     field: Option<Glob>,
 }
 
-/// One rule; what it does not name matches anything, except that the class is `conflict` unless named.
+/// One rule; the patterns of the file over closed sets are kept as what they match.
 #[derive(Clone, Debug)]
 struct Rule {
-    reason: Option<Glob>,
-    class: Option<Glob>,
+    reasons: Vec<Reason>,
+    classes: Vec<Class>,
     table: Option<Glob>,
     field: Option<Glob>,
     take: Take,
@@ -104,9 +104,9 @@ pub struct Conflict<'a> {
     pub reason: Reason,
     /// The fields in which the sides differ; for a record on one side only, that side's fields.
     pub fields: &'a [Field],
-    /// The backup record's timestamp, where there is one.
+    /// The backup record's timestamp, where there is one that can be read.
     pub backup_at: Option<Timestamp>,
-    /// The current record's timestamp, where there is one.
+    /// The current record's timestamp, where there is one that can be read.
     pub current_at: Option<Timestamp>,
     /// Whether the base holds this record, so that each side's changes are known.
     pub has_base: bool,

@@ -48,7 +48,7 @@ fn whole(strategy: &Strategy, record: &Conflict<'_>) -> Choice {
         return Choice::Keep(KeepReason::NewerKept);
     }
     // A record of a class that no rule names is carried out as it is.
-    let take = strategy.record_rule(record).map_or(Take::Backup, |(_, rule)| rule.take);
+    let take = strategy.record_rule(record).map_or(Take::Backup, |rule| rule.take);
     if let Some(why) = refusal(record.reason, take) {
         return Choice::Ask(format!("{} is impossible here: {why}", take.word()));
     }
@@ -66,6 +66,9 @@ fn whole(strategy: &Strategy, record: &Conflict<'_>) -> Choice {
 
 /// Decides a record that both sides hold, field by field.
 fn fields(strategy: &Strategy, record: &Conflict<'_>) -> Choice {
+    if !opinions(strategy, record).any(|(field, _)| !field.is_timestamp) {
+        return Choice::Keep(KeepReason::NothingToChange);
+    }
     let closed = current_is_newer(record);
     let as_whole = strategy.granularity == Granularity::Record && record.class == Class::Conflict;
     if closed && (as_whole || !record.has_base) {
@@ -75,30 +78,22 @@ fn fields(strategy: &Strategy, record: &Conflict<'_>) -> Choice {
     // Whether the record will hold values that are not the backup's, where the backup has an opinion.
     let mut mixed = false;
     let mut asks = Vec::new();
-    let mut ruled = false;
     for (field, backup) in opinions(strategy, record).filter(|(field, _)| !field.is_timestamp) {
         let changed = if as_whole { Changed::Both } else { whose_change(record, field) };
-        let answer = match changed {
-            Changed::Current => Ok(Outcome::Stays),
-            Changed::Both if closed => Ok(Outcome::Stays),
-            Changed::Backup if record.class == Class::Conflict => Ok(Outcome::FromBackup(backup.clone())),
-            Changed::Both | Changed::Backup => match strategy.rule_for(record, &field_name(record.table, field)) {
-                Some(rule) if rule.take == Take::Skip && rule.field.is_none() => return Choice::Skip,
-                Some(rule) => {
-                    ruled = true;
-                    let fill = changed == Changed::Backup;
-                    by_rule(strategy, record, rule.take, field, backup, fill)
-                }
-                None => Ok(Outcome::FromBackup(backup.clone())),
-            },
+        let rule = strategy.rule_for(record, &field_name(record.table, field));
+        let decided = changed == Changed::Both || (changed == Changed::Backup && record.class != Class::Conflict);
+        let answer = match rule {
+            // Leaving a record out is weaker than any write, so it comes before the gate.
+            Some(rule) if decided && rule.take == Take::Skip && rule.field.is_none() => return Choice::Skip,
+            _ if changed == Changed::Current || (closed && changed == Changed::Both) => Ok(Outcome::Stays),
+            Some(rule) if decided => by_rule(strategy, record, rule.take, field, backup, changed),
+            _ => Ok(Outcome::FromBackup(backup.clone())),
         };
         match answer {
             Ok(Outcome::FromBackup(value)) => written.push((field.column, value)),
             Ok(Outcome::Mixed(value)) => {
                 mixed = true;
-                if field.current.as_ref().is_none_or(|current| !same(current, &value)) {
-                    written.push((field.column, value));
-                }
+                written.push((field.column, value));
             }
             Ok(Outcome::Stays) => mixed = true,
             Err(why) => asks.push((field_name(record.table, field), why)),
@@ -108,11 +103,7 @@ fn fields(strategy: &Strategy, record: &Conflict<'_>) -> Choice {
         return Choice::Ask(question(&asks));
     }
     if written.is_empty() {
-        return Choice::Keep(match (closed, mixed || ruled) {
-            (true, _) => KeepReason::NewerKept,
-            (false, true) => KeepReason::ByStrategy,
-            (false, false) => KeepReason::NothingToChange,
-        });
+        return Choice::Keep(if closed { KeepReason::NewerKept } else { KeepReason::ByStrategy });
     }
     written.extend(timestamp(strategy, record, mixed));
     written.sort_by_key(|(column, _)| *column);
@@ -120,9 +111,9 @@ fn fields(strategy: &Strategy, record: &Conflict<'_>) -> Choice {
 }
 
 /// Returns what the timestamp becomes when other fields are written: the backup's for a record that is the backup's
-/// in everything, else the later one.
+/// in everything, else the later one. A timestamp is never erased.
 fn timestamp(strategy: &Strategy, record: &Conflict<'_>, mixed: bool) -> Option<(usize, Value)> {
-    let (field, backup) = opinions(strategy, record).find(|(field, _)| field.is_timestamp)?;
+    let (field, backup) = opinions(strategy, record).find(|(field, value)| field.is_timestamp && !value.is_null())?;
     let later = match (record.backup_at, record.current_at) {
         (Some(backup_at), Some(current_at)) => backup_at.nanos_since(current_at) > 0,
         (Some(_), None) => true,
@@ -194,22 +185,24 @@ fn by_rule(
     take: Take,
     field: &Field,
     backup: &Value,
-    only_backup_changed: bool,
+    changed: Changed,
 ) -> Result<Outcome, String> {
     if let Some(why) = refusal(record.reason, take) {
         return Err(format!("{} is impossible here: {why}", take.word()));
     }
     // Against a base, merging means writing what only the backup changed, an erased value included.
-    if take == Take::MergeFields && only_backup_changed {
+    if take == Take::MergeFields && changed == Changed::Backup {
         return Ok(Outcome::FromBackup(backup.clone()));
     }
     let current = field.current.as_ref().unwrap_or(&Value::Null);
     let base = field.base.as_ref().and_then(Option::as_ref);
     let column = &record.table.columns[field.column];
     let tie = field::Tie { take: strategy.tie, evidence: evidence(record) };
-    match field::merge(take, &field::Sides { base, current, backup, column }, tie, record.has_base)? {
+    match field::merge(take, &field::Sides { base, current, backup, column }, tie)? {
         Merged::Backup => Ok(Outcome::FromBackup(backup.clone())),
         Merged::Current => Ok(Outcome::Stays),
+        Merged::Value(value) if same(&value, backup) => Ok(Outcome::FromBackup(value)),
+        Merged::Value(value) if same(&value, current) => Ok(Outcome::Stays),
         Merged::Value(value) => Ok(Outcome::Mixed(value)),
         Merged::Ask => Err(asked(record.reason)),
     }
@@ -237,9 +230,9 @@ fn question(asks: &[(String, String)]) -> String {
 }
 
 impl Strategy {
-    /// Finds the rule that decides the record as a whole, and its position.
-    fn record_rule(&self, record: &Conflict<'_>) -> Option<(usize, &Rule)> {
-        self.rules.iter().enumerate().find(|(_, rule)| rule.field.is_none() && rule.matches(record))
+    /// Finds the rule that decides the record as a whole.
+    fn record_rule(&self, record: &Conflict<'_>) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.field.is_none() && rule.matches(record))
     }
 
     /// Finds the first rule that decides a field: one that names it, or one for whole records.
@@ -250,12 +243,8 @@ impl Strategy {
 
 impl Rule {
     fn matches(&self, record: &Conflict<'_>) -> bool {
-        let class = match &self.class {
-            Some(glob) => glob.matches(&record.class.word()),
-            None => record.class == Class::Conflict,
-        };
-        class
-            && self.reason.as_ref().is_none_or(|glob| glob.matches(&record.reason.word()))
+        self.classes.contains(&record.class)
+            && self.reasons.contains(&record.reason)
             && self.table.as_ref().is_none_or(|glob| glob.matches_table(record.table))
     }
 }

@@ -43,14 +43,14 @@ pub(super) enum Merged {
 }
 
 /// Merges one field; the error says why a person has to decide.
-pub(super) fn merge(take: Take, sides: &Sides<'_>, tie: Tie, has_base: bool) -> Result<Merged, String> {
+pub(super) fn merge(take: Take, sides: &Sides<'_>, tie: Tie) -> Result<Merged, String> {
     match take {
         Take::Backup => Ok(Merged::Backup),
         Take::Current | Take::Skip => Ok(Merged::Current),
         Take::Ask => Ok(Merged::Ask),
         Take::Newest | Take::Oldest => by_time(take, tie.evidence),
-        // With a base a null is a change like any other; without one it may be a gap in the backup.
-        Take::MergeFields if has_base => break_tie(tie),
+        // Against a base a null is a change like any other; without one it may be a gap in the backup.
+        Take::MergeFields if sides.base.is_some() => break_tie(tie),
         Take::MergeFields | Take::NonNull => filled(sides, tie),
         Take::Max => extreme(sides, Ordering::Greater),
         Take::Min => extreme(sides, Ordering::Less),
@@ -186,4 +186,106 @@ fn json_merge(sides: &Sides<'_>) -> Result<Value, String> {
 
 fn not_all(what: &str, base: &Value, current: &Value, backup: &Value) -> String {
     format!("not {what} on all sides: base {}, current {}, backup {}", base.kind(), current.kind(), backup.kind())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::schema::{Collation, Generated, Storage};
+
+    fn column(ty: ColumnType) -> Column {
+        Column {
+            name: "c".to_owned(),
+            ty,
+            declared: "t".to_owned(),
+            storage: Storage::Native,
+            nullable: true,
+            default: None,
+            generated: Generated::No,
+            collation: Collation::Binary,
+            enforced: true,
+        }
+    }
+
+    fn decimal(text: &str) -> Value {
+        Value::Decimal(Decimal::parse(text).expect("a decimal"))
+    }
+
+    fn run(take: Take, ty: ColumnType, base: Option<Value>, current: Value, backup: Value) -> Result<Merged, String> {
+        let column = column(ty);
+        let sides = Sides { base: base.as_ref(), current: &current, backup: &backup, column: &column };
+        merge(take, &sides, Tie { take: Take::Newest, evidence: Evidence::None })
+    }
+
+    #[test]
+    fn sums_are_exact_and_stay_inside_the_column() {
+        let small = || ColumnType::Integer { min: -128, max: 127 };
+        let int = Value::Integer;
+        let sum = |ty, base, current, backup| run(Take::SumOfChanges, ty, Some(base), current, backup);
+        assert_eq!(sum(small(), int(10), int(13), int(8)), Ok(Merged::Value(int(11))));
+        let error = sum(small(), int(0), int(100), int(100)).expect_err("no room");
+        assert!(error.contains("200 does not fit"), "{error}");
+
+        let money = || ColumnType::Decimal { precision: Some(30), scale: Some(2) };
+        let sum_of_money = sum(money(), decimal("0.10"), decimal("99999999999999999999.10"), decimal("0.30"));
+        assert_eq!(sum_of_money, Ok(Merged::Value(decimal("99999999999999999999.3"))));
+        let narrow = ColumnType::Decimal { precision: Some(3), scale: Some(1) };
+        assert!(sum(narrow, decimal("0"), decimal("99"), decimal("1")).is_err());
+
+        let float = ColumnType::Float { single: false };
+        let floats = sum(float, Value::Float(0.0), Value::Float(0.1), Value::Float(0.2));
+        assert_eq!(floats, Ok(Merged::Value(Value::Float(0.3))), "as people count, not as doubles do");
+        assert!(sum(small(), Value::Null, int(1), int(2)).is_err());
+        assert!(sum(small(), int(1), int(1), Value::Text("2".to_owned())).is_err());
+        assert!(run(Take::SumOfChanges, small(), None, int(1), int(2)).is_err());
+    }
+
+    #[test]
+    fn max_and_min_mirror_each_other_and_prefer_any_value_to_null() {
+        let any = || ColumnType::Any;
+        let values = [
+            (Value::Integer(2), decimal("10.5")),
+            (Value::Float(-1.0), Value::Integer(0)),
+            (Value::Text("a".to_owned()), Value::Text("b".to_owned())),
+            (Value::Bool(false), Value::Bool(true)),
+            (Value::Date(1), Value::Date(2)),
+        ];
+        for (low, high) in values {
+            let run = |take, current: &Value, backup: &Value| run(take, any(), None, current.clone(), backup.clone());
+            assert_eq!(run(Take::Max, &low, &high), Ok(Merged::Backup));
+            assert_eq!(run(Take::Max, &high, &low), Ok(Merged::Current));
+            assert_eq!(run(Take::Min, &low, &high), Ok(Merged::Current));
+            assert_eq!(run(Take::Min, &high, &low), Ok(Merged::Backup));
+            for take in [Take::Max, Take::Min, Take::NonNull, Take::MergeFields] {
+                assert_eq!(run(take, &low, &Value::Null), Ok(Merged::Current));
+                assert_eq!(run(take, &Value::Null, &low), Ok(Merged::Backup));
+            }
+        }
+        let mixed = run(Take::Max, any(), None, Value::Integer(1), Value::Text("2".to_owned()));
+        assert!(mixed.is_err_and(|why| why.contains("no order")));
+        assert!(run(Take::Max, any(), None, Value::Float(f64::NAN), Value::Float(1.0)).is_err());
+    }
+
+    #[test]
+    fn unions_and_merges_need_values_of_their_kind() {
+        let text = |value: &str| Value::Text(value.to_owned());
+        let json = |value: &str| Value::Json(value.to_owned());
+        let plain = || ColumnType::Text { max_chars: None };
+        assert_eq!(run(Take::Union, plain(), None, text("a,b"), text("b,c")), Ok(Merged::Value(text("a,b,c"))));
+        assert_eq!(run(Take::Union, plain(), None, text("[1]"), text("[2]")), Ok(Merged::Value(text("[1,2]"))));
+        assert_eq!(
+            run(Take::Union, ColumnType::Json, None, json("[1]"), json("[2]")),
+            Ok(Merged::Value(json("[1,2]")))
+        );
+        assert_eq!(run(Take::Union, plain(), None, Value::Null, text("a")), Ok(Merged::Value(text("a"))));
+        let postgres_array = ColumnType::Other("text[]".to_owned());
+        assert!(run(Take::Union, postgres_array, None, text("{a}"), text("{b}")).is_err());
+
+        let merged = run(Take::TextMerge, plain(), Some(text("a b c")), text("A b c"), text("a b C"));
+        assert_eq!(merged, Ok(Merged::Value(text("A b C"))));
+        assert!(run(Take::TextMerge, plain(), Some(text("a")), Value::Null, text("b")).is_err());
+        assert!(run(Take::TextMerge, plain(), None, text("a"), text("b")).is_err());
+        let merged = run(Take::JsonMerge, ColumnType::Json, Some(json("{}")), json(r#"{"a":1}"#), json(r#"{"b":1}"#));
+        assert_eq!(merged, Ok(Merged::Value(json(r#"{"a":1,"b":1}"#))));
+    }
 }

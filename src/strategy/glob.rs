@@ -23,30 +23,31 @@ impl Glob {
 
     /// Matches a name in time proportional to pattern × name: only the last star is ever tried again.
     pub(super) fn matches(&self, name: &str) -> bool {
-        let name: Vec<char> = name.chars().flat_map(char::to_lowercase).collect();
-        let (mut p, mut n) = (0, 0);
-        let mut star: Option<(usize, usize)> = None;
-        while n < name.len() {
-            match self.0.get(p) {
-                Some('*') => {
-                    star = Some((p + 1, n));
-                    p += 1;
-                }
-                Some(c) if *c == '?' || *c == name[n] => {
-                    p += 1;
-                    n += 1;
-                }
-                _ => match star {
+        // Called for each field of each record, so nothing is allocated.
+        let mut rest = name.chars().flat_map(char::to_lowercase);
+        let mut at = 0;
+        let mut star = None;
+        loop {
+            if self.0.get(at) == Some(&'*') {
+                at += 1;
+                star = Some((at, rest.clone()));
+                continue;
+            }
+            match (self.0.get(at), rest.next()) {
+                (None, None) => return true,
+                (Some(wanted), Some(found)) if *wanted == '?' || *wanted == found => at += 1,
+                (_, None) => return false,
+                (_, Some(_)) => match &mut star {
+                    // The star takes one character more.
                     Some((after, from)) => {
-                        star = Some((after, from + 1));
-                        p = after;
-                        n = from + 1;
+                        from.next();
+                        at = *after;
+                        rest = from.clone();
                     }
                     None => return false,
                 },
             }
         }
-        self.0[p..].iter().all(|c| *c == '*')
     }
 }
 

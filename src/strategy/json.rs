@@ -3,13 +3,17 @@
 use crate::model::compare::same_json;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use std::collections::HashMap;
 use std::fmt;
 
 /// The deepest nesting that is merged by path; below it documents are taken whole.
-const DEEPEST: usize = 64;
+const DEEPEST: usize = 32;
 
 /// The keys by which the members of an array may be told apart, best first.
 const MEMBER_KEYS: [&str; 3] = ["id", "_id", "key"];
+
+/// The most members of arrays that are united: each is compared with each.
+const MOST_MEMBERS: usize = 2_000;
 
 /// The members of an object in their order, each value as written.
 struct Members<'a>(Vec<(String, &'a RawValue)>);
@@ -37,13 +41,15 @@ impl<'de> Deserialize<'de> for Members<'de> {
 }
 
 /// A document split at its top: an object by its keys, an array by its members' ids.
+#[derive(Default)]
 struct Split<'a> {
     parts: Vec<(String, &'a str)>,
+    positions: HashMap<String, usize>,
 }
 
 impl<'a> Split<'a> {
     fn get(&self, key: &str) -> Option<&'a str> {
-        self.parts.iter().find(|(k, _)| k == key).map(|(_, v)| *v)
+        self.positions.get(key).map(|&position| self.parts[position].1)
     }
 
     fn keys(&self) -> impl Iterator<Item = &str> {
@@ -51,9 +57,8 @@ impl<'a> Split<'a> {
     }
 
     fn distinct(parts: Vec<(String, &'a str)>) -> Option<Self> {
-        let mut keys: Vec<_> = parts.iter().map(|(key, _)| key).collect();
-        keys.sort_unstable();
-        keys.windows(2).all(|pair| pair[0] != pair[1]).then_some(Self { parts })
+        let positions: HashMap<_, _> = parts.iter().enumerate().map(|(at, (key, _))| (key.clone(), at)).collect();
+        (positions.len() == parts.len()).then_some(Self { parts, positions })
     }
 
     fn object(text: &'a str) -> Option<Self> {
@@ -113,8 +118,9 @@ fn merge_at(
             let split = |text| Split::object(text).ok_or_else(|| format!("{path} holds a key twice"));
             let base = match base {
                 Some(text) if text.starts_with('{') => split(text)?,
-                // Both sides put an object where there was none: keys that only one of them has don't collide.
-                _ => Split { parts: Vec::new() },
+                Some(_) => return Err(collision()),
+                // Both sides put an object where there was nothing: keys that only one of them has don't collide.
+                None => Split::default(),
             };
             let (current, backup) = (split(current)?, split(backup)?);
             let mut merged = Vec::new();
@@ -174,10 +180,100 @@ pub(super) fn union(current: &str, backup: &str) -> Result<String, String> {
     }
     let mut united: Vec<&str> = members("current", current)?.into_iter().map(RawValue::get).collect();
     let before = united.len();
-    for member in members("the backup", backup)? {
+    let others = members("the backup", backup)?;
+    if before.max(others.len()) > MOST_MEMBERS {
+        return Err(format!("an array of more than {MOST_MEMBERS} members is not united"));
+    }
+    for member in others {
         if !united.iter().any(|known| same_json(known, member.get())) {
             united.push(member.get());
         }
     }
     Ok(if united.len() == before { current.to_owned() } else { format!("[{}]", united.join(",")) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{merge, union};
+
+    #[test]
+    fn changes_of_different_paths_are_merged_and_spellings_kept() {
+        let check = |base: &str, current: &str, backup: &str, expected: Result<&str, &str>| {
+            let merged = merge(base, current, backup);
+            assert_eq!(merged.as_deref().map_err(String::as_str), expected, "{base} {current} {backup}");
+        };
+        check(r#"{"a":1,"b":1}"#, r#"{"a":2,"b":1}"#, r#"{"a":1,"b":3}"#, Ok(r#"{"a":2,"b":3}"#));
+        check(
+            r#"{"z":1,"a":1}"#,
+            r#"{"z":1.10,"a":2}"#,
+            r#"{"a":1,"n":18446744073709551617}"#,
+            Err("both sides changed $.z"),
+        );
+        check(
+            r#"{"z":1,"a":1}"#,
+            r#"{"z":1,"a":1e2}"#,
+            r#"{"z":1,"a":1,"n":18446744073709551617}"#,
+            Ok(r#"{"z":1,"a":1e2,"n":18446744073709551617}"#),
+        );
+        check(
+            r#"{"a":{"x":1,"y":1}}"#,
+            r#"{"a":{"x":2,"y":1}}"#,
+            r#"{"a":{"x":3,"y":1}}"#,
+            Err("both sides changed $.a.x"),
+        );
+        check(r#"{"a":1,"b":1}"#, r#"{"b":1}"#, r#"{"a":1,"b":2}"#, Ok(r#"{"b":2}"#));
+        check(r#"{"a":1}"#, r#"{}"#, r#"{"a":2}"#, Err("both sides changed $.a"));
+        check(r#"{}"#, r#"{"o":{"x":1}}"#, r#"{"o":{"y":1}}"#, Ok(r#"{"o":{"x":1,"y":1}}"#));
+        check(r#"{"o":5}"#, r#"{"o":{"x":1}}"#, r#"{"o":{"y":1}}"#, Err("both sides changed $.o"));
+        check("[1,2]", "[1,2,3]", "[1,2,4]", Err("both sides changed $"));
+        check("[1,2]", "[1,2,3]", "[1, 2]", Ok("[1,2,3]"));
+        check(r#"{"a":null}"#, r#"{}"#, r#"{"a":null,"b":1}"#, Ok(r#"{"b":1}"#));
+        check(r#"{"a":1,"a":2}"#, r#"{"a":3}"#, r#"{"a":4}"#, Err("$ holds a key twice"));
+        assert!(merge("{", "{}", "[]").is_err_and(|why| why.starts_with("base holds no JSON")));
+    }
+
+    #[test]
+    fn members_of_arrays_are_paired_by_their_id() {
+        let base = r#"[{"id":1,"n":"a"},{"id":2,"n":"b"}]"#;
+        let current = r#"[{"id":1,"n":"A"},{"id":2,"n":"b"},{"id":3}]"#;
+        let backup = r#"[{"id":2,"n":"B"},{"id":1,"n":"a"},{"id":4}]"#;
+        let expected = r#"[{"id":2,"n":"B"},{"id":1,"n":"A"},{"id":4},{"id":3}]"#;
+        assert_eq!(merge(base, current, backup).as_deref(), Ok(expected), "the backup's order, both sides' members");
+        let gone = merge(base, r#"[{"id":2,"n":"b"}]"#, r#"[{"id":1,"n":"a"},{"id":2,"n":"B"}]"#);
+        assert_eq!(gone.as_deref(), Ok(r#"[{"id":2,"n":"B"}]"#));
+        let twice = merge(base, r#"[{"id":1},{"id":1}]"#, r#"[{"id":1}]"#);
+        assert_eq!(twice, Err("both sides changed $".to_owned()), "an id that occurs twice identifies nothing");
+    }
+
+    #[test]
+    fn one_side_alone_is_taken_and_swapping_sides_gives_the_same_structure() {
+        let documents =
+            ["{}", r#"{"a":1}"#, r#"{"a":2}"#, r#"{"b":1}"#, r#"{"a":1,"b":1}"#, r#"{"a":{"a":1}}"#, "[]", "null"];
+        for base in documents {
+            for current in documents {
+                assert_eq!(merge(base, base, current).as_deref(), Ok(current));
+                assert_eq!(merge(base, current, base).as_deref(), Ok(current));
+                for backup in documents {
+                    match (merge(base, current, backup), merge(base, backup, current)) {
+                        (Ok(one), Ok(other)) => assert!(super::same_json(&one, &other), "{base} {current} {backup}"),
+                        (one, other) => assert_eq!(one, other, "{base} {current} {backup}"),
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn deep_documents_end_in_a_question_not_in_a_crash() {
+        let deep = |leaf: &str| format!("{}{leaf}{}", r#"{"a":"#.repeat(500), "}".repeat(500));
+        assert!(merge(&deep("1"), &deep("2"), &deep("3")).is_err());
+    }
+
+    #[test]
+    fn arrays_are_united_in_order() {
+        assert_eq!(union(r#"["b","a"]"#, r#"["a", "c"]"#).as_deref(), Ok(r#"["b","a","c"]"#));
+        assert_eq!(union("[1, 2]", "[2.0]").as_deref(), Ok("[1, 2]"));
+        assert!(union("{}", "[]").is_err_and(|why| why.contains("current")));
+        assert!(union("[]", "1").is_err_and(|why| why.contains("backup")));
+    }
 }

@@ -72,35 +72,27 @@ impl Place<'_> {
         })
     }
 
-    fn glob(&self, pattern: Option<&Spanned<String>>) -> Result<Option<Glob>> {
-        match pattern {
-            Some(pattern) if pattern.get_ref().is_empty() => {
-                Err(self.error(pattern.span(), "an empty pattern matches no name; leave the key out to match any"))
-            }
-            Some(pattern) => Ok(Some(Glob::new(pattern.get_ref()))),
-            None => Ok(None),
+    fn glob(&self, pattern: &Spanned<String>) -> Result<Glob> {
+        if pattern.get_ref().is_empty() {
+            return Err(self.error(pattern.span(), "an empty pattern matches no name; leave the key out to match any"));
         }
+        Ok(Glob::new(pattern.get_ref()))
     }
 
     /// Reads a pattern over a closed set of words; one that matches none of them is a typing mistake.
-    fn closed_glob(
-        &self,
-        pattern: Option<&Spanned<String>>,
-        what: &str,
-        words: &[&'static str],
-    ) -> Result<Option<Glob>> {
+    fn matching<T: Copy>(&self, pattern: &Spanned<String>, what: &str, known: &[(&'static str, T)]) -> Result<Vec<T>> {
         let glob = self.glob(pattern)?;
-        if let (Some(glob), Some(pattern)) = (&glob, pattern)
-            && !words.iter().any(|word| glob.matches(word))
-        {
-            let text = pattern.get_ref();
-            let error = self.error(pattern.span(), &format!("{text:?} matches no {what} that a strategy meets"));
-            return Err(error.hint(match nearest(text, words.iter().copied()) {
-                Some(near) => format!("did you mean {near:?}?"),
-                None => format!("they are {}", words.join(", ")),
-            }));
+        let matched: Vec<T> = known.iter().filter(|(word, _)| glob.matches(word)).map(|(_, value)| *value).collect();
+        if !matched.is_empty() {
+            return Ok(matched);
         }
-        Ok(glob)
+        let text = pattern.get_ref();
+        let words: Vec<_> = known.iter().map(|(word, _)| *word).collect();
+        let error = self.error(pattern.span(), &format!("{text:?} matches no {what} that a strategy meets"));
+        Err(error.hint(match nearest(text, words.iter().copied()) {
+            Some(near) => format!("did you mean {near:?}?"),
+            None => format!("they are {}", words.join(", ")),
+        }))
     }
 }
 
@@ -150,7 +142,10 @@ fn never(place: &Place<'_>, entry: &Spanned<NeverEntry>) -> Result<Never> {
     if table.is_none() && field.is_none() {
         return Err(place.error(entry.span(), "[[never]] needs a table, a field, or both"));
     }
-    let never = Never { table: place.glob(table.as_ref())?, field: place.glob(field.as_ref())? };
+    let never = Never {
+        table: table.as_ref().map(|p| place.glob(p)).transpose()?,
+        field: field.as_ref().map(|p| place.glob(p)).transpose()?,
+    };
     let all = |glob: &Option<Glob>| glob.as_ref().is_none_or(Glob::matches_everything);
     if all(&never.table) && all(&never.field) {
         return Err(place.error(entry.span(), "this [[never]] leaves nothing to bring"));
@@ -162,7 +157,8 @@ fn rules(place: &Place<'_>, file: &File, granularity: Granularity) -> Result<Vec
     let mut rules: Vec<Rule> = Vec::with_capacity(file.rule.len());
     for (position, entry) in file.rule.iter().enumerate() {
         if rules.last().is_some_and(Rule::matches_everything) {
-            let message = format!("this rule is never reached: rule {position} above it matches everything");
+            let message =
+                format!("rule {position} matches everything and must be the last; this rule belongs above it");
             return Err(place.error(entry.span(), &message));
         }
         rules.push(rule(place, entry.get_ref(), granularity)?);
@@ -196,10 +192,16 @@ fn rule(place: &Place<'_>, entry: &RuleEntry, granularity: Granularity) -> Resul
         _ => {}
     }
     Ok(Rule {
-        reason: place.closed_glob(entry.reason.as_ref(), "reason", &MET.map(|(_, word)| word))?,
-        class: place.closed_glob(entry.class.as_ref(), "class", &CLASSES.map(|(word, _)| word))?,
-        table: place.glob(entry.table.as_ref())?,
-        field: place.glob(entry.field.as_ref())?,
+        reasons: match &entry.reason {
+            Some(pattern) => place.matching(pattern, "reason", &MET)?,
+            None => MET.map(|(_, reason)| reason).to_vec(),
+        },
+        classes: match &entry.class {
+            Some(pattern) => place.matching(pattern, "class", &CLASSES)?,
+            None => vec![Class::Conflict],
+        },
+        table: entry.table.as_ref().map(|pattern| place.glob(pattern)).transpose()?,
+        field: entry.field.as_ref().map(|pattern| place.glob(pattern)).transpose()?,
         take,
     })
 }
@@ -207,10 +209,80 @@ fn rule(place: &Place<'_>, entry: &RuleEntry, granularity: Granularity) -> Resul
 impl Rule {
     /// Tells whether every conflict matches; other classes need not.
     fn matches_everything(&self) -> bool {
-        let all = |glob: &Option<Glob>| glob.as_ref().is_none_or(Glob::matches_everything);
-        all(&self.reason)
-            && all(&self.table)
+        self.reasons.len() == MET.len()
+            && self.classes.contains(&Class::Conflict)
+            && self.table.as_ref().is_none_or(Glob::matches_everything)
             && self.field.is_none()
-            && self.class.as_ref().is_none_or(|glob| glob.matches("conflict"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    #[test]
+    fn mistakes_are_named_with_line_and_column() {
+        let last = "[[rule]]\ntake = \"ask\"\n";
+        for (text, place, message) in [
+            ("summary = ", "line 1, column", "string values must be quoted"),
+            (&format!("sumary = \"x\"\n{last}"), "line 1, column 1", "unknown field `sumary`"),
+            (last, "line", "missing field `summary`"),
+            (&format!("summary = \"\"\n{last}"), "line 1, column 11", "one line"),
+            ("summary = \"x\"\n[[rule]]\ntake = \"bakcup\"\n", "line 3, column 8", "\"bakcup\" is no answer"),
+            ("summary = \"x\"\n[[rule]]\nfeild = \"a\"\ntake = \"ask\"\n", "line 3, column 1", "unknown field `feild`"),
+            (
+                "summary = \"x\"\n[[rule]]\nreason = \"curent_newer\"\ntake = \"ask\"\n",
+                "line 3, column 10",
+                "matches no reason",
+            ),
+            ("summary = \"x\"\n[[rule]]\ntake = \"max\"\n", "line 3, column 8", "decides a field"),
+            ("summary = \"x\"\n[[rule]]\nfield = \"\"\ntake = \"ask\"\n", "line 3, column 9", "empty pattern"),
+            ("summary = \"x\"\n[[rule]]\ntable = \"a\"\ntake = \"ask\"\n", "line 2, column 1", "must match everything"),
+            (
+                "summary = \"x\"\n[[rule]]\nclass = \"new\"\ntake = \"skip\"\n",
+                "line 2, column 1",
+                "must match everything",
+            ),
+            ("summary = \"x\"\n", "line 2, column 1", "there is no rule"),
+            (&format!("summary = \"x\"\n{last}{last}"), "line 4, column 1", "rule 1 matches everything"),
+            (&format!("summary = \"x\"\nclasses = [\"knew\"]\n{last}"), "line 2, column 12", "\"knew\" is no class"),
+            (&format!("summary = \"x\"\nclasses = []\n{last}"), "line 2, column 11", "never write anything"),
+            (&format!("summary = \"x\"\ntie = \"max\"\n{last}"), "line 2, column 7", "is no tie"),
+            (&format!("summary = \"x\"\n[[never]]\n{last}"), "line 2, column 1", "needs a table, a field"),
+            (&format!("summary = \"x\"\n[[never]]\nfield = \"*\"\n{last}"), "line 2, column 1", "nothing to bring"),
+            (
+                "summary = \"ä\"\ngranularity = \"record\"\n[[rule]]\ntake = \"merge-fields\"\n",
+                "line 4, column 8",
+                "can't be merged",
+            ),
+        ] {
+            let error = Strategy::parse("mine", text).expect_err(text);
+            let full = error.full_message();
+            assert_eq!(error.kind(), ErrorKind::Usage);
+            assert!(full.contains(place) && full.contains(message), "{text}\n→ {full}");
+        }
+        let error =
+            Strategy::parse("mine", "summary = \"x\"\n[[rule]]\ntake = \"bakcup\"").expect_err("a typing mistake");
+        assert_eq!(error.hint_text(), Some("did you mean \"backup\"?"));
+    }
+
+    #[test]
+    fn strategies_load_by_name_or_path_and_remember_their_text() {
+        let error = Strategy::load("backup-win").expect_err("no such strategy");
+        assert_eq!(error.kind(), ErrorKind::Usage);
+        assert!(error.hint_text().is_some_and(|hint| hint.starts_with("did you mean backup-wins?")));
+
+        let manual = Strategy::load("manual").expect("a built-in strategy");
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("ours.toml");
+        std::fs::write(&path, manual.text()).expect("a written file");
+        let loaded = Strategy::load(&path.to_string_lossy()).expect("a strategy file");
+        assert_eq!(loaded.name, "ours");
+        assert_eq!(loaded.digest(), manual.digest());
+        assert_ne!(loaded.digest(), Strategy::load("backup-wins").expect("a built-in strategy").digest());
+        let again = Strategy::parse(&loaded.name, loaded.text()).expect("its own text");
+        assert_eq!(again.summary, loaded.summary);
+        assert!(Strategy::load(&folder.path().to_string_lossy()).is_err(), "a folder is no strategy");
     }
 }

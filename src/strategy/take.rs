@@ -153,24 +153,24 @@ pub(super) const fn sides(reason: Reason) -> Sides {
 }
 
 /// The reasons that a strategy meets with their words, in the order of the table in `docs/strategies.md`.
-pub(super) const MET: [(Reason, &str); 17] = [
-    (Reason::OnlyInBackup, "only_in_backup"),
-    (Reason::BackupNewer, "backup_newer"),
-    (Reason::FillsEmpty, "fills_empty"),
-    (Reason::OnlyBackupChanged, "only_backup_changed"),
-    (Reason::MergedFields, "merged_fields"),
-    (Reason::BothChanged, "both_changed"),
-    (Reason::CurrentNewer, "current_newer"),
-    (Reason::NoEvidenceEqual, "no_evidence_equal"),
-    (Reason::NoEvidenceMissing, "no_evidence_missing"),
-    (Reason::NoEvidenceUnreadable, "no_evidence_unreadable"),
-    (Reason::NoEvidenceFuture, "no_evidence_future"),
-    (Reason::BothDiffer, "both_differ"),
-    (Reason::DeletedInCurrent, "deleted_in_current"),
-    (Reason::DeletedInBackup, "deleted_in_backup"),
-    (Reason::NotInBackup, "not_in_backup"),
-    (Reason::UniqueTaken, "unique_taken"),
-    (Reason::ReusedKey, "reused_key"),
+pub(super) const MET: [(&str, Reason); 17] = [
+    ("only_in_backup", Reason::OnlyInBackup),
+    ("backup_newer", Reason::BackupNewer),
+    ("fills_empty", Reason::FillsEmpty),
+    ("only_backup_changed", Reason::OnlyBackupChanged),
+    ("merged_fields", Reason::MergedFields),
+    ("both_changed", Reason::BothChanged),
+    ("current_newer", Reason::CurrentNewer),
+    ("no_evidence_equal", Reason::NoEvidenceEqual),
+    ("no_evidence_missing", Reason::NoEvidenceMissing),
+    ("no_evidence_unreadable", Reason::NoEvidenceUnreadable),
+    ("no_evidence_future", Reason::NoEvidenceFuture),
+    ("both_differ", Reason::BothDiffer),
+    ("deleted_in_current", Reason::DeletedInCurrent),
+    ("deleted_in_backup", Reason::DeletedInBackup),
+    ("not_in_backup", Reason::NotInBackup),
+    ("unique_taken", Reason::UniqueTaken),
+    ("reused_key", Reason::ReusedKey),
 ];
 
 /// Returns why a choice is impossible for a reason; `None`: it is possible.
