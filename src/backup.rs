@@ -3,6 +3,19 @@
 //! Every format is one file (or folder) with the same shape: a reader that yields tables one after another and pushes
 //! each record's fields into a [`RecordSink`]. Nothing in a file is trusted: not its key names, counts, sizes or order.
 
+mod json;
+mod metadata;
+mod open;
+mod options;
+mod source;
+mod sqlite;
+#[cfg(test)]
+mod testing;
+
+pub use open::{Format, open};
+pub use options::{Limits, ReadOptions, SqliteCheck};
+pub use source::digest;
+
 use crate::error::Result;
 use crate::model::Cell;
 
@@ -67,12 +80,30 @@ pub struct Summary {
     pub version: Option<String>,
     /// Records per table as the file claims, in the backup's names.
     pub claimed_counts: Vec<(String, u64)>,
+    /// The key that the file claims for a table, where it stands after the records; never believed.
+    pub claimed_keys: Vec<(String, String)>,
     /// Things a person should know.
     pub notes: Vec<String>,
 }
 
+/// A sink that takes everything and keeps nothing: reading checks what it reads.
+pub struct Ignore;
+
+impl RecordSink for Ignore {
+    fn field(&mut self, _name: &str, _cell: Cell<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    fn end_record(&mut self, _place: Place) -> Result<()> {
+        Ok(())
+    }
+}
+
 /// A backup being read, table after table.
 pub trait Reader: Send {
+    /// Returns the format that was recognised.
+    fn format(&self) -> Format;
+
     /// Goes to the next table; records of the one before that were not read are skipped.
     ///
     /// A table is named once: formats whose files interleave tables group them first.

@@ -1,0 +1,372 @@
+//! Reads the tables of an SQLite database file, which may be hostile or damaged (CHECKS T7, F20, F84).
+//!
+//! The file is opened read-only and immutable; with a `-wal` beside it, copies of both are opened so that the records
+//! in the `-wal` count. Only stored columns of real tables are read: no views, no virtual tables, no generated columns.
+//!
+//! Header fields: <https://sqlite.org/fileformat2.html#the_database_header>; the `-wal` file: section 4 of that page.
+
+use super::options::{Limits, ReadOptions, SqliteCheck};
+use super::source::{beside, digest, open_file};
+use super::{Format, Place, Reader, RecordSink, Summary, TableHeader};
+use crate::error::{Error, Result, fail};
+use crate::model::Cell;
+use rusqlite::config::DbConfig;
+use rusqlite::limits::Limit;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OpenFlags};
+use std::collections::VecDeque;
+use std::fs::{File, Metadata};
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+/// The first bytes of every SQLite database file.
+pub(crate) const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+
+/// The first bytes of a rollback journal that still has to be rolled back.
+const HOT_JOURNAL: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
+
+const SMALL_FILE_BYTES: u64 = 64 << 20;
+const STEPS_BETWEEN_CHECKS: i32 = 100_000;
+
+/// Tells whether a file that begins like this is an SQLite database.
+pub(crate) fn looks_like(head: &[u8]) -> bool {
+    head.starts_with(&MAGIC[..head.len().clamp(8, 16)])
+}
+
+/// A table to read: its name, stored columns and key.
+struct Listed {
+    name: String,
+    columns: Vec<String>,
+    key: Vec<String>,
+}
+
+/// Reads an SQLite database file.
+pub(crate) struct SqliteReader {
+    path: PathBuf,
+    before: Metadata,
+    digest: Option<JoinHandle<Result<(String, u64)>>>,
+    connection: Connection,
+    /// Holds the copies that the connection reads, where there was a `-wal`.
+    _copies: Option<tempfile::TempDir>,
+    limits: Limits,
+    tables: VecDeque<Listed>,
+    current: Option<Listed>,
+    notes: Vec<String>,
+}
+
+impl SqliteReader {
+    /// Opens a database file and lists its tables.
+    ///
+    /// # Errors
+    /// `BackupDamaged` for a file that is cut, has a hot journal or a broken `-wal`, or fails SQLite's own check.
+    pub(crate) fn open(path: &Path, options: &ReadOptions) -> Result<Self> {
+        let mut file = open_file(path)?;
+        let before = file.metadata()?;
+        let mut notes = Vec::new();
+        check_header(&mut file, before.len())?;
+        refuse_hot_journal(path)?;
+        let wal = beside(path, "-wal");
+        let has_wal = wal.metadata().is_ok_and(|m| m.len() > 0);
+        let (connection, copies) = if has_wal {
+            check_wal(&wal)?;
+            let folder = tempfile::tempdir()?;
+            let copy = folder.path().join("backup.db");
+            std::fs::copy(path, &copy)?;
+            std::fs::copy(&wal, beside(&copy, "-wal"))?;
+            notes.push("the records in the `-wal` file beside the database were read too".to_owned());
+            (Connection::open_with_flags(&copy, flags(OpenFlags::SQLITE_OPEN_READ_WRITE)), Some(folder))
+        } else {
+            let uri = format!("file:{}?mode=ro&immutable=1", percent_encoded(path)?);
+            let flags = flags(OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI);
+            (Connection::open_with_flags(uri, flags), None)
+        };
+        let connection = connection.map_err(|e| sqlite_error(e, "the database can't be opened"))?;
+        harden(&connection, &options.limits).map_err(|e| sqlite_error(e, "the database can't be opened"))?;
+        // The digest is taken side by side with the reading: both touch every byte once.
+        let digested = path.to_owned();
+        let digest = std::thread::spawn(move || digest(&digested));
+        let mut reader = Self {
+            path: path.to_owned(),
+            before,
+            digest: Some(digest),
+            connection,
+            _copies: copies,
+            limits: options.limits.clone(),
+            tables: VecDeque::new(),
+            current: None,
+            notes,
+        };
+        reader.set_deadline()?;
+        if options.sqlite_check == SqliteCheck::Always || reader.before.len() <= SMALL_FILE_BYTES {
+            reader.quick_check()?;
+        }
+        reader.list().map_err(|e| sqlite_error(e, "the schema can't be read"))?;
+        if reader.tables.len() > options.limits.tables {
+            return Err(fail!(LimitReached, "there are more than {} tables", options.limits.tables));
+        }
+        Ok(reader)
+    }
+
+    /// Stops statements that run longer than allowed; called again for each table.
+    fn set_deadline(&mut self) -> Result<()> {
+        let (start, allowed) = (Instant::now(), self.limits.wall_time);
+        self.connection
+            .progress_handler(STEPS_BETWEEN_CHECKS, Some(move || start.elapsed() > allowed))
+            .map_err(|e| sqlite_error(e, "the database can't be read"))
+    }
+
+    fn quick_check(&self) -> Result<()> {
+        let found: String = self
+            .connection
+            .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+            .map_err(|e| sqlite_error(e, "SQLite's check of the database failed"))?;
+        if found == "ok" {
+            return Ok(());
+        }
+        Err(fail!(BackupDamaged, "the database is damaged: {found}").hint("get another copy of it"))
+    }
+
+    fn list(&mut self) -> rusqlite::Result<()> {
+        let mut statement =
+            self.connection.prepare("SELECT name, type FROM pragma_table_list WHERE schema = 'main' ORDER BY name")?;
+        let all: Vec<(String, String)> =
+            statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
+        for (name, kind) in all {
+            if name.starts_with("sqlite_") {
+                continue;
+            }
+            if kind != "table" {
+                self.notes.push(format!("`{}` is a {kind} and was left out", name.escape_debug()));
+                continue;
+            }
+            let mut columns =
+                self.connection.prepare_cached("SELECT name, pk, hidden FROM pragma_table_xinfo(?1) ORDER BY cid")?;
+            let columns: Vec<(String, i64, i64)> = columns
+                .query_map([&name], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+                .collect::<rusqlite::Result<_>>()?;
+            let mut key: Vec<(i64, String)> =
+                columns.iter().filter(|(_, pk, _)| *pk > 0).map(|(column, pk, _)| (*pk, column.clone())).collect();
+            key.sort_unstable();
+            let stored = columns.into_iter().filter(|(.., hidden)| *hidden == 0).map(|(column, ..)| column).collect();
+            self.tables.push_back(Listed {
+                name,
+                columns: stored,
+                key: key.into_iter().map(|(_, column)| column).collect(),
+            });
+        }
+        Ok(())
+    }
+}
+
+impl Reader for SqliteReader {
+    fn format(&self) -> Format {
+        Format::Sqlite
+    }
+
+    fn next_table(&mut self) -> Result<Option<TableHeader>> {
+        self.current = self.tables.pop_front();
+        Ok(self.current.as_ref().map(|table| TableHeader {
+            name: table.name.clone(),
+            columns: table.columns.clone(),
+            claimed_key: (!table.key.is_empty()).then(|| table.key.join(",")),
+            whole: true,
+        }))
+    }
+
+    fn read_records(&mut self, sink: &mut dyn RecordSink) -> Result<u64> {
+        let Some(table) = self.current.take() else { return Ok(0) };
+        if table.columns.is_empty() {
+            return Ok(0);
+        }
+        self.set_deadline()?;
+        let name = table.name.escape_debug().to_string();
+        let failed = |error, count: u64| sqlite_error(error, &format!("{name}, record {}", count + 1));
+        let columns: Vec<String> = table.columns.iter().map(|column| quoted(column)).collect();
+        // NOT INDEXED: otherwise SQLite may walk a covering index and hand out records in that index's order.
+        let sql = format!("SELECT {} FROM main.{} NOT INDEXED", columns.join(","), quoted(&table.name));
+        let mut statement = self.connection.prepare(&sql).map_err(|e| failed(e, 0))?;
+        let mut rows = statement.query([]).map_err(|e| failed(e, 0))?;
+        let mut count = 0;
+        while let Some(row) = rows.next().map_err(|e| failed(e, count))? {
+            for (position, column) in table.columns.iter().enumerate() {
+                let value = row.get_ref(position).map_err(|e| failed(e, count))?;
+                sink.field(column, cell_of(value))?;
+            }
+            count += 1;
+            sink.end_record(Place { record: count, offset: None })?;
+        }
+        Ok(count)
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<Summary> {
+        let digest = self.digest.take().expect("the digest is awaited once");
+        let (digest, size_bytes) = digest.join().map_err(|_| fail!(Failed, "digesting the file failed"))??;
+        let after = self.path.metadata()?;
+        if after.len() != self.before.len() || after.modified().ok() != self.before.modified().ok() {
+            return Err(fail!(BackupDamaged, "{} changed while it was read", self.path.display())
+                .hint("make the copy with SQLite's online backup, then try again"));
+        }
+        Ok(Summary { digest, size_bytes, notes: std::mem::take(&mut self.notes), ..Summary::default() })
+    }
+}
+
+fn cell_of(value: ValueRef<'_>) -> Cell<'_> {
+    match value {
+        ValueRef::Null => Cell::Null,
+        ValueRef::Integer(integer) => Cell::Int(integer),
+        ValueRef::Real(real) => Cell::Real(real),
+        ValueRef::Text(bytes) => match simdutf8::basic::from_utf8(bytes) {
+            Ok(text) => Cell::Text(text),
+            Err(_) => Cell::RawText(bytes),
+        },
+        ValueRef::Blob(bytes) => Cell::Bytes(bytes),
+    }
+}
+
+fn flags(own: OpenFlags) -> OpenFlags {
+    own | OpenFlags::SQLITE_OPEN_NO_MUTEX
+}
+
+/// Switches off everything in the file that could act.
+fn harden(connection: &Connection, limits: &Limits) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    // One row buffer holds all values of a record.
+    let length = i32::try_from(limits.string_bytes).unwrap_or(i32::MAX);
+    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, length)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_COLUMN, i32::try_from(limits.keys).unwrap_or(i32::MAX))?;
+    connection.set_limit(Limit::SQLITE_LIMIT_SQL_LENGTH, 4 << 20)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+    connection.execute_batch("PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA query_only = ON;")
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Turns SQLite's error into ours, with its message.
+fn sqlite_error(error: rusqlite::Error, place: &str) -> Error {
+    use rusqlite::ErrorCode;
+    let error = match error.sqlite_error_code() {
+        Some(ErrorCode::OperationInterrupted) => fail!(LimitReached, "{place}: reading took too long").because(error),
+        Some(ErrorCode::TooBig) => fail!(LimitReached, "{place}: a value is larger than allowed").because(error),
+        Some(ErrorCode::OutOfMemory) => fail!(OutOfSpace, "{place}: out of memory").because(error),
+        Some(ErrorCode::DiskFull) => fail!(OutOfSpace, "{place}: out of disk space").because(error),
+        _ => fail!(BackupDamaged, "{place}: SQLite reports: {error}").because(error),
+    };
+    if error.hint_text().is_none() { error.hint("check the file with `PRAGMA integrity_check`") } else { error }
+}
+
+/// Refuses a file that is shorter than its own header says, or whose header makes no sense.
+fn check_header(file: &mut File, length: u64) -> Result<()> {
+    let mut header = [0; 100];
+    file.read_exact(&mut header)
+        .map_err(|e| fail!(BackupDamaged, "the SQLite file ends within its header").because(e))?;
+    let number = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+    let page_bytes = match u16::from_be_bytes([header[16], header[17]]) {
+        1 => 65_536,
+        size if size.is_power_of_two() && size >= 512 => u64::from(size),
+        size => return Err(fail!(BackupDamaged, "the SQLite header gives a page size of {size}")),
+    };
+    // The count of pages is only valid when the two change counters agree.
+    let pages = if number(24) == number(92) { u64::from(number(28)) } else { 0 };
+    if length < pages * page_bytes || !length.is_multiple_of(page_bytes) {
+        return Err(fail!(
+            BackupDamaged,
+            "the SQLite file has {length} bytes, but its header says {}",
+            pages * page_bytes
+        )
+        .hint("it was cut off; get a complete copy"));
+    }
+    Ok(())
+}
+
+fn refuse_hot_journal(path: &Path) -> Result<()> {
+    let Ok(mut journal) = File::open(beside(path, "-journal")) else { return Ok(()) };
+    let mut start = [0; 8];
+    if journal.read_exact(&mut start).is_ok() && start == HOT_JOURNAL {
+        return Err(fail!(BackupDamaged, "a `-journal` file beside the database holds an unfinished transaction")
+            .hint(
+                "open the database once with its application or `sqlite3`, so that it is rolled back, then copy it",
+            ));
+    }
+    Ok(())
+}
+
+/// Refuses a `-wal` file that was cut or doesn't begin as one: its records would be missing silently.
+fn check_wal(path: &Path) -> Result<()> {
+    let mut file = open_file(path)?;
+    let length = file.metadata()?.len();
+    let mut header = [0; 32];
+    let damaged = |what: String| {
+        fail!(BackupDamaged, "the `-wal` file beside the database {what}").hint("copy database and `-wal` together")
+    };
+    file.read_exact(&mut header).map_err(|e| damaged("ends within its header".to_owned()).because(e))?;
+    let number = |bytes: &[u8]| u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+    let magic = number(&header);
+    if magic & !1 != 0x377f_0682 {
+        return Err(damaged("is none".to_owned()));
+    }
+    let page_bytes = u64::from(number(&header[8..]));
+    let frame_bytes = page_bytes + 24;
+    if !page_bytes.is_power_of_two() || !(512..=65_536).contains(&page_bytes) {
+        return Err(damaged(format!("gives a page size of {page_bytes}")));
+    }
+    if !(length - 32).is_multiple_of(frame_bytes) {
+        return Err(damaged("ends in the middle of a page".to_owned()));
+    }
+    if checksum(magic & 1 == 1, [0, 0], &header[..24]) != [number(&header[24..]), number(&header[28..])] {
+        return Err(damaged("has a damaged header".to_owned()));
+    }
+    // Frames of this generation carry the header's salts. Every one must hold; SQLite itself would stop silently.
+    let mut sum = [number(&header[24..]), number(&header[28..])];
+    let mut frame = vec![0; usize::try_from(frame_bytes).expect("at most 65,560")];
+    let mut frames = 0u64;
+    file.seek(SeekFrom::Start(32))?;
+    let mut file = std::io::BufReader::with_capacity(1 << 18, file);
+    while file.read_exact(&mut frame).is_ok() {
+        if frame[8..16] != header[16..24] {
+            break;
+        }
+        frames += 1;
+        sum = checksum(magic & 1 == 1, sum, &frame[..8]);
+        sum = checksum(magic & 1 == 1, sum, &frame[24..]);
+        if sum != [number(&frame[16..]), number(&frame[20..])] {
+            return Err(damaged(format!("is damaged at page record {frames}")));
+        }
+    }
+    Ok(())
+}
+
+/// Continues the checksum of a `-wal` file over more bytes, a multiple of eight.
+fn checksum(big_endian: bool, [mut first, mut second]: [u32; 2], bytes: &[u8]) -> [u32; 2] {
+    for pair in bytes.chunks_exact(8) {
+        let word = |at: usize| {
+            let bytes = [pair[at], pair[at + 1], pair[at + 2], pair[at + 3]];
+            if big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
+        };
+        first = first.wrapping_add(word(0)).wrapping_add(second);
+        second = second.wrapping_add(word(4)).wrapping_add(first);
+    }
+    [first, second]
+}
+
+/// Writes a path for use in an SQLite URI.
+fn percent_encoded(path: &Path) -> Result<String> {
+    let absolute = std::path::absolute(path)?;
+    let mut text = String::new();
+    for byte in absolute.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' => text.push(char::from(*byte)),
+            _ => text.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,82 @@
+//! What the tests of the readers and writers share.
+
+use super::open::open_with_window;
+use super::{Place, ReadOptions, Reader, RecordSink, Summary, TableHeader};
+use crate::error::Result;
+use crate::model::{Cell, OwnedCell};
+use std::path::{Path, PathBuf};
+
+/// A record as a list of fields.
+pub(crate) type Fields = Vec<(String, OwnedCell)>;
+
+/// Keeps everything.
+#[derive(Default)]
+pub(crate) struct Keep {
+    open: Fields,
+    pub(crate) records: Vec<Fields>,
+    pub(crate) places: Vec<Place>,
+}
+
+impl RecordSink for Keep {
+    fn field(&mut self, name: &str, cell: Cell<'_>) -> Result<()> {
+        self.open.push((name.to_owned(), cell.into()));
+        Ok(())
+    }
+
+    fn end_record(&mut self, place: Place) -> Result<()> {
+        self.records.push(std::mem::take(&mut self.open));
+        self.places.push(place);
+        Ok(())
+    }
+}
+
+/// Everything that a backup holds.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Content {
+    pub(crate) tables: Vec<(TableHeader, Vec<Fields>)>,
+    pub(crate) summary: Summary,
+}
+
+impl Content {
+    /// Returns the records of a table.
+    pub(crate) fn records(&self, table: &str) -> &[Fields] {
+        let found = self.tables.iter().find(|(header, _)| header.name == table);
+        &found.unwrap_or_else(|| panic!("no table {table}")).1
+    }
+
+    /// Lists tables and their numbers of records.
+    pub(crate) fn counts(&self) -> Vec<(&str, usize)> {
+        self.tables.iter().map(|(header, records)| (header.name.as_str(), records.len())).collect()
+    }
+}
+
+/// Reads a whole backup through a reader.
+pub(crate) fn read(mut reader: Box<dyn Reader>) -> Result<Content> {
+    let mut tables = Vec::new();
+    while let Some(header) = reader.next_table()? {
+        let mut sink = Keep::default();
+        let count = reader.read_records(&mut sink)?;
+        assert_eq!(count, sink.records.len() as u64, "the reader counts what it pushes");
+        tables.push((header, sink.records));
+    }
+    Ok(Content { tables, summary: reader.finish()? })
+}
+
+/// Reads a whole file.
+pub(crate) fn read_path(path: &Path, options: &ReadOptions) -> Result<Content> {
+    read(open_with_window(path, options, 1 << 16)?)
+}
+
+/// Reads bytes as a file, through a window of a given size.
+pub(crate) fn read_bytes(bytes: &[u8], options: &ReadOptions, window_bytes: usize) -> Result<Content> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("backup");
+    std::fs::write(&path, bytes)?;
+    read(open_with_window(&path, options, window_bytes)?)
+}
+
+/// Returns a file of the real data that lies beside the project, where it is there.
+pub(crate) fn shared(name: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("MERGANSER_TEST_DATA")?;
+    Some(Path::new(&root).join(name)).filter(|path| path.exists())
+}
