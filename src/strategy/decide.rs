@@ -80,7 +80,7 @@ fn fields(strategy: &Strategy, record: &Conflict<'_>) -> Choice {
     let mut asks = Vec::new();
     for (field, backup) in opinions(strategy, record).filter(|(field, _)| !field.is_timestamp) {
         let changed = if as_whole { Changed::Both } else { whose_change(record, field) };
-        let rule = strategy.rule_for(record, &field_name(record.table, field));
+        let rule = strategy.rule_for(record, field_name(record.table, field));
         let decided = changed == Changed::Both || (changed == Changed::Backup && record.class != Class::Conflict);
         let answer = match rule {
             // Leaving a record out is weaker than any write, so it comes before the gate.
@@ -208,8 +208,8 @@ fn by_rule(
     }
 }
 
-fn field_name(table: &Table, field: &Field) -> String {
-    table.columns[field.column].name.clone()
+fn field_name<'a>(table: &'a Table, field: &Field) -> &'a str {
+    &table.columns[field.column].name
 }
 
 fn asked(reason: Reason) -> String {
@@ -217,7 +217,7 @@ fn asked(reason: Reason) -> String {
 }
 
 /// Joins the questions of several fields; fields with one question share it.
-fn question(asks: &[(String, String)]) -> String {
+fn question(asks: &[(&str, String)]) -> String {
     let mut lines: Vec<(Vec<&str>, &str)> = Vec::new();
     for (field, why) in asks {
         match lines.iter_mut().find(|(_, known)| known == why) {
