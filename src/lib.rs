@@ -9,6 +9,7 @@ pub mod backup;
 pub mod database;
 pub mod error;
 pub mod model;
+pub mod plan;
 pub mod progress;
 pub mod strategy;
 

@@ -449,6 +449,21 @@ pub fn decode(bytes: &[u8]) -> Option<Value> {
     })
 }
 
+/// Reads the first encoded value of bytes that may be damaged; the outer `None`: they are.
+pub fn try_decode(bytes: &[u8]) -> Option<Option<Value>> {
+    let tag = *bytes.first()?;
+    if tag > JSON || (tag >= DECIMAL && bytes.len() < 5) || bytes.len() < encoded_length(bytes) {
+        return None;
+    }
+    let content = || &bytes[5..encoded_length(bytes)];
+    let sound = match tag {
+        TEXT | JSON => std::str::from_utf8(content()).is_ok(),
+        DECIMAL => content().len() >= 5 && content()[5..].iter().all(u8::is_ascii_digit),
+        _ => true,
+    };
+    sound.then(|| decode(bytes))
+}
+
 /// Appends the canonical bytes of a value; `None` is absent. The inverse of [`decode`].
 pub fn encode_value(value: Option<&Value>, out: &mut Vec<u8>) {
     match value {

@@ -1,0 +1,194 @@
+//! The plan: a saved analysis with strategy and decisions, exactly what a merge will do.
+//!
+//! A plan is an SQLite file of its own (application id `MRGN`, format 1), so that records can be paged through and
+//! decided one by one however many there are. It pins the backup, the database, the schema and each current record as
+//! they were seen, and is sealed against changes by other hands. It holds records' values and is readable by its owner only.
+//!
+//! *Shape:* `meta(key, value)` holds JSON; `records` one row per record that is not unchanged; `actions` what a merge
+//! does, in the order it does it.
+
+pub mod action;
+pub mod decision;
+pub mod meta;
+pub mod settle;
+
+mod codec;
+mod seal;
+mod store;
+
+pub use action::{Action, ActionKind, Outcome};
+pub use decision::{Decision, FieldDecision};
+pub use meta::{BackupPin, Meta, PlanKind};
+pub use settle::Preview;
+pub use store::{Page, Selector, Stored};
+
+use crate::error::{Error, ErrorKind, Result, fail};
+use rusqlite::{Connection, OpenFlags};
+use std::path::{Path, PathBuf};
+
+/// `MRGN` as a number, in the file's header (https://sqlite.org/fileformat2.html#application_id).
+const APPLICATION_ID: i32 = 0x4d52_474e;
+/// The format that this version writes and reads.
+const FORMAT: i32 = 1;
+
+/// An open plan file.
+pub struct Plan {
+    connection: Connection,
+    path: PathBuf,
+    meta: Meta,
+    /// Whether the indexes that paging and look-ups need are there; made once everything is stored.
+    indexed: bool,
+}
+
+impl Plan {
+    /// Creates a plan file; the meta data is completed by [`Plan::finish`].
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `Failed`.
+    pub fn create(path: &Path, meta: Meta) -> Result<Self> {
+        create_private(path)?;
+        let connection = Connection::open(path).map_err(|e| lost(path, e))?;
+        // Until it is finished the file is of no use to anybody, so nothing is lost if it is torn.
+        connection
+            .execute_batch(
+                "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -8000;
+                 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+                 CREATE TABLE records (
+                     id INTEGER PRIMARY KEY, table_id INTEGER NOT NULL, key_bytes BLOB NOT NULL, record TEXT NOT NULL,
+                     conflict_id TEXT NOT NULL, class TEXT NOT NULL, reason TEXT NOT NULL, note TEXT, key BLOB NOT NULL,
+                     fields BLOB NOT NULL, digests BLOB NOT NULL, clocks BLOB NOT NULL, place_record INTEGER NOT NULL,
+                     place_offset INTEGER, pattern TEXT NOT NULL, decision TEXT, decided_by TEXT, decided_at TEXT,
+                     outcome TEXT, why TEXT);
+                 CREATE TABLE actions (
+                     id INTEGER PRIMARY KEY, record_id INTEGER NOT NULL, table_id INTEGER NOT NULL, step INTEGER NOT NULL,
+                     level INTEGER NOT NULL DEFAULT 0, kind TEXT NOT NULL, key TEXT NOT NULL, columns TEXT NOT NULL, cells TEXT NOT NULL);
+                 BEGIN",
+            )
+            .map_err(|e| lost(path, e))?;
+        connection.set_prepared_statement_cache_capacity(64);
+        Ok(Self { connection, path: path.to_owned(), meta, indexed: false })
+    }
+
+    /// Completes a created plan: meta data, indexes, seal, everything on disk.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `Failed`.
+    pub fn finish(&mut self, meta: Meta, state_key: &[u8; 32]) -> Result<()> {
+        self.index()?;
+        self.meta = meta;
+        self.write_meta()?;
+        self.write_seal(state_key)?;
+        self.sql(&format!("COMMIT; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT}"))?;
+        self.sql("PRAGMA synchronous = FULL; PRAGMA locking_mode = NORMAL; PRAGMA journal_mode = DELETE")?;
+        std::fs::File::open(&self.path)
+            .and_then(|f| f.sync_all())
+            .map_err(|e| fail!(OutOfSpace, "the plan can't be saved").because(e))
+    }
+
+    /// Opens a plan.
+    ///
+    /// # Errors
+    /// `PlanMismatch` for a file that is no plan, or of another format.
+    pub fn open(path: &Path) -> Result<Self> {
+        if !path.is_file() {
+            return Err(fail!(Usage, "there is no plan {}", path.display())
+                .hint("List plans with 'merganser status', or make one with 'merganser analyze'."));
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let no_plan = |why: String| {
+            fail!(PlanMismatch, "{} is not a plan that can be read: {why}", path.display())
+                .hint("Make a new one with 'merganser analyze'.")
+        };
+        let connection = Connection::open_with_flags(path, flags).map_err(|e| no_plan(e.to_string()))?;
+        connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(|e| lost(path, e))?;
+        connection.set_prepared_statement_cache_capacity(64);
+        // Nothing in a plan but its tables is ever run (CHECKS T7).
+        connection
+            .set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)
+            .and_then(|_| connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false))
+            .and_then(|_| connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false))
+            .and_then(|_| connection.execute_batch("PRAGMA trusted_schema = OFF"))
+            .map_err(|e| no_plan(e.to_string()))?;
+        let number = |pragma: &str| connection.query_row(&format!("PRAGMA {pragma}"), [], |r| r.get::<_, i32>(0));
+        if number("application_id").map_err(|e| no_plan(e.to_string()))? != APPLICATION_ID {
+            return Err(no_plan("it is another kind of file".to_owned()));
+        }
+        let format = number("user_version").map_err(|e| no_plan(e.to_string()))?;
+        if format != FORMAT {
+            return Err(no_plan(format!("its format is {format}, this version reads {FORMAT}")));
+        }
+        let text: String = connection
+            .query_row("SELECT value FROM meta WHERE key = 'plan'", [], |r| r.get(0))
+            .map_err(|e| no_plan(e.to_string()))?;
+        let meta = serde_json::from_str(&text).map_err(|e| no_plan(e.to_string()))?;
+        Ok(Self { connection, path: path.to_owned(), meta, indexed: true })
+    }
+
+    /// Returns what the plan pins and how it was made.
+    pub fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    /// Changes the meta data and seals the plan again.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `Failed`.
+    pub fn update_meta(&mut self, state_key: &[u8; 32], change: impl FnOnce(&mut Meta)) -> Result<()> {
+        change(&mut self.meta);
+        self.write_meta()?;
+        self.write_seal(state_key)
+    }
+
+    /// Returns the file's path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn write_meta(&self) -> Result<()> {
+        let text = serde_json::to_string(&self.meta).expect("meta data always serialises");
+        self.connection
+            .execute("INSERT INTO meta VALUES ('plan', ?1) ON CONFLICT (key) DO UPDATE SET value = ?1", [text])
+            .map_err(|e| lost(&self.path, e))?;
+        Ok(())
+    }
+
+    fn index(&mut self) -> Result<()> {
+        if !self.indexed {
+            self.sql(
+                "CREATE INDEX records_key ON records (table_id, key_bytes);
+                 CREATE INDEX records_class ON records (table_id, class, id);
+                 CREATE INDEX records_conflict ON records (conflict_id)",
+            )?;
+            self.indexed = true;
+        }
+        Ok(())
+    }
+
+    fn sql(&self, text: &str) -> Result<()> {
+        self.connection.execute_batch(text).map_err(|e| lost(&self.path, e))
+    }
+}
+
+/// Creates an empty file that only its owner can read; refuses to touch an existing one.
+fn create_private(path: &Path) -> Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map(|_| ()).map_err(|e| {
+        let kind = Error::from(e);
+        if path.exists() {
+            return fail!(Usage, "{} exists already", path.display())
+                .hint("Choose another name for the plan with --out.");
+        }
+        kind.at(format_args!("the plan {} can't be made", path.display()))
+    })
+}
+
+/// Turns an error of the plan's own file into ours.
+fn lost(path: &Path, error: rusqlite::Error) -> Error {
+    let kind = match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DiskFull) => ErrorKind::OutOfSpace,
+        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => ErrorKind::Busy,
+        Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => ErrorKind::PlanMismatch,
+        _ => ErrorKind::Failed,
+    };
+    Error::new(kind, format!("the plan {} can't be used", path.display())).because(error)
+}

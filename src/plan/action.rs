@@ -1,0 +1,121 @@
+//! What a merge does with a record, and what it is said to have done.
+
+use crate::model::OwnedCell;
+use serde::{Deserialize, Serialize};
+
+/// What becomes of a record when the plan is carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It is inserted.
+    Inserted,
+    /// It is updated.
+    Updated,
+    /// It is deleted.
+    Deleted,
+    /// The current record stays: it is newer.
+    KeptNewer,
+    /// The current record stays: by the strategy or a decision.
+    Kept,
+    /// It is left out: by the strategy or a decision.
+    Skipped,
+    /// Nobody has decided.
+    Undecided,
+    /// It can't be written.
+    Blocked,
+    /// The current record changed since the analysis and was left out on request.
+    Stale,
+}
+
+impl Outcome {
+    /// Returns the word used in files and JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Inserted => "inserted",
+            Self::Updated => "updated",
+            Self::Deleted => "deleted",
+            Self::KeptNewer => "kept_newer",
+            Self::Kept => "kept",
+            Self::Skipped => "skipped",
+            Self::Undecided => "undecided",
+            Self::Blocked => "blocked",
+            Self::Stale => "stale",
+        }
+    }
+
+    /// Reads the word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [
+            Self::Inserted,
+            Self::Updated,
+            Self::Deleted,
+            Self::KeptNewer,
+            Self::Kept,
+            Self::Skipped,
+            Self::Undecided,
+            Self::Blocked,
+            Self::Stale,
+        ]
+        .into_iter()
+        .find(|o| o.word() == word)
+    }
+
+    /// Tells whether the record is written.
+    pub const fn writes(self) -> bool {
+        matches!(self, Self::Inserted | Self::Updated | Self::Deleted)
+    }
+}
+
+/// A statement's kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionKind {
+    /// Inserts a record.
+    Insert,
+    /// Changes fields of a record.
+    Update,
+    /// Deletes a record.
+    Delete,
+    /// Moves a unique value out of the way for a moment.
+    Park,
+}
+
+impl ActionKind {
+    /// Returns the word used in files.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Insert => "insert",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::Park => "park",
+        }
+    }
+
+    /// Reads the word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Insert, Self::Update, Self::Delete, Self::Park].into_iter().find(|k| k.word() == word)
+    }
+}
+
+/// One change of one record, in the database's own cells.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Action {
+    /// The number in the plan; the order within its step and level.
+    pub id: i64,
+    /// The record it carries out; 0 for none.
+    pub record: i64,
+    /// Position of the table in the plan's schema.
+    pub table: usize,
+    /// The statement.
+    pub kind: ActionKind,
+    /// The position of the table in the order of this kind.
+    pub step: usize,
+    /// How many records of the same table must come before: a self reference's depth.
+    pub level: usize,
+    /// The key's cells; empty for an insert whose key the engine makes.
+    pub key: Vec<OwnedCell>,
+    /// The columns written.
+    pub columns: Vec<usize>,
+    /// Their cells.
+    pub cells: Vec<OwnedCell>,
+}

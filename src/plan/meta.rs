@@ -1,0 +1,91 @@
+//! What a plan pins and how it was made.
+
+use crate::analyzer::{Options, TableResult};
+use crate::database::Identity;
+use crate::model::Schema;
+use crate::model::change::Counts;
+use serde::{Deserialize, Serialize};
+
+/// What carrying out the plan is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlanKind {
+    /// A merge of a backup.
+    Merge,
+    /// Taking a merge back.
+    Undo {
+        /// The merge's id.
+        merge: String,
+    },
+    /// Taking an undo back.
+    Redo {
+        /// The undo's id.
+        undo: String,
+    },
+}
+
+/// A backup as it was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupPin {
+    /// The path it was read from.
+    pub path: String,
+    /// BLAKE3 of its bytes.
+    pub digest: String,
+    /// Its size.
+    pub size_bytes: u64,
+    /// Its format's word.
+    pub format: String,
+    /// When it was exported, as it says.
+    pub exported_at: Option<String>,
+}
+
+/// The plan's meta data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Meta {
+    /// The plan's id: `p-9c41…`.
+    pub id: String,
+    /// What carrying it out is.
+    pub kind: PlanKind,
+    /// When it was made (RFC 3339, UTC).
+    pub created_at: String,
+    /// When it becomes too old to be merged.
+    pub expires_at: String,
+    /// The version that made it.
+    pub version: String,
+    /// The backup; none for an undo.
+    pub backup: Option<BackupPin>,
+    /// The base, where one was compared with.
+    pub base: Option<BackupPin>,
+    /// The database it is for.
+    pub database: Identity,
+    /// What was asked.
+    pub options: Options,
+    /// The schema as it was read and set up.
+    pub schema: Schema,
+    /// Which columns were compared: per table, per column.
+    pub compared: Vec<Vec<bool>>,
+    /// What was found per table, parents first.
+    pub tables: Vec<TableResult>,
+    /// Columns that the backup does not carry.
+    pub not_carried: Vec<String>,
+    /// Things a person should know.
+    pub notes: Vec<String>,
+    /// The strategy: name and text.
+    pub strategy: (String, String),
+    /// Strategies of single tables: table label, name, text.
+    pub table_strategies: Vec<(String, String, String)>,
+}
+
+impl Meta {
+    /// Adds the counts of all tables.
+    pub fn counts(&self) -> Counts {
+        let mut total = Counts::default();
+        self.tables.iter().for_each(|t| total.add(&t.counts));
+        total
+    }
+
+    /// Returns "two-way" or "three-way".
+    pub fn compared_word(&self) -> &'static str {
+        if self.tables.iter().any(|t| t.three_way) { "three-way" } else { "two-way" }
+    }
+}

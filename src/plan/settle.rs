@@ -1,0 +1,357 @@
+//! Settling: what becomes of every record under the strategy and the decisions, and the counts that are shown for it.
+//!
+//! Preview, dry run and merge all use these outcomes; nothing else decides.
+
+use super::decision::{Decision, FieldDecision, typed};
+use super::store::Stored;
+use super::{Outcome, Plan};
+use crate::analyzer::graph;
+use crate::error::Result;
+use crate::model::change::{Class, Field, Reason};
+use crate::model::{Table, Value, encode};
+use crate::progress::Progress;
+use crate::strategy::{Choice, Conflict, KeepReason, PreserveNewer, Strategy};
+use serde::Serialize;
+use std::time::Duration;
+
+/// Records settled in one go.
+const PAGE: usize = 1_000;
+
+/// How many records have each outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Preview {
+    /// See [`Outcome::Inserted`].
+    pub inserted: u64,
+    /// See [`Outcome::Updated`].
+    pub updated: u64,
+    /// See [`Outcome::Deleted`].
+    pub deleted: u64,
+    /// See [`Outcome::KeptNewer`].
+    pub kept_newer: u64,
+    /// See [`Outcome::Kept`].
+    pub kept: u64,
+    /// See [`Outcome::Skipped`].
+    pub skipped: u64,
+    /// See [`Outcome::Undecided`].
+    pub undecided: u64,
+    /// See [`Outcome::Blocked`].
+    pub blocked: u64,
+    /// See [`Outcome::Stale`].
+    pub stale: u64,
+}
+
+impl Preview {
+    /// Returns the counter of an outcome.
+    pub fn of(&mut self, outcome: Outcome) -> &mut u64 {
+        match outcome {
+            Outcome::Inserted => &mut self.inserted,
+            Outcome::Updated => &mut self.updated,
+            Outcome::Deleted => &mut self.deleted,
+            Outcome::KeptNewer => &mut self.kept_newer,
+            Outcome::Kept => &mut self.kept,
+            Outcome::Skipped => &mut self.skipped,
+            Outcome::Undecided => &mut self.undecided,
+            Outcome::Blocked => &mut self.blocked,
+            Outcome::Stale => &mut self.stale,
+        }
+    }
+
+    /// Returns how many records are written.
+    pub fn writes(&self) -> u64 {
+        self.inserted + self.updated + self.deleted
+    }
+}
+
+/// What becomes of one record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settled {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// The fields written; empty unless inserted or updated.
+    pub writes: Vec<(usize, Value)>,
+    /// Why, where a person should know.
+    pub why: Option<String>,
+}
+
+impl Settled {
+    fn plain(outcome: Outcome, why: Option<String>) -> Self {
+        Self { outcome, writes: Vec::new(), why }
+    }
+}
+
+/// The strategies of a plan, parsed.
+pub struct Strategies {
+    usual: Strategy,
+    tables: Vec<(String, Strategy)>,
+}
+
+impl Strategies {
+    /// Parses the strategies that a plan holds.
+    ///
+    /// # Errors
+    /// `Usage`: a strategy that can't be parsed any more.
+    pub fn of(plan: &Plan) -> Result<Self> {
+        let meta = plan.meta();
+        let tables = meta
+            .table_strategies
+            .iter()
+            .map(|(table, name, text)| Ok((table.clone(), Strategy::parse(name, text)?)))
+            .collect::<Result<_>>()?;
+        Ok(Self { usual: Strategy::parse(&meta.strategy.0, &meta.strategy.1)?, tables })
+    }
+
+    fn of_table(&self, table: &Table) -> &Strategy {
+        self.tables.iter().find(|(name, _)| *name == table.label()).map_or(&self.usual, |(_, strategy)| strategy)
+    }
+}
+
+/// Says what becomes of a record, before it is known what becomes of its parents.
+///
+/// # Errors
+/// `Usage` for a decision whose value no longer fits.
+pub fn settle(plan: &Plan, strategies: &Strategies, record: &Stored) -> Result<Settled> {
+    let finding = &record.finding;
+    let table = &plan.meta().schema.tables[finding.table];
+    let deletes = finding.class == Class::CurrentOnly;
+    if finding.class == Class::Blocked {
+        return Ok(match record.decision {
+            Some(Decision::Skip | Decision::Current) => Settled::plain(Outcome::Skipped, None),
+            _ => Settled::plain(Outcome::Blocked, finding.note.clone()),
+        });
+    }
+    if matches!(finding.class, Class::Unchanged | Class::Excluded) {
+        return Ok(Settled::plain(Outcome::Skipped, None));
+    }
+    if let Some(decision) = &record.decision {
+        return decided(table, finding.fields.as_slice(), record, decision);
+    }
+    let strategy = strategies.of_table(table);
+    if deletes {
+        let brought = strategy.carries(Class::Conflict) && strategy.brings_table(table);
+        return Ok(Settled::plain(if brought { Outcome::Deleted } else { Outcome::Skipped }, None));
+    }
+    if finding.reason == Reason::StillReferenced {
+        return Ok(Settled::plain(Outcome::Kept, finding.note.clone()));
+    }
+    let options = &plan.meta().options;
+    let has_base = finding.fields.iter().any(|f| f.base.is_some());
+    let choice = strategy.decide(&Conflict {
+        table,
+        class: finding.class,
+        reason: finding.reason,
+        fields: &finding.fields,
+        backup_at: finding.backup_at,
+        current_at: finding.current_at,
+        has_base,
+        preserve_newer: if options.preserve_newer { PreserveNewer::On } else { PreserveNewer::Off },
+        tolerance: Duration::from_millis(options.tolerance_millis),
+    });
+    Ok(match choice {
+        Choice::Write(writes) => written(table, record, writes),
+        Choice::Delete => Settled::plain(Outcome::Deleted, None),
+        Choice::Keep(KeepReason::NewerKept) => Settled::plain(Outcome::KeptNewer, None),
+        Choice::Keep(KeepReason::ByStrategy | KeepReason::NothingToChange) => Settled::plain(Outcome::Kept, None),
+        Choice::Skip => Settled::plain(Outcome::Skipped, None),
+        Choice::Ask(why) => Settled::plain(Outcome::Undecided, Some(why)),
+    })
+}
+
+fn exists(record: &Stored) -> bool {
+    !record.finding.current_digests.is_empty()
+}
+
+/// Finds the outcome of writing some fields: an insert needs every column that has no default.
+fn written(table: &Table, record: &Stored, writes: Vec<(usize, Value)>) -> Settled {
+    if exists(record) {
+        return Settled { outcome: Outcome::Updated, writes, why: None };
+    }
+    let given = |column: usize| writes.iter().any(|(c, _)| *c == column);
+    let missing = (0..table.columns.len()).find(|&c| table.columns[c].required() && !given(c));
+    match missing {
+        Some(column) => {
+            let why = format!("{} needs a value, and the strategy brings none", table.columns[column].name);
+            Settled::plain(Outcome::Blocked, Some(why))
+        }
+        None => Settled { outcome: Outcome::Inserted, writes, why: None },
+    }
+}
+
+fn decided(table: &Table, fields: &[Field], record: &Stored, decision: &Decision) -> Result<Settled> {
+    let all_from_backup = || fields.iter().filter_map(|f| Some((f.column, f.backup.clone()?))).collect::<Vec<_>>();
+    let leaves =
+        matches!(record.finding.reason, Reason::DeletedInBackup | Reason::NotInBackup | Reason::StillReferenced);
+    let unholdable = record.finding.reason == Reason::UniqueTaken
+        || (record.finding.reason == Reason::StillReferenced && *decision == Decision::Backup);
+    Ok(match decision {
+        Decision::Skip => Settled::plain(Outcome::Skipped, None),
+        Decision::Current => Settled::plain(Outcome::Kept, None),
+        Decision::Backup if unholdable => Settled::plain(Outcome::Undecided, record.finding.note.clone()),
+        Decision::Backup if leaves => Settled::plain(Outcome::Deleted, None),
+        Decision::Backup => written(table, record, all_from_backup()),
+        Decision::Fields { fields: answers } => {
+            let mut writes = Vec::new();
+            for (name, answer) in answers {
+                let Some(column) = table.column(name) else { continue };
+                match answer {
+                    FieldDecision::Current => {}
+                    FieldDecision::Backup => {
+                        let value = fields.iter().find(|f| f.column == column).and_then(|f| f.backup.clone());
+                        writes.extend(value.map(|v| (column, v)));
+                    }
+                    FieldDecision::Value(json) => writes.push((column, typed(json, table, column)?)),
+                }
+            }
+            if !exists(record) {
+                // What nobody answered comes from the backup: there is no current record to keep it from.
+                let rest = all_from_backup()
+                    .into_iter()
+                    .filter(|(c, _)| !writes.iter().any(|(w, _)| w == c))
+                    .collect::<Vec<_>>();
+                writes.extend(rest);
+            } else if !writes.is_empty() {
+                writes.extend(later_clock(table, fields, &writes));
+            }
+            if writes.is_empty() { Settled::plain(Outcome::Kept, None) } else { written(table, record, writes) }
+        }
+    })
+}
+
+/// A record made of both sides carries the later of the two timestamps.
+fn later_clock(table: &Table, fields: &[Field], writes: &[(usize, Value)]) -> Option<(usize, Value)> {
+    let clock = fields.iter().find(|f| f.is_timestamp && !writes.iter().any(|(c, _)| *c == f.column))?;
+    let at = |v: &Option<Value>| crate::analyzer::classify::instant(v.as_ref()?, &table.columns[clock.column]);
+    match (at(&clock.backup), at(&clock.current)) {
+        (Some(backup), Some(current)) if backup.nanos_since(current) > 0 => Some((clock.column, clock.backup.clone()?)),
+        _ => None,
+    }
+}
+
+impl Plan {
+    /// Settles every record and stores the outcomes; returns the counts per table, in the plan's order, and in all.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `Failed`, `Usage` for a strategy or decision that does not fit any more.
+    pub fn settle(&mut self, progress: &dyn Progress) -> Result<(Preview, Vec<(usize, Preview)>)> {
+        let strategies = Strategies::of(self)?;
+        let order = graph::order(&self.meta().schema).tables;
+        self.sql("SAVEPOINT settle")?;
+        let mut previews: Vec<(usize, Preview)> = Vec::new();
+        // Tables of which some record that others may refer to does not arrive.
+        let mut dropped = vec![false; self.meta().schema.tables.len()];
+        let planned: Vec<usize> =
+            order.into_iter().filter(|t| self.meta().tables.iter().any(|r| r.table == *t)).collect();
+        for &table in &planned {
+            previews.push((table, self.settle_table(table, &strategies, &mut dropped, progress)?));
+        }
+        // A parent that turned out not to arrive takes its children with it, however the tables refer to each other.
+        loop {
+            let mut changed = false;
+            for (table, preview) in &mut previews {
+                changed |= self.orphans(*table, &mut dropped, preview)?;
+            }
+            if !changed {
+                break;
+            }
+        }
+        self.sql("RELEASE settle")?;
+        let mut total = Preview::default();
+        for (_, preview) in &previews {
+            total.inserted += preview.inserted;
+            total.updated += preview.updated;
+            total.deleted += preview.deleted;
+            total.kept_newer += preview.kept_newer;
+            total.kept += preview.kept;
+            total.skipped += preview.skipped;
+            total.undecided += preview.undecided;
+            total.blocked += preview.blocked;
+        }
+        Ok((total, previews))
+    }
+
+    fn settle_table(
+        &mut self,
+        table: usize,
+        strategies: &Strategies,
+        dropped: &mut [bool],
+        progress: &dyn Progress,
+    ) -> Result<Preview> {
+        let mut preview = Preview::default();
+        let label = self.meta().schema.tables[table].label();
+        let (mut after, mut done) = (0, 0);
+        loop {
+            progress.go_on()?;
+            let page = self.stored_page(table, &DECIDABLE, after, PAGE)?;
+            let Some(last) = page.last() else { return Ok(preview) };
+            after = last.finding.id;
+            done += page.len() as u64;
+            for record in &page {
+                let settled = settle(self, strategies, record)?;
+                *preview.of(settled.outcome) += 1;
+                let arrives = settled.outcome == Outcome::Inserted;
+                dropped[table] |= settled.outcome == Outcome::Deleted || (!exists(record) && !arrives);
+                if record.outcome != Some(settled.outcome) || record.why != settled.why {
+                    self.set_outcome(record.finding.id, settled.outcome, settled.why.as_deref())?;
+                }
+            }
+            progress.advance(&label, done, None);
+        }
+    }
+
+    /// Blocks records that are to be written but refer to one that does not arrive; returns whether there were any.
+    fn orphans(&mut self, table: usize, dropped: &mut [bool], preview: &mut Preview) -> Result<bool> {
+        let own = self.meta().schema.tables[table].clone();
+        let references: Vec<_> = own.foreign_keys.iter().filter(|f| f.table.is_some_and(|p| dropped[p])).collect();
+        if references.is_empty() {
+            return Ok(false);
+        }
+        let strategies = Strategies::of(self)?;
+        let mut changed = false;
+        let mut after = 0;
+        loop {
+            let page = self.stored_page(table, &DECIDABLE, after, PAGE)?;
+            let Some(last) = page.last() else { return Ok(changed) };
+            after = last.finding.id;
+            for record in page.iter().filter(|r| matches!(r.outcome, Some(Outcome::Inserted | Outcome::Updated))) {
+                let settled = settle(self, &strategies, record)?;
+                for foreign_key in &references {
+                    let value = |c: &usize| settled.writes.iter().find(|(w, _)| w == c).map(|(_, v)| v.clone());
+                    let tuple: Option<Vec<Value>> = foreign_key.columns.iter().map(value).collect();
+                    let Some(tuple) = tuple.filter(|t| !t.iter().any(Value::is_null)) else { continue };
+                    let parent = foreign_key.table.expect("filtered above");
+                    let Some(why) = self.absent_parent(parent, &foreign_key.references, &tuple)? else { continue };
+                    let before = record.outcome.expect("filtered above");
+                    *preview.of(before) -= 1;
+                    *preview.of(Outcome::Blocked) += 1;
+                    dropped[table] |= !exists(record);
+                    let why = format!("{} → {why}", own.names(&foreign_key.columns).join("+"));
+                    self.set_outcome(record.finding.id, Outcome::Blocked, Some(&why))?;
+                    changed = true;
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Says which parent is missing after the merge, if the plan knows of it that it is.
+    fn absent_parent(&self, parent: usize, references: &[usize], tuple: &[Value]) -> Result<Option<String>> {
+        let target = &self.meta().schema.tables[parent];
+        if references != target.key {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        for (&column, value) in references.iter().zip(tuple) {
+            encode::encode_key_part(value, target.columns[column].collation, &mut bytes);
+        }
+        let found = self.stored_by_key(parent, &bytes)?;
+        Ok(found.and_then(|record| {
+            let gone = record.outcome == Some(Outcome::Deleted);
+            let missing = !exists(&record) && record.outcome != Some(Outcome::Inserted);
+            (gone || missing).then(|| {
+                format!("{}/{} is not there after this merge", target.label(), crate::model::Key(record.finding.key))
+            })
+        }))
+    }
+}
+
+/// The classes whose records a merge may write.
+const DECIDABLE: [Class; 5] = [Class::New, Class::Updated, Class::Conflict, Class::Blocked, Class::CurrentOnly];

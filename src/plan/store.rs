@@ -1,0 +1,519 @@
+//! Records in and out of the plan file: storing, paging, finding, deciding.
+
+use super::action::{Action, ActionKind, Outcome};
+use super::decision::{Decision, Entry};
+use super::{Plan, codec, lost};
+use crate::analyzer::filter::Filter;
+use crate::analyzer::{Finding, Findings};
+use crate::backup::Place;
+use crate::error::{Result, fail};
+use crate::model::change::{Class, Reason};
+use crate::model::{Key, encode, names};
+use rusqlite::{OptionalExtension, Row, params};
+
+/// A finding as the plan holds it, with what was decided.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stored {
+    /// The finding.
+    pub finding: Finding,
+    /// The stable id of the record in question: the same for the same table and key in every plan.
+    pub conflict_id: String,
+    /// The person's answer.
+    pub decision: Option<Decision>,
+    /// What becomes of the record, once the plan is settled.
+    pub outcome: Option<Outcome>,
+    /// Why, where a person should know.
+    pub why: Option<String>,
+}
+
+/// A page of records and the number to ask after for the next one.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The records.
+    pub records: Vec<Stored>,
+    /// The next page starts after this number; `None` at the end.
+    pub next: Option<i64>,
+}
+
+/// Which records are meant.
+#[derive(Clone, Debug, Default)]
+pub struct Selector {
+    /// Only this table, by position.
+    pub table: Option<usize>,
+    /// Only these classes; empty: all.
+    pub classes: Vec<Class>,
+    /// Only records with this outcome.
+    pub outcome: Option<Outcome>,
+    /// Only records with this pattern of reason and fields.
+    pub pattern: Option<String>,
+    /// Only records whose backup side (or current, where there is none) meets this condition.
+    pub filter: Option<Filter>,
+}
+
+const COLUMNS: &str = "id, table_id, key_bytes, conflict_id, class, reason, note, key, fields, digests, clocks, place_record, place_offset, decision, outcome, why";
+
+/// A row as SQLite hands it out, before it is read as a record.
+struct Raw {
+    finding: Finding,
+    blobs: [Vec<u8>; 4],
+    conflict_id: String,
+    decision: Option<String>,
+    outcome: Option<String>,
+    why: Option<String>,
+}
+
+fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
+    let word = |position: usize| row.get::<_, String>(position);
+    Ok(Raw {
+        finding: Finding {
+            id: row.get(0)?,
+            table: row.get::<_, i64>(1)?.try_into().unwrap_or(usize::MAX),
+            key_bytes: row.get(2)?,
+            class: Class::from_word(&word(4)?).unwrap_or(Class::Blocked),
+            reason: Reason::from_word(&word(5)?).unwrap_or(Reason::ValueNotStorable),
+            note: row.get(6)?,
+            key: Vec::new(),
+            fields: Vec::new(),
+            current_digests: Vec::new(),
+            backup_at: None,
+            current_at: None,
+            place: Place {
+                record: row.get::<_, i64>(11)?.try_into().unwrap_or(0),
+                offset: row.get::<_, Option<i64>>(12)?.and_then(|o| o.try_into().ok()),
+            },
+        },
+        blobs: [row.get(7)?, row.get(8)?, row.get(9)?, row.get(10)?],
+        conflict_id: row.get(3)?,
+        decision: row.get(13)?,
+        outcome: row.get(14)?,
+        why: row.get(15)?,
+    })
+}
+
+impl Raw {
+    fn read(self, plan: &Plan) -> Result<Stored> {
+        let mut finding = self.finding;
+        let [key, fields, digests, clocks] = self.blobs;
+        finding.key = codec::values_from_bytes(&key)?;
+        finding.fields = codec::fields_from_bytes(&fields)?;
+        finding.current_digests = codec::digests_from_bytes(&digests);
+        (finding.backup_at, finding.current_at) = codec::clocks_from_bytes(&clocks)?;
+        let table = plan.meta.schema.tables.get(finding.table);
+        if table.is_none_or(|t| finding.fields.iter().any(|f| f.column >= t.columns.len())) {
+            return Err(fail!(
+                PlanMismatch,
+                "the plan is damaged: record {} names a table or column it does not have",
+                finding.id
+            ));
+        }
+        let decision = match self.decision {
+            None => None,
+            Some(text) => Some(serde_json::from_str(&text).map_err(|e| {
+                fail!(PlanMismatch, "the plan is damaged: the decision on record {} can't be read", finding.id)
+                    .because(e)
+            })?),
+        };
+        Ok(Stored {
+            finding,
+            conflict_id: self.conflict_id,
+            decision,
+            outcome: self.outcome.as_deref().and_then(Outcome::from_word),
+            why: self.why,
+        })
+    }
+}
+
+fn words(classes: &[Class]) -> String {
+    let quoted: Vec<String> = classes.iter().map(|c| format!("'{}'", c.word())).collect();
+    quoted.join(", ")
+}
+
+impl Plan {
+    pub(super) fn stored_page(&self, table: usize, classes: &[Class], after: i64, limit: usize) -> Result<Vec<Stored>> {
+        let selector = Selector { table: Some(table), classes: classes.to_vec(), ..Selector::default() };
+        self.select(&selector, after, limit)
+    }
+
+    fn select(&self, selector: &Selector, after: i64, limit: usize) -> Result<Vec<Stored>> {
+        let mut conditions = vec!["id > ?1".to_owned()];
+        if let Some(table) = selector.table {
+            conditions.push(format!("table_id = {table}"));
+        }
+        if !selector.classes.is_empty() {
+            conditions.push(format!("class IN ({})", words(&selector.classes)));
+        }
+        if let Some(outcome) = selector.outcome {
+            conditions.push(format!("outcome = '{}'", outcome.word()));
+        }
+        conditions.push("(?3 IS NULL OR pattern = ?3)".to_owned());
+        let text = format!("SELECT {COLUMNS} FROM records WHERE {} ORDER BY id LIMIT ?2", conditions.join(" AND "));
+        let mut statement = self.connection.prepare_cached(&text).map_err(|e| lost(&self.path, e))?;
+        let rows = statement
+            .query_map(params![after, limit as i64, selector.pattern], raw)
+            .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)
+            .map_err(|e| lost(&self.path, e))?;
+        rows.into_iter().map(|row| row.read(self)).collect()
+    }
+
+    /// Returns up to `limit` records that are meant, in the order of their numbers, after a number.
+    ///
+    /// # Errors
+    /// `PlanMismatch` for a damaged plan.
+    pub fn page(&self, selector: &Selector, after: i64, limit: usize) -> Result<Page> {
+        let mut records = Vec::new();
+        let mut from = after;
+        loop {
+            let chunk = self.select(selector, from, limit.max(1))?;
+            let full = chunk.len() == limit.max(1);
+            for record in chunk {
+                from = record.finding.id;
+                if self.meets(selector, &record) {
+                    records.push(record);
+                    if records.len() == limit {
+                        return Ok(Page { records, next: Some(from) });
+                    }
+                }
+            }
+            if !full {
+                return Ok(Page { records, next: None });
+            }
+        }
+    }
+
+    fn meets(&self, selector: &Selector, record: &Stored) -> bool {
+        let Some(filter) = &selector.filter else { return true };
+        let table = &self.meta.schema.tables[record.finding.table];
+        let mut values: Vec<Vec<u8>> = vec![vec![0]; table.columns.len()];
+        let mut put = |column: usize, value: Option<&crate::model::Value>| {
+            values[column].clear();
+            encode::encode_value(value, &mut values[column]);
+        };
+        table.key.iter().zip(&record.finding.key).for_each(|(&c, v)| put(c, Some(v)));
+        record.finding.fields.iter().for_each(|f| put(f.column, f.backup.as_ref().or(f.current.as_ref())));
+        filter.meets(|column| &values[column])
+    }
+
+    /// Calls a function for every record that is meant.
+    ///
+    /// # Errors
+    /// As [`Plan::page`], or what the function returns.
+    pub fn each(&self, selector: &Selector, visit: &mut dyn FnMut(Stored) -> Result<()>) -> Result<()> {
+        let mut after = 0;
+        loop {
+            let page = self.page(selector, after, 500)?;
+            page.records.into_iter().try_for_each(&mut *visit)?;
+            match page.next {
+                Some(next) => after = next,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    pub(super) fn stored_by_key(&self, table: usize, key_bytes: &[u8]) -> Result<Option<Stored>> {
+        let text = format!("SELECT {COLUMNS} FROM records WHERE table_id = ?1 AND key_bytes = ?2 ORDER BY id LIMIT 1");
+        let mut statement = self.connection.prepare_cached(&text).map_err(|e| lost(&self.path, e))?;
+        let found =
+            statement.query_row(params![table as i64, key_bytes], raw).optional().map_err(|e| lost(&self.path, e))?;
+        found.map(|row| row.read(self)).transpose()
+    }
+
+    /// Finds a record by `table/key` as people write it, or by its conflict id.
+    ///
+    /// # Errors
+    /// `Usage` when the plan has no such record.
+    pub fn record(&self, name: &str) -> Result<Stored> {
+        let missing = || {
+            fail!(Usage, "the plan has no record {name:?}; unchanged records are not in it")
+                .hint("List them with 'merganser show PLAN records'.")
+        };
+        let (column, value, table) = match name.split_once('/') {
+            Some((table, key)) => ("record", key.to_owned(), Some(self.table(table)?)),
+            None => ("conflict_id", name.to_owned(), None),
+        };
+        let text =
+            format!("SELECT {COLUMNS} FROM records WHERE {column} = ?1 AND (?2 IS NULL OR table_id = ?2) LIMIT 1");
+        let found = self
+            .connection
+            .query_row(&text, params![value, table.map(|t| t as i64)], raw)
+            .optional()
+            .map_err(|e| lost(&self.path, e))?;
+        found.ok_or_else(missing)?.read(self)
+    }
+
+    /// Finds a table of the plan by the current name, the backup's name, or either folded.
+    ///
+    /// # Errors
+    /// `Usage` naming the tables there are.
+    pub fn table(&self, name: &str) -> Result<usize> {
+        let by_backup = self.meta.tables.iter().find(|t| t.backup_name == name || t.name == name).map(|t| t.table);
+        if let Some(found) = by_backup.or_else(|| self.meta.schema.table(name)) {
+            return Ok(found);
+        }
+        let labels: Vec<String> = self.meta.schema.tables.iter().map(crate::model::Table::label).collect();
+        match names::find(name, labels.iter().map(String::as_str)) {
+            names::Match::Exact(found) | names::Match::Folded(found) => Ok(found),
+            _ => {
+                let known: Vec<&str> = self.meta.tables.iter().map(|t| t.name.as_str()).collect();
+                Err(fail!(Usage, "the plan has no table {name:?}").hint(format!("It has {}.", known.join(", "))))
+            }
+        }
+    }
+
+    pub(super) fn set_outcome(&self, id: i64, outcome: Outcome, why: Option<&str>) -> Result<()> {
+        self.connection
+            .prepare_cached("UPDATE records SET outcome = ?2, why = ?3 WHERE id = ?1")
+            .and_then(|mut s| s.execute(params![id, outcome.word(), why]))
+            .map_err(|e| lost(&self.path, e))?;
+        Ok(())
+    }
+
+    /// Notes a person's answer to a record; `None` takes it back.
+    ///
+    /// # Errors
+    /// `Usage` for a field or value that does not fit; `OutOfSpace`.
+    pub fn decide(&mut self, record: &Stored, decision: Option<Decision>, by: &str, at: &str) -> Result<()> {
+        let table = &self.meta.schema.tables[record.finding.table];
+        let decision = decision.map(|d| d.checked(table)).transpose()?;
+        let text = decision.map(|d| serde_json::to_string(&d).expect("a decision always serialises"));
+        self.connection
+            .prepare_cached("UPDATE records SET decision = ?2, decided_by = ?3, decided_at = ?4 WHERE id = ?1")
+            .and_then(|mut s| s.execute(params![record.finding.id, text, by, at]))
+            .map_err(|e| lost(&self.path, e))?;
+        Ok(())
+    }
+
+    /// Lists all decisions, for export.
+    ///
+    /// # Errors
+    /// `PlanMismatch` for a damaged plan.
+    pub fn decisions(&self) -> Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        self.each(&Selector::default(), &mut |record| {
+            if let Some(decision) = record.decision.clone() {
+                entries.push(Entry {
+                    id: record.conflict_id.clone(),
+                    table: self.meta.schema.tables[record.finding.table].label(),
+                    key: Key(record.finding.key.clone()).to_string(),
+                    seen: Some(seen(&record)),
+                    decision,
+                });
+            }
+            Ok(())
+        })?;
+        Ok(entries)
+    }
+
+    /// Counts conflicts by pattern (table, reason and fields in question), most frequent first.
+    ///
+    /// # Errors
+    /// `PlanMismatch` for a damaged plan.
+    pub fn patterns(&self, table: Option<usize>) -> Result<Vec<(String, u64)>> {
+        let mut statement = self
+            .connection
+            .prepare("SELECT pattern, count(*) FROM records WHERE class = 'conflict' AND (?1 IS NULL OR table_id = ?1) GROUP BY pattern ORDER BY 2 DESC, 1")
+            .map_err(|e| lost(&self.path, e))?;
+        let rows = statement
+            .query_map([table.map(|t| t as i64)], |r| Ok((r.get(0)?, r.get::<_, i64>(1)?.try_into().unwrap_or(0))))
+            .and_then(Iterator::collect)
+            .map_err(|e| lost(&self.path, e))?;
+        Ok(rows)
+    }
+
+    /// Replaces the actions: what the merge will do.
+    ///
+    /// # Errors
+    /// `OutOfSpace`.
+    pub fn clear_actions(&mut self) -> Result<()> {
+        self.sql("DELETE FROM actions")
+    }
+
+    /// Adds an action.
+    ///
+    /// # Errors
+    /// `OutOfSpace`.
+    pub fn add_action(&mut self, action: &Action) -> Result<()> {
+        let json = |cells: &[crate::model::OwnedCell]| serde_json::to_string(cells).expect("cells always serialise");
+        let columns = serde_json::to_string(&action.columns).expect("numbers always serialise");
+        self.connection
+            .prepare_cached("INSERT INTO actions (record_id, table_id, step, level, kind, key, columns, cells) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+            .and_then(|mut s| {
+                s.execute(params![
+                    action.record,
+                    action.table as i64,
+                    action.step as i64,
+                    action.level as i64,
+                    action.kind.word(),
+                    json(&action.key),
+                    columns,
+                    json(&action.cells)
+                ])
+            })
+            .map_err(|e| lost(&self.path, e))?;
+        Ok(())
+    }
+
+    /// Returns up to `limit` actions of a kind in the order they are done: by step, level and number, after a position.
+    ///
+    /// # Errors
+    /// `PlanMismatch` for a damaged plan.
+    pub fn actions(&self, kind: ActionKind, after: (usize, usize, i64), limit: usize) -> Result<Vec<Action>> {
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT id, record_id, table_id, step, level, key, columns, cells FROM actions
+                 WHERE kind = ?1 AND (step, level, id) > (?2, ?3, ?4) ORDER BY step, level, id LIMIT ?5",
+            )
+            .map_err(|e| lost(&self.path, e))?;
+        let rows = statement
+            .query_map(params![kind.word(), after.0 as i64, after.1 as i64, after.2, limit as i64], |r| {
+                let numbers: (i64, i64, i64, i64, i64) = (r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?);
+                let texts: (String, String, String) = (r.get(5)?, r.get(6)?, r.get(7)?);
+                Ok((numbers, texts))
+            })
+            .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)
+            .map_err(|e| lost(&self.path, e))?;
+        rows.into_iter()
+            .map(|((id, record, table, step, level), (key, columns, cells))| {
+                let damaged = |e: serde_json::Error| {
+                    fail!(PlanMismatch, "the plan is damaged: action {id} can't be read").because(e)
+                };
+                let number = |n: i64| {
+                    usize::try_from(n)
+                        .map_err(|_| fail!(PlanMismatch, "the plan is damaged: action {id} can't be read"))
+                };
+                Ok(Action {
+                    id,
+                    record,
+                    table: number(table)?,
+                    kind,
+                    step: number(step)?,
+                    level: number(level)?,
+                    key: serde_json::from_str(&key).map_err(damaged)?,
+                    columns: serde_json::from_str(&columns).map_err(damaged)?,
+                    cells: serde_json::from_str(&cells).map_err(damaged)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Finds a record by its number.
+    ///
+    /// # Errors
+    /// `PlanMismatch` when there is none.
+    pub fn by_id(&self, id: i64) -> Result<Stored> {
+        let text = format!("SELECT {COLUMNS} FROM records WHERE id = ?1");
+        let found = self
+            .connection
+            .prepare_cached(&text)
+            .and_then(|mut s| s.query_row([id], raw).optional())
+            .map_err(|e| lost(&self.path, e))?;
+        found.ok_or_else(|| fail!(PlanMismatch, "the plan is damaged: there is no record {id}"))?.read(self)
+    }
+
+    /// Runs a change of many records as one: all of it is kept, or nothing.
+    ///
+    /// # Errors
+    /// What the change returns.
+    pub fn together<T>(&mut self, change: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.sql("SAVEPOINT together")?;
+        match change(self) {
+            Ok(value) => self.sql("RELEASE together").map(|()| value),
+            Err(error) => {
+                self.sql("ROLLBACK TO together; RELEASE together")?;
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Digests what a record looked like to the person who decided it.
+pub(crate) fn seen(record: &Stored) -> String {
+    let bytes = codec::fields_to_bytes(&record.finding.fields);
+    blake3::hash(&bytes).to_hex()[..16].to_owned()
+}
+
+/// Returns the stable id of a record: the same for the same table and key in every plan.
+fn conflict_id(label: &str, key: &str) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(label.as_bytes()).update(&[0]).update(key.as_bytes());
+    hasher.finalize().to_hex()[..16].to_owned()
+}
+
+impl Plan {
+    fn pattern(&self, finding: &Finding) -> String {
+        let table = &self.meta.schema.tables[finding.table];
+        let columns: Vec<usize> = finding.fields.iter().filter(|f| f.in_conflict).map(|f| f.column).collect();
+        format!("{} {}: {}", table.label(), finding.reason, table.names(&columns).join(", "))
+    }
+}
+
+impl Findings for Plan {
+    fn add(&mut self, finding: &Finding) -> Result<()> {
+        let label = self.meta.schema.tables[finding.table].label();
+        let key = Key(finding.key.clone()).to_string();
+        let pattern = if finding.class == Class::Conflict { self.pattern(finding) } else { String::new() };
+        self.connection
+            .prepare_cached(
+                "INSERT INTO records (table_id, key_bytes, record, conflict_id, class, reason, note, key, fields, digests, clocks,
+                 place_record, place_offset, pattern) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+            )
+            .and_then(|mut statement| {
+                statement.execute(params![
+                    finding.table as i64,
+                    finding.key_bytes,
+                    key,
+                    conflict_id(&label, &key),
+                    finding.class.word(),
+                    finding.reason.word(),
+                    finding.note,
+                    codec::values_to_bytes(&finding.key),
+                    codec::fields_to_bytes(&finding.fields),
+                    codec::digests_to_bytes(&finding.current_digests),
+                    codec::clocks_to_bytes(finding.backup_at, finding.current_at),
+                    finding.place.record as i64,
+                    finding.place.offset.map(|o| o as i64),
+                    pattern,
+                ])
+            })
+            .map_err(|e| lost(&self.path, e))?;
+        Ok(())
+    }
+
+    fn page(&mut self, table: usize, classes: &[Class], after: i64, limit: usize) -> Result<Vec<Finding>> {
+        self.index()?;
+        Ok(self.stored_page(table, classes, after, limit)?.into_iter().map(|s| s.finding).collect())
+    }
+
+    fn find(&mut self, table: usize, key_bytes: &[u8]) -> Result<Option<Finding>> {
+        self.index()?;
+        Ok(self.stored_by_key(table, key_bytes)?.map(|s| s.finding))
+    }
+
+    fn revise(&mut self, finding: &Finding) -> Result<()> {
+        let pattern = if finding.class == Class::Conflict { self.pattern(finding) } else { String::new() };
+        self.connection
+            .prepare_cached(
+                "UPDATE records SET class = ?2, reason = ?3, note = ?4, key = ?5, fields = ?6, digests = ?7, clocks = ?8, pattern = ?9 WHERE id = ?1",
+            )
+            .and_then(|mut statement| {
+                statement.execute(params![
+                    finding.id,
+                    finding.class.word(),
+                    finding.reason.word(),
+                    finding.note,
+                    codec::values_to_bytes(&finding.key),
+                    codec::fields_to_bytes(&finding.fields),
+                    codec::digests_to_bytes(&finding.current_digests),
+                    codec::clocks_to_bytes(finding.backup_at, finding.current_at),
+                    pattern,
+                ])
+            })
+            .map_err(|e| lost(&self.path, e))?;
+        Ok(())
+    }
+
+    fn remove(&mut self, id: i64) -> Result<()> {
+        self.connection.execute("DELETE FROM records WHERE id = ?", [id]).map_err(|e| lost(&self.path, e))?;
+        Ok(())
+    }
+}
