@@ -135,13 +135,21 @@ struct Inner {
     message: String,
     hint: Option<String>,
     details: Vec<String>,
+    retryable: bool,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
     /// Makes an error of a kind with one sentence: what happened, to what.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), hint: None, details: Vec::new(), source: None }))
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            hint: None,
+            details: Vec::new(),
+            retryable: false,
+            source: None,
+        }))
     }
 
     /// Adds what to do next.
@@ -163,6 +171,25 @@ impl Error {
     pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
+    }
+
+    /// Adds what follows from it to the message: `…; nothing was changed`.
+    #[must_use]
+    pub fn and(mut self, consequence: &str) -> Self {
+        self.0.message = format!("{}; {consequence}", self.0.message);
+        self
+    }
+
+    /// Marks a failure of a transaction that the database gave up for another one's sake: it may be tried again whole.
+    #[must_use]
+    pub fn retryable(mut self) -> Self {
+        self.0.retryable = true;
+        self
+    }
+
+    /// Tells whether the whole transaction may be tried again on a new connection.
+    pub fn is_retryable(&self) -> bool {
+        self.0.retryable
     }
 
     /// Puts the place in front of the message: `users, record 12: …`.

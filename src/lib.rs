@@ -8,6 +8,7 @@ pub mod analyzer;
 pub mod backup;
 pub mod database;
 pub mod error;
+pub mod executor;
 pub mod model;
 pub mod plan;
 pub mod progress;

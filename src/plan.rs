@@ -4,8 +4,8 @@
 //! decided one by one however many there are. It pins the backup, the database, the schema and each current record as
 //! they were seen, and is sealed against changes by other hands. It holds records' values and is readable by its owner only.
 //!
-//! *Shape:* `meta(key, value)` holds JSON; `records` one row per record that is not unchanged; `actions` what a merge
-//! does, in the order it does it.
+//! *Shape:* `meta(key, value)` holds JSON; `records` one row per record that is not unchanged; `actions` the exact
+//! cells that an undo writes back.
 
 pub mod action;
 pub mod decision;
@@ -59,9 +59,7 @@ impl Plan {
                      fields BLOB NOT NULL, digests BLOB NOT NULL, clocks BLOB NOT NULL, place_record INTEGER NOT NULL,
                      place_offset INTEGER, pattern TEXT NOT NULL, decision TEXT, decided_by TEXT, decided_at TEXT,
                      outcome TEXT, why TEXT);
-                 CREATE TABLE actions (
-                     id INTEGER PRIMARY KEY, record_id INTEGER NOT NULL, table_id INTEGER NOT NULL, step INTEGER NOT NULL,
-                     level INTEGER NOT NULL DEFAULT 0, kind TEXT NOT NULL, key TEXT NOT NULL, columns TEXT NOT NULL, cells TEXT NOT NULL);
+                 CREATE TABLE actions (record_id INTEGER PRIMARY KEY, kind TEXT NOT NULL, columns TEXT NOT NULL, cells TEXT NOT NULL);
                  BEGIN",
             )
             .map_err(|e| lost(path, e))?;

@@ -78,3 +78,20 @@ impl Progress for Quiet {
         None
     }
 }
+
+/// Ends the process at a named step, as a power cut would, where `MERGANSER_FAILPOINT=NAME:N` asks for it (the N-th time).
+/// Only in builds with debug assertions: a released binary has no such door.
+pub(crate) fn failpoint(name: &str) {
+    if cfg!(debug_assertions) {
+        use std::sync::atomic::{AtomicU64, Ordering};
+        static PASSED: AtomicU64 = AtomicU64::new(0);
+        let Ok(wanted) = std::env::var("MERGANSER_FAILPOINT") else { return };
+        let Some((at, count)) = wanted.split_once(':') else { return };
+        if at == "any" || at == name {
+            let passed = PASSED.fetch_add(1, Ordering::SeqCst) + 1;
+            if count.parse() == Ok(passed) {
+                std::process::abort();
+            }
+        }
+    }
+}

@@ -76,8 +76,6 @@ pub enum ActionKind {
     Update,
     /// Deletes a record.
     Delete,
-    /// Moves a unique value out of the way for a moment.
-    Park,
 }
 
 impl ActionKind {
@@ -87,33 +85,22 @@ impl ActionKind {
             Self::Insert => "insert",
             Self::Update => "update",
             Self::Delete => "delete",
-            Self::Park => "park",
         }
     }
 
     /// Reads the word.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Insert, Self::Update, Self::Delete, Self::Park].into_iter().find(|k| k.word() == word)
+        [Self::Insert, Self::Update, Self::Delete].into_iter().find(|k| k.word() == word)
     }
 }
 
-/// One change of one record, in the database's own cells.
+/// How a record of an undo is carried out: the exact cells it had.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Action {
-    /// The number in the plan; the order within its step and level.
-    pub id: i64,
-    /// The record it carries out; 0 for none.
+    /// The record it carries out.
     pub record: i64,
-    /// Position of the table in the plan's schema.
-    pub table: usize,
     /// The statement.
     pub kind: ActionKind,
-    /// The position of the table in the order of this kind.
-    pub step: usize,
-    /// How many records of the same table must come before: a self reference's depth.
-    pub level: usize,
-    /// The key's cells; empty for an insert whose key the engine makes.
-    pub key: Vec<OwnedCell>,
     /// The columns written.
     pub columns: Vec<usize>,
     /// Their cells.

@@ -68,7 +68,7 @@ impl Plan {
                     10,
                 )
             })
-            .and_then(|()| feed("SELECT id, record_id, table_id, step, level, kind, key, columns, cells FROM actions ORDER BY id", 9))
+            .and_then(|()| feed("SELECT record_id, kind, columns, cells FROM actions ORDER BY record_id", 4))
             .map_err(|e| lost(&self.path, e))?;
         Ok(hasher.finalize().to_hex().to_string())
     }

@@ -3,8 +3,8 @@
 //! Preview, dry run and merge all use these outcomes; nothing else decides.
 
 use super::decision::{Decision, FieldDecision, typed};
-use super::store::Stored;
-use super::{Outcome, Plan};
+use super::store::{Selector, Stored};
+use super::{Outcome, Plan, PlanKind};
 use crate::analyzer::graph;
 use crate::error::Result;
 use crate::model::change::{Class, Field, Reason};
@@ -232,6 +232,9 @@ impl Plan {
     /// # Errors
     /// `OutOfSpace`, `Failed`, `Usage` for a strategy or decision that does not fit any more.
     pub fn settle(&mut self, progress: &dyn Progress) -> Result<(Preview, Vec<(usize, Preview)>)> {
+        if self.meta().kind != PlanKind::Merge {
+            return self.outcomes();
+        }
         let strategies = Strategies::of(self)?;
         let order = graph::order(&self.meta().schema).tables;
         self.sql("SAVEPOINT settle")?;
@@ -265,6 +268,23 @@ impl Plan {
             total.undecided += preview.undecided;
             total.blocked += preview.blocked;
         }
+        Ok((total, previews))
+    }
+
+    /// Counts the outcomes of an undo: they were settled when it was made.
+    fn outcomes(&self) -> Result<(Preview, Vec<(usize, Preview)>)> {
+        let mut previews: Vec<(usize, Preview)> =
+            self.meta().tables.iter().map(|t| (t.table, Preview::default())).collect();
+        let mut total = Preview::default();
+        self.each(&Selector::default(), &mut |record| {
+            if let Some(outcome) = record.outcome {
+                *total.of(outcome) += 1;
+                if let Some((_, preview)) = previews.iter_mut().find(|(t, _)| *t == record.finding.table) {
+                    *preview.of(outcome) += 1;
+                }
+            }
+            Ok(())
+        })?;
         Ok((total, previews))
     }
 

@@ -259,6 +259,22 @@ impl Plan {
         }
     }
 
+    /// Finds a record by its key's canonical bytes.
+    ///
+    /// # Errors
+    /// `PlanMismatch` for a damaged plan.
+    pub fn by_key(&self, table: usize, key_bytes: &[u8]) -> Result<Option<Stored>> {
+        self.stored_by_key(table, key_bytes)
+    }
+
+    /// Notes what becomes of a record.
+    ///
+    /// # Errors
+    /// `OutOfSpace`.
+    pub fn mark(&self, id: i64, outcome: Outcome, why: Option<&str>) -> Result<()> {
+        self.set_outcome(id, outcome, why)
+    }
+
     pub(super) fn set_outcome(&self, id: i64, outcome: Outcome, why: Option<&str>) -> Result<()> {
         self.connection
             .prepare_cached("UPDATE records SET outcome = ?2, why = ?3 WHERE id = ?1")
@@ -319,95 +335,42 @@ impl Plan {
         Ok(rows)
     }
 
-    /// Replaces the actions: what the merge will do.
-    ///
-    /// # Errors
-    /// `OutOfSpace`.
-    pub fn clear_actions(&mut self) -> Result<()> {
-        self.sql("DELETE FROM actions")
-    }
-
-    /// Adds an action.
+    /// Adds the exact cells that carry out a record of an undo.
     ///
     /// # Errors
     /// `OutOfSpace`.
     pub fn add_action(&mut self, action: &Action) -> Result<()> {
-        let json = |cells: &[crate::model::OwnedCell]| serde_json::to_string(cells).expect("cells always serialise");
+        let cells = serde_json::to_string(&action.cells).expect("cells always serialise");
         let columns = serde_json::to_string(&action.columns).expect("numbers always serialise");
         self.connection
-            .prepare_cached("INSERT INTO actions (record_id, table_id, step, level, kind, key, columns, cells) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
-            .and_then(|mut s| {
-                s.execute(params![
-                    action.record,
-                    action.table as i64,
-                    action.step as i64,
-                    action.level as i64,
-                    action.kind.word(),
-                    json(&action.key),
-                    columns,
-                    json(&action.cells)
-                ])
-            })
+            .prepare_cached("INSERT INTO actions (record_id, kind, columns, cells) VALUES (?, ?, ?, ?)")
+            .and_then(|mut s| s.execute(params![action.record, action.kind.word(), columns, cells]))
             .map_err(|e| lost(&self.path, e))?;
         Ok(())
     }
 
-    /// Returns up to `limit` actions of a kind in the order they are done: by step, level and number, after a position.
+    /// Returns the number of the record stored last.
+    pub fn last_id(&self) -> i64 {
+        self.connection.last_insert_rowid()
+    }
+
+    /// Finds the exact cells that carry out a record of an undo.
     ///
     /// # Errors
     /// `PlanMismatch` for a damaged plan.
-    pub fn actions(&self, kind: ActionKind, after: (usize, usize, i64), limit: usize) -> Result<Vec<Action>> {
-        let mut statement = self
+    pub fn action(&self, record: i64) -> Result<Action> {
+        let damaged = || fail!(PlanMismatch, "the plan is damaged: record {record} has no action that can be read");
+        let (kind, columns, cells): (String, String, String) = self
             .connection
-            .prepare_cached(
-                "SELECT id, record_id, table_id, step, level, key, columns, cells FROM actions
-                 WHERE kind = ?1 AND (step, level, id) > (?2, ?3, ?4) ORDER BY step, level, id LIMIT ?5",
-            )
-            .map_err(|e| lost(&self.path, e))?;
-        let rows = statement
-            .query_map(params![kind.word(), after.0 as i64, after.1 as i64, after.2, limit as i64], |r| {
-                let numbers: (i64, i64, i64, i64, i64) = (r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?);
-                let texts: (String, String, String) = (r.get(5)?, r.get(6)?, r.get(7)?);
-                Ok((numbers, texts))
-            })
-            .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)
-            .map_err(|e| lost(&self.path, e))?;
-        rows.into_iter()
-            .map(|((id, record, table, step, level), (key, columns, cells))| {
-                let damaged = |e: serde_json::Error| {
-                    fail!(PlanMismatch, "the plan is damaged: action {id} can't be read").because(e)
-                };
-                let number = |n: i64| {
-                    usize::try_from(n)
-                        .map_err(|_| fail!(PlanMismatch, "the plan is damaged: action {id} can't be read"))
-                };
-                Ok(Action {
-                    id,
-                    record,
-                    table: number(table)?,
-                    kind,
-                    step: number(step)?,
-                    level: number(level)?,
-                    key: serde_json::from_str(&key).map_err(damaged)?,
-                    columns: serde_json::from_str(&columns).map_err(damaged)?,
-                    cells: serde_json::from_str(&cells).map_err(damaged)?,
-                })
-            })
-            .collect()
-    }
-
-    /// Finds a record by its number.
-    ///
-    /// # Errors
-    /// `PlanMismatch` when there is none.
-    pub fn by_id(&self, id: i64) -> Result<Stored> {
-        let text = format!("SELECT {COLUMNS} FROM records WHERE id = ?1");
-        let found = self
-            .connection
-            .prepare_cached(&text)
-            .and_then(|mut s| s.query_row([id], raw).optional())
-            .map_err(|e| lost(&self.path, e))?;
-        found.ok_or_else(|| fail!(PlanMismatch, "the plan is damaged: there is no record {id}"))?.read(self)
+            .prepare_cached("SELECT kind, columns, cells FROM actions WHERE record_id = ?1")
+            .and_then(|mut s| s.query_row([record], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))))
+            .map_err(|e| damaged().because(e))?;
+        Ok(Action {
+            record,
+            kind: ActionKind::from_word(&kind).ok_or_else(damaged)?,
+            columns: serde_json::from_str(&columns).map_err(|e| damaged().because(e))?,
+            cells: serde_json::from_str(&cells).map_err(|e| damaged().because(e))?,
+        })
     }
 
     /// Runs a change of many records as one: all of it is kept, or nothing.

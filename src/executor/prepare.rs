@@ -1,0 +1,414 @@
+//! From settled records to images: inside the transaction, under lock, every record is read again and compared with what
+//! the plan saw; what is to be written becomes cells of this database; unique values in the way are parked.
+
+use super::receipt::{Image, Receipt};
+use crate::analyzer::digests;
+use crate::database::{Database, Transaction};
+use crate::error::{Result, fail};
+use crate::model::change::Class;
+use crate::model::schema::Engine;
+use crate::model::{Cell, ColumnType, Key, OwnedCell, Table, Value, encode};
+use crate::plan::settle::{Strategies, settle};
+use crate::plan::{ActionKind, Outcome, Plan, PlanKind, Preview, Selector, Stored};
+use crate::progress::Progress;
+use std::collections::HashSet;
+
+/// Records prepared in one go.
+const PAGE: usize = 500;
+
+/// A unique value that is moved out of the way before anything else is written.
+#[derive(Clone, Debug)]
+pub(super) struct Parked {
+    pub(super) table: usize,
+    pub(super) key: Vec<OwnedCell>,
+    pub(super) column: usize,
+    pub(super) before: OwnedCell,
+    pub(super) parked: OwnedCell,
+}
+
+/// A record that can't be written as planned.
+#[derive(Clone, Debug)]
+pub(super) struct Refusal {
+    /// `users/41: email, updated_at`
+    pub(super) line: String,
+}
+
+/// What preparing found.
+#[derive(Default)]
+pub(super) struct Prepared {
+    pub(super) counts: Preview,
+    pub(super) tables: Vec<(usize, Preview)>,
+    pub(super) parked: Vec<Parked>,
+    pub(super) stale: Vec<Refusal>,
+    pub(super) blocked: Vec<Refusal>,
+}
+
+pub(super) struct Prepare<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) database: &'a dyn Database,
+    pub(super) transaction: &'a mut dyn Transaction,
+    pub(super) receipt: &'a mut Receipt,
+    pub(super) progress: &'a dyn Progress,
+}
+
+/// A record with what is to be done with it.
+struct Intended {
+    record: Stored,
+    kind: ActionKind,
+    columns: Vec<usize>,
+    cells: Vec<OwnedCell>,
+    key: Vec<OwnedCell>,
+}
+
+impl Prepare<'_> {
+    pub(super) fn run(mut self) -> Result<Prepared> {
+        let strategies = Strategies::of(self.plan)?;
+        let mut prepared = Prepared::default();
+        let order: Vec<usize> = self.plan.meta().tables.iter().map(|t| t.table).collect();
+        for table in order {
+            let preview = self.table(table, &strategies, &mut prepared)?;
+            prepared.tables.push((table, preview));
+        }
+        for (_, preview) in &prepared.tables {
+            let total = &mut prepared.counts;
+            for outcome in ALL {
+                *total.of(outcome) += *preview.clone().of(outcome);
+            }
+        }
+        Ok(prepared)
+    }
+
+    fn table(&mut self, table: usize, strategies: &Strategies, prepared: &mut Prepared) -> Result<Preview> {
+        let label = self.plan.meta().schema.tables[table].label();
+        let mut preview = Preview::default();
+        let mut parked_keys = HashSet::new();
+        let (mut after, mut done) = (0, 0);
+        let selector = Selector { table: Some(table), ..Selector::default() };
+        loop {
+            self.progress.go_on()?;
+            let page = self.plan.page(&selector, after, PAGE)?;
+            let Some(last) = page.records.last() else { return Ok(preview) };
+            after = last.finding.id;
+            done += page.records.len() as u64;
+            let mut intended = Vec::new();
+            for record in page.records {
+                match record.outcome {
+                    Some(outcome) if outcome.writes() => match self.intend(table, strategies, record)? {
+                        Ok(one) => intended.push(one),
+                        Err(refusal) => {
+                            *preview.of(Outcome::Blocked) += 1;
+                            prepared.blocked.push(refusal);
+                        }
+                    },
+                    Some(outcome) if record.finding.class != Class::Excluded => *preview.of(outcome) += 1,
+                    _ => {}
+                }
+            }
+            self.page(table, intended, &mut preview, prepared, &mut parked_keys)?;
+            self.progress.advance(&label, done, None);
+        }
+    }
+
+    /// Turns a settled record into cells of this database.
+    fn intend(
+        &self,
+        table: usize,
+        strategies: &Strategies,
+        record: Stored,
+    ) -> Result<std::result::Result<Intended, Refusal>> {
+        let target = &self.plan.meta().schema.tables[table];
+        let kind = match record.outcome {
+            Some(Outcome::Inserted) => ActionKind::Insert,
+            Some(Outcome::Updated) => ActionKind::Update,
+            _ => ActionKind::Delete,
+        };
+        let (columns, cells) = if self.plan.meta().kind == PlanKind::Merge {
+            let writes = settle(self.plan, strategies, &record)?.writes;
+            let mut columns = Vec::new();
+            let mut cells = Vec::new();
+            for (column, value) in &writes {
+                match self.store(&target.columns[*column], value) {
+                    Ok(cell) => {
+                        columns.push(*column);
+                        cells.push(cell);
+                    }
+                    Err(why) => {
+                        return Ok(Err(refusal(target, &record, format!("{}: {why}", target.columns[*column].name))));
+                    }
+                }
+            }
+            (columns, cells)
+        } else {
+            let action = self.plan.action(record.finding.id)?;
+            (action.columns, action.cells)
+        };
+        let key = match kind {
+            ActionKind::Insert => {
+                let part = |k: &usize| columns.iter().position(|c| c == k).map(|p| cells[p].clone());
+                target.key.iter().map(part).collect::<Option<Vec<_>>>().unwrap_or_default()
+            }
+            ActionKind::Update | ActionKind::Delete => self.key_cells(target, &record.finding.key)?,
+        };
+        Ok(Ok(Intended { record, kind, columns, cells, key }))
+    }
+
+    fn store(&self, column: &crate::model::Column, value: &Value) -> std::result::Result<OwnedCell, String> {
+        let native = self.database.identity().engine == Engine::Sqlite
+            && self.plan.meta().backup.as_ref().is_some_and(|b| b.format == "sqlite");
+        if native && !column.enforced {
+            self.database.store_any(column, value)
+        } else {
+            self.database.store(column, value)
+        }
+    }
+
+    fn key_cells(&self, table: &Table, key: &[Value]) -> Result<Vec<OwnedCell>> {
+        table
+            .key
+            .iter()
+            .zip(key)
+            .map(|(&c, value)| {
+                self.database.store_any(&table.columns[c], value).map_err(|why| {
+                    fail!(Refused, "{}/{}: the key can't be looked up: {why}", table.label(), Key(key.to_vec()))
+                })
+            })
+            .collect()
+    }
+
+    fn page(
+        &mut self,
+        table: usize,
+        intended: Vec<Intended>,
+        preview: &mut Preview,
+        prepared: &mut Prepared,
+        parked_keys: &mut HashSet<Vec<u8>>,
+    ) -> Result<()> {
+        let target = &self.plan.meta().schema.tables[table];
+        let now = self.current(target, &intended)?;
+        let mut images = Vec::new();
+        for (one, now) in intended.into_iter().zip(now) {
+            if let Some(stale) = stale(target, &one, now.as_deref()) {
+                *preview.of(Outcome::Stale) += 1;
+                prepared.stale.push(stale);
+                continue;
+            }
+            let before = now.unwrap_or_default();
+            let after = match one.kind {
+                ActionKind::Delete => Vec::new(),
+                ActionKind::Insert | ActionKind::Update => {
+                    let mut after =
+                        if before.is_empty() { vec![OwnedCell::Absent; target.columns.len()] } else { before.clone() };
+                    one.columns.iter().zip(&one.cells).for_each(|(&c, cell)| after[c] = cell.clone());
+                    after
+                }
+            };
+            images.push((one, before, after));
+        }
+        let refused = self.refused(target, &images)?;
+        for ((one, before, after), refused) in images.iter().zip(refused) {
+            let held = match refused {
+                Some(why) => Some(why),
+                None => self.make_room(table, one, before, after, prepared, parked_keys)?,
+            };
+            if let Some(why) = held {
+                *preview.of(Outcome::Blocked) += 1;
+                prepared.blocked.push(refusal(target, &one.record, why));
+                continue;
+            }
+            *preview.of(one.record.outcome.expect("only settled records are intended")) += 1;
+            self.receipt.add(&Image {
+                id: 0,
+                table,
+                kind: one.kind,
+                key: one.key.clone(),
+                before: before.clone(),
+                after: after.clone(),
+                columns: one.columns.clone(),
+                level: 0,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Reads the records as they are now, locked until the end of the transaction.
+    fn current(&mut self, target: &Table, intended: &[Intended]) -> Result<Vec<Option<Vec<OwnedCell>>>> {
+        let mut found: Vec<Option<Vec<OwnedCell>>> = vec![None; intended.len()];
+        if target.key.is_empty() {
+            return Ok(found);
+        }
+        let asked: Vec<usize> = (0..intended.len()).filter(|&p| !intended[p].key.is_empty()).collect();
+        let wanted: Vec<Vec<OwnedCell>> = asked.iter().map(|&p| intended[p].key.clone()).collect();
+        if !wanted.is_empty() {
+            self.transaction.fetch(target, &target.key, &wanted, &mut |position, cells| {
+                found[asked[position]] = Some(cells.iter().map(|&c| OwnedCell::from(c)).collect());
+                Ok(())
+            })?;
+        }
+        Ok(found)
+    }
+
+    /// Says which records the engine's constraints would refuse; those written as the analysis checked them are skipped.
+    fn refused(
+        &mut self,
+        target: &Table,
+        images: &[(Intended, Vec<OwnedCell>, Vec<OwnedCell>)],
+    ) -> Result<Vec<Option<String>>> {
+        let mut refused = vec![None; images.len()];
+        let unchecked: Vec<usize> = (0..images.len())
+            .filter(|&p| {
+                let (one, _, after) = &images[p];
+                !after.is_empty() && (one.record.finding.class == Class::Conflict || one.record.decision.is_some())
+            })
+            .collect();
+        if unchecked.is_empty() {
+            return Ok(refused);
+        }
+        let rows: Vec<Vec<OwnedCell>> = unchecked.iter().map(|&p| images[p].2.clone()).collect();
+        for (position, violation) in unchecked.into_iter().zip(self.transaction.violations(target, &rows)?) {
+            refused[position] = violation.map(|v| format!("{} ({})", v.message, v.constraint));
+        }
+        Ok(refused)
+    }
+
+    /// Parks the holders of unique values that a record takes and the plan takes from them; says who holds one for good.
+    fn make_room(
+        &mut self,
+        table: usize,
+        one: &Intended,
+        before: &[OwnedCell],
+        after: &[OwnedCell],
+        prepared: &mut Prepared,
+        parked_keys: &mut HashSet<Vec<u8>>,
+    ) -> Result<Option<String>> {
+        let target = &self.plan.meta().schema.tables[table];
+        if after.is_empty() {
+            return Ok(None);
+        }
+        for unique in target.uniques.iter().filter(|u| u.columns != target.key && u.predicate.is_none()) {
+            let takes = unique.columns.iter().any(|&c| before.get(c) != Some(&after[c]));
+            let tuple: Vec<OwnedCell> = unique.columns.iter().map(|&c| after[c].clone()).collect();
+            if !takes || tuple.iter().any(|c| matches!(c, OwnedCell::Null | OwnedCell::Absent)) {
+                continue;
+            }
+            let mut holder: Option<Vec<OwnedCell>> = None;
+            self.transaction.fetch(target, &unique.columns, std::slice::from_ref(&tuple), &mut |_, cells| {
+                holder = Some(cells.iter().map(|&c| OwnedCell::from(c)).collect());
+                Ok(())
+            })?;
+            let Some(holder) = holder else { continue };
+            let key: Vec<OwnedCell> = target.key.iter().map(|&c| holder[c].clone()).collect();
+            let key_bytes = key_bytes(target, &holder);
+            if key == one.key || key_bytes == one.record.finding.key_bytes {
+                continue;
+            }
+            let planned = match self.plan.by_key(table, &key_bytes)? {
+                Some(record) if record.outcome == Some(Outcome::Deleted) => true,
+                Some(record) if record.outcome == Some(Outcome::Updated) => {
+                    record.finding.fields.iter().any(|f| unique.columns.contains(&f.column) && f.backup != f.current)
+                }
+                _ => false,
+            };
+            if !planned {
+                let names = target.names(&unique.columns).join(", ");
+                let values: Vec<Value> = key_values(target, &holder);
+                return Ok(Some(format!("{names}: held by {}/{} ({})", target.label(), Key(values), unique.name)));
+            }
+            if !parked_keys.insert(key_bytes) {
+                continue;
+            }
+            let free = |c: &&usize| !target.key.contains(c);
+            let column = unique
+                .columns
+                .iter()
+                .filter(free)
+                .find(|&&c| target.columns[c].nullable)
+                .or_else(|| unique.columns.iter().find(free));
+            let value = column.and_then(|&c| parking_value(&target.columns[c], prepared.parked.len()).map(|v| (c, v)));
+            let Some((column, parked)) = value else {
+                let names = target.names(&unique.columns).join(", ");
+                return Err(fail!(
+                    Refused,
+                    "{}: values of {names} swap places and none of the columns can hold a passing value",
+                    target.label()
+                )
+                .hint("Leave one of the records out, or change one of them by hand first."));
+            };
+            prepared.parked.push(Parked { table, key, column, before: holder[column].clone(), parked });
+        }
+        Ok(None)
+    }
+}
+
+const ALL: [Outcome; 9] = [
+    Outcome::Inserted,
+    Outcome::Updated,
+    Outcome::Deleted,
+    Outcome::KeptNewer,
+    Outcome::Kept,
+    Outcome::Skipped,
+    Outcome::Undecided,
+    Outcome::Blocked,
+    Outcome::Stale,
+];
+
+/// Finds a value that no record has, to stand in for a unique value for a moment.
+fn parking_value(column: &crate::model::Column, number: usize) -> Option<OwnedCell> {
+    if column.nullable {
+        return Some(OwnedCell::Null);
+    }
+    Some(match &column.ty {
+        ColumnType::Text { max_chars } if max_chars.is_none_or(|m| m >= 20) => {
+            OwnedCell::Text(format!("\u{1}parked {number}"))
+        }
+        ColumnType::Text { .. } => return None,
+        ColumnType::Integer { min, .. } => OwnedCell::Int(min.checked_add(i64::try_from(number).ok()?)?),
+        ColumnType::Any => OwnedCell::Text(format!("\u{1}parked {number}")),
+        _ => return None,
+    })
+}
+
+fn key_values(table: &Table, cells: &[OwnedCell]) -> Vec<Value> {
+    table.key.iter().filter_map(|&c| encode::value_of(cells[c].as_cell(), &table.columns[c])).collect()
+}
+
+fn key_bytes(table: &Table, cells: &[OwnedCell]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (&column, value) in table.key.iter().zip(key_values(table, cells)) {
+        encode::encode_key_part(&value, table.columns[column].collation, &mut bytes);
+    }
+    bytes
+}
+
+/// Encodes a record's cells as the analysis did.
+pub(super) fn body(table: &Table, cells: &[OwnedCell]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (cell, column) in cells.iter().zip(&table.columns) {
+        let cell = if column.writable() { cell.as_cell() } else { Cell::Absent };
+        encode::encode(cell, column, &mut body);
+    }
+    body
+}
+
+/// Says how a record differs from what the plan saw, if it does.
+fn stale(table: &Table, one: &Intended, now: Option<&[OwnedCell]>) -> Option<Refusal> {
+    let finding = &one.record.finding;
+    let why = match (finding.current_digests.is_empty(), now) {
+        (true, None) => return None,
+        (true, Some(_)) => "a record with this key was added".to_owned(),
+        (false, None) => "deleted".to_owned(),
+        (false, Some(cells)) => {
+            let digests = digests(&body(table, cells));
+            let changed: Vec<usize> =
+                (0..digests.len()).filter(|&c| finding.current_digests.get(c) != Some(&digests[c])).collect();
+            if changed.is_empty() {
+                return None;
+            }
+            table.names(&changed).join(", ")
+        }
+    };
+    Some(refusal(table, &one.record, why))
+}
+
+fn refusal(table: &Table, record: &Stored, why: String) -> Refusal {
+    Refusal { line: format!("{}/{}: {why}", table.label(), Key(record.finding.key.clone())) }
+}

@@ -1,0 +1,383 @@
+//! The receipt: what a merge wrote, with each record as it was before and after. On disk before the first write.
+//!
+//! *Shape:* an SQLite file (application id `MRGR`); `meta` holds JSON, `records` the images, one cell per column.
+
+use super::Home;
+use crate::database::Identity;
+use crate::error::{Error, ErrorKind, Result, fail};
+use crate::model::{OwnedCell, Schema};
+use crate::plan::{ActionKind, PlanKind, Preview};
+use rusqlite::{Connection, OpenFlags, params};
+use serde::{Deserialize, Serialize};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+const APPLICATION_ID: i32 = 0x4d52_4752;
+const FORMAT: i32 = 1;
+
+/// How far a merge has come, as far as this side knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Writing may have begun; nothing says yet how it ended.
+    Intent,
+    /// Committed.
+    Committed,
+    /// Rolled back, or never written.
+    RolledBack,
+    /// The connection was lost during the commit and the records do not tell.
+    Unknown,
+}
+
+/// What a receipt says of its merge.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReceiptMeta {
+    /// The merge's id: `m-…`, `u-…` for an undo.
+    pub id: String,
+    /// The plan it carried out.
+    pub plan: String,
+    /// What it was.
+    pub kind: PlanKind,
+    /// How it ended.
+    pub state: State,
+    /// When it began (RFC 3339, UTC).
+    pub started_at: String,
+    /// When it was committed.
+    pub committed_at: Option<String>,
+    /// Who did it.
+    pub actor: String,
+    /// What they noted.
+    pub note: Option<String>,
+    /// The backup's path and digest.
+    pub backup: Option<(String, String)>,
+    /// The database.
+    pub database: Identity,
+    /// The engine's id of the transaction, where it has one.
+    pub transaction: Option<String>,
+    /// The schema it wrote by.
+    pub schema: Schema,
+    /// Records per outcome.
+    pub counts: Counted,
+}
+
+/// The counts that are kept of a merge.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// Records inserted.
+    pub inserted: u64,
+    /// Records updated.
+    pub updated: u64,
+    /// Records deleted.
+    pub deleted: u64,
+}
+
+impl From<&Preview> for Counted {
+    fn from(preview: &Preview) -> Self {
+        Self { inserted: preview.inserted, updated: preview.updated, deleted: preview.deleted }
+    }
+}
+
+/// A record that was written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Image {
+    /// Its number in the receipt; the order of writing.
+    pub id: i64,
+    /// Position of its table in the receipt's schema.
+    pub table: usize,
+    /// What was done.
+    pub kind: ActionKind,
+    /// The key's cells.
+    pub key: Vec<OwnedCell>,
+    /// One cell per column before; empty for an insert.
+    pub before: Vec<OwnedCell>,
+    /// One cell per column after; empty for a deletion.
+    pub after: Vec<OwnedCell>,
+    /// The columns that were written.
+    pub columns: Vec<usize>,
+    /// How many records of the same table must come before: a self reference's depth.
+    pub level: usize,
+}
+
+/// An open receipt.
+pub struct Receipt {
+    connection: Connection,
+    path: PathBuf,
+    meta: ReceiptMeta,
+}
+
+impl Receipt {
+    /// Starts a receipt; it counts only once [`Receipt::seal_intent`] has returned.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `Failed`.
+    pub fn create(folder: &Path, meta: ReceiptMeta) -> Result<Self> {
+        let path = folder.join(format!("{}.preparing", meta.id));
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        let connection = Connection::open(&path).map_err(|e| lost(&path, e))?;
+        connection
+            .execute_batch(&format!(
+                "PRAGMA synchronous = FULL; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT};
+                 BEGIN;
+                 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+                 CREATE TABLE records (id INTEGER PRIMARY KEY, table_id INTEGER NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL,
+                     before TEXT NOT NULL, after TEXT NOT NULL, columns TEXT NOT NULL, level INTEGER NOT NULL);
+                 CREATE INDEX records_key ON records (table_id, key); CREATE INDEX records_order ON records (kind, table_id, level, id)"
+            ))
+            .map_err(|e| lost(&path, e))?;
+        Ok(Self { connection, path, meta })
+    }
+
+    /// Adds a record's images.
+    ///
+    /// # Errors
+    /// `OutOfSpace`.
+    pub fn add(&mut self, image: &Image) -> Result<()> {
+        let json = |cells: &[OwnedCell]| serde_json::to_string(cells).expect("cells always serialise");
+        let columns = serde_json::to_string(&image.columns).expect("numbers always serialise");
+        self.connection
+            .prepare_cached(
+                "INSERT INTO records (table_id, kind, key, before, after, columns, level) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            )
+            .and_then(|mut s| {
+                s.execute(params![
+                    image.table as i64,
+                    image.kind.word(),
+                    json(&image.key),
+                    json(&image.before),
+                    json(&image.after),
+                    columns,
+                    image.level as i64
+                ])
+            })
+            .map_err(|e| lost(&self.path, e))?;
+        Ok(())
+    }
+
+    /// Replaces the after image of a record by what was read back.
+    ///
+    /// # Errors
+    /// `OutOfSpace`.
+    pub fn set_after(&mut self, id: i64, after: &[OwnedCell]) -> Result<()> {
+        let json = serde_json::to_string(after).expect("cells always serialise");
+        self.connection
+            .prepare_cached("UPDATE records SET after = ?2 WHERE id = ?1")
+            .and_then(|mut s| s.execute(params![id, json]))
+            .map_err(|e| lost(&self.path, e))?;
+        Ok(())
+    }
+
+    /// Sets the counts; written down with the intent.
+    pub fn set_counts(&mut self, counts: Counted) {
+        self.meta.counts = counts;
+    }
+
+    /// Makes the intent and all images durable: after this, and only after this, the database may be written to.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `Failed`.
+    pub fn seal_intent(&mut self) -> Result<()> {
+        self.write_meta()?;
+        self.connection.execute_batch("COMMIT").map_err(|e| lost(&self.path, e))?;
+        // Only a receipt that is whole gets its name. SQLite must not hold the file while that changes.
+        let sealed = self.path.with_extension("receipt");
+        self.connection = Connection::open_in_memory().map_err(|e| lost(&self.path, e))?;
+        std::fs::File::open(&self.path).and_then(|f| f.sync_all())?;
+        std::fs::rename(&self.path, &sealed)?;
+        std::fs::File::open(sealed.parent().unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all())?;
+        *self = Self::open(&sealed)?;
+        Ok(())
+    }
+
+    /// Begins a change of images that [`Receipt::set_state`] ends.
+    ///
+    /// # Errors
+    /// `OutOfSpace`.
+    pub fn begin(&mut self) -> Result<()> {
+        self.connection.execute_batch("BEGIN").map_err(|e| lost(&self.path, e))
+    }
+
+    /// Notes how the merge stands, durably.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `Failed`.
+    pub fn set_state(&mut self, change: impl FnOnce(&mut ReceiptMeta)) -> Result<()> {
+        change(&mut self.meta);
+        self.write_meta()?;
+        if !self.connection.is_autocommit() {
+            self.connection.execute_batch("COMMIT").map_err(|e| lost(&self.path, e))?;
+        }
+        Ok(())
+    }
+
+    fn write_meta(&self) -> Result<()> {
+        let text = serde_json::to_string(&self.meta).expect("meta data always serialises");
+        self.connection
+            .execute("INSERT INTO meta VALUES ('receipt', ?1) ON CONFLICT (key) DO UPDATE SET value = ?1", [text])
+            .map_err(|e| lost(&self.path, e))?;
+        Ok(())
+    }
+
+    /// Opens a receipt.
+    ///
+    /// # Errors
+    /// `PlanMismatch` for a file that is none or is damaged (CHECKS F98).
+    pub fn open(path: &Path) -> Result<Self> {
+        let damaged = |why: String| {
+            fail!(PlanMismatch, "the receipt {} can't be read: {why}", path.display())
+                .hint("Without it the merge can't be undone; a whole backup made before the merge can still be merged.")
+        };
+        let connection =
+            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+                .map_err(|e| damaged(e.to_string()))?;
+        connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(|e| damaged(e.to_string()))?;
+        let number = |pragma: &str| {
+            connection
+                .query_row(&format!("PRAGMA {pragma}"), [], |r| r.get::<_, i32>(0))
+                .map_err(|e| damaged(e.to_string()))
+        };
+        if number("application_id")? != APPLICATION_ID || number("user_version")? != FORMAT {
+            return Err(damaged("it is another kind of file or another format".to_owned()));
+        }
+        let text: String = connection
+            .query_row("SELECT value FROM meta WHERE key = 'receipt'", [], |r| r.get(0))
+            .map_err(|e| damaged(e.to_string()))?;
+        let meta = serde_json::from_str(&text).map_err(|e| damaged(e.to_string()))?;
+        Ok(Self { connection, path: path.to_owned(), meta })
+    }
+
+    /// Returns what the receipt says of its merge.
+    pub fn meta(&self) -> &ReceiptMeta {
+        &self.meta
+    }
+
+    /// Returns the file's path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns up to `limit` images after a number.
+    ///
+    /// # Errors
+    /// `PlanMismatch` for a damaged receipt.
+    pub fn page(&self, after: i64, limit: usize) -> Result<Vec<Image>> {
+        self.images("id > ?1 ORDER BY id LIMIT ?2", params![after, limit as i64])
+    }
+
+    /// Returns up to `limit` images of a kind and table after a level and number, in that order.
+    ///
+    /// # Errors
+    /// `PlanMismatch` for a damaged receipt.
+    pub fn ordered(&self, kind: ActionKind, table: usize, after: (usize, i64), limit: usize) -> Result<Vec<Image>> {
+        self.images(
+            "kind = ?1 AND table_id = ?2 AND (level, id) > (?3, ?4) ORDER BY level, id LIMIT ?5",
+            params![kind.word(), table as i64, after.0 as i64, after.1, limit as i64],
+        )
+    }
+
+    /// Finds the image of a record by its table and key.
+    ///
+    /// # Errors
+    /// `PlanMismatch` for a damaged receipt.
+    pub fn find(&self, table: usize, key: &[OwnedCell]) -> Result<Option<Image>> {
+        let key = serde_json::to_string(key).expect("cells always serialise");
+        Ok(self.images("table_id = ?1 AND key = ?2", params![table as i64, key])?.into_iter().next())
+    }
+
+    fn images(&self, condition: &str, params: impl rusqlite::Params) -> Result<Vec<Image>> {
+        let text =
+            format!("SELECT id, table_id, kind, key, before, after, columns, level FROM records WHERE {condition}");
+        let mut statement = self.connection.prepare_cached(&text).map_err(|e| lost(&self.path, e))?;
+        type Texts = (String, String, String, String, String);
+        let rows = statement
+            .query_map(params, |r| {
+                let texts: Texts = (r.get(2)?, r.get(3)?, r.get(4)?, r.get(5)?, r.get(6)?);
+                Ok((r.get::<_, i64>(0)?, r.get::<_, i64>(1)?, r.get::<_, i64>(7)?, texts))
+            })
+            .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)
+            .map_err(|e| lost(&self.path, e))?;
+        rows.into_iter()
+            .map(|(id, table, level, (kind, key, before, after, columns))| {
+                let cells = |text: &str| {
+                    serde_json::from_str(text)
+                        .map_err(|e| fail!(PlanMismatch, "the receipt is damaged at record {id}").because(e))
+                };
+                let columns = serde_json::from_str(&columns)
+                    .map_err(|e| fail!(PlanMismatch, "the receipt is damaged at record {id}").because(e))?;
+                Ok(Image {
+                    id,
+                    table: usize::try_from(table).unwrap_or(usize::MAX),
+                    kind: ActionKind::from_word(&kind)
+                        .ok_or_else(|| fail!(PlanMismatch, "the receipt is damaged at record {id}: {kind:?}"))?,
+                    key: cells(&key)?,
+                    before: cells(&before)?,
+                    after: cells(&after)?,
+                    columns,
+                    level: usize::try_from(level).unwrap_or(0),
+                })
+            })
+            .collect()
+    }
+
+    /// Removes a receipt of something that never happened.
+    ///
+    /// # Errors
+    /// `Failed`.
+    pub fn discard(self) -> Result<()> {
+        let Self { connection, path, .. } = self;
+        drop(connection);
+        std::fs::remove_file(path).map_err(Error::from)
+    }
+}
+
+fn lost(path: &Path, error: rusqlite::Error) -> Error {
+    let kind = match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DiskFull) => ErrorKind::OutOfSpace,
+        Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => ErrorKind::PlanMismatch,
+        _ => ErrorKind::Failed,
+    };
+    Error::new(kind, format!("the receipt {} can't be used", path.display())).because(error)
+}
+
+/// Lists the receipts of a data folder, newest first; those that can't be read are named.
+///
+/// # Errors
+/// `Failed` when the folder can't be read.
+pub fn list(home: &Home) -> Result<(Vec<ReceiptMeta>, Vec<String>)> {
+    let mut found = Vec::new();
+    let mut unreadable = Vec::new();
+    for entry in std::fs::read_dir(home.receipts())? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|e| e == "receipt") {
+            match Receipt::open(&path) {
+                Ok(receipt) => found.push(receipt.meta.clone()),
+                Err(error) => unreadable.push(error.full_message()),
+            }
+        }
+    }
+    found.sort_by(|a, b| b.started_at.cmp(&a.started_at).then_with(|| b.id.cmp(&a.id)));
+    Ok((found, unreadable))
+}
+
+/// Removes receipts that were never sealed: their merges had not begun to write. Called under the lock.
+///
+/// # Errors
+/// `Failed`.
+pub(super) fn sweep(home: &Home) -> Result<()> {
+    for entry in std::fs::read_dir(home.receipts())? {
+        let path = entry?.path();
+        let name = path.to_string_lossy();
+        if name.ends_with(".preparing") || name.ends_with(".preparing-journal") {
+            std::fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Says which merge has carried out a plan already.
+///
+/// # Errors
+/// As [`list`].
+pub fn merged_by(home: &Home, plan: &str) -> Result<Option<String>> {
+    let (receipts, _) = list(home)?;
+    Ok(receipts.into_iter().find(|r| r.plan == plan && r.state == State::Committed).map(|r| r.id))
+}

@@ -1,0 +1,176 @@
+//! Finding out how a merge ended of which nobody knows: its process was killed, or its connection lost (CHECKS F10–F14).
+//!
+//! PostgreSQL is asked for the transaction by its id. Elsewhere the records tell, compared with the receipt's images.
+
+use super::{Home, Receipt, State, audit, lock, receipt};
+use crate::database::Database;
+use crate::error::Result;
+use crate::model::{OwnedCell, encode};
+use crate::plan::ActionKind;
+
+/// Images compared in one go.
+const PAGE: usize = 500;
+/// Records listed of an outcome that stays unknown.
+const LISTED: usize = 100;
+
+/// What was found out about one merge.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Settlement {
+    /// The merge.
+    pub id: String,
+    /// How it ended.
+    pub state: State,
+    /// Records that are as the merge left them.
+    pub after: u64,
+    /// Records that are as they were before.
+    pub before: u64,
+    /// Records that are neither: changed by others since.
+    pub neither: u64,
+    /// Records that are not as most others, for a person to look at.
+    pub lines: Vec<String>,
+}
+
+/// Settles every merge of this database whose end is not known. Call it under the lock.
+///
+/// # Errors
+/// `Unreachable`; the receipts keep saying that the outcome is unknown.
+pub fn settle_all(home: &Home, database: &mut dyn Database) -> Result<Vec<Settlement>> {
+    let (receipts, _) = receipt::list(home)?;
+    let id = database.identity().id.clone();
+    let mut settled = Vec::new();
+    for meta in receipts {
+        if meta.database.id == id && matches!(meta.state, State::Intent | State::Unknown) {
+            let path = home.receipts().join(format!("{}.receipt", meta.id));
+            settled.push(settle(home, database, Receipt::open(&path)?)?);
+        }
+    }
+    Ok(settled)
+}
+
+/// Settles as [`settle_all`] does unless a merge is running, and says who holds the lock then.
+///
+/// # Errors
+/// As [`settle_all`].
+pub fn status(home: &Home, database: &mut dyn Database) -> Result<(Vec<Settlement>, Option<String>)> {
+    let id = database.identity().id.clone();
+    if let Some(holder) = lock::Lock::holder(home, &id) {
+        return Ok((Vec::new(), Some(holder)));
+    }
+    let _lock = lock::Lock::take(home, &id)?;
+    receipt::sweep(home)?;
+    Ok((settle_all(home, database)?, None))
+}
+
+fn settle(home: &Home, database: &mut dyn Database, mut receipt: Receipt) -> Result<Settlement> {
+    let told = match &receipt.meta().transaction {
+        Some(id) => database.transaction_outcome(id)?,
+        None => None,
+    };
+    let mut found = match told {
+        Some(committed) => Settlement {
+            id: receipt.meta().id.clone(),
+            state: if committed { State::Committed } else { State::RolledBack },
+            after: 0,
+            before: 0,
+            neither: 0,
+            lines: Vec::new(),
+        },
+        None => compare(database, &receipt)?,
+    };
+    if found.state == State::Committed {
+        let tables: Vec<crate::model::Table> = receipt.meta().schema.tables.clone();
+        database.advance_counters(&tables.iter().filter(|t| !t.key.is_empty()).collect::<Vec<_>>())?;
+    }
+    let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+    receipt.set_state(|m| {
+        m.state = found.state;
+        if found.state == State::Committed {
+            m.committed_at = Some(now);
+        }
+    })?;
+    if found.state == State::Committed {
+        audit::append(home, receipt.meta())?;
+    }
+    found.lines.truncate(LISTED);
+    Ok(found)
+}
+
+fn compare(database: &mut dyn Database, receipt: &Receipt) -> Result<Settlement> {
+    let mut snapshot = database.snapshot()?;
+    let meta = receipt.meta();
+    let mut found =
+        Settlement { id: meta.id.clone(), state: State::Unknown, after: 0, before: 0, neither: 0, lines: Vec::new() };
+    let mut position = 0;
+    loop {
+        let images = receipt.page(position, PAGE)?;
+        let Some(last) = images.last() else { break };
+        position = last.id;
+        for batch in images.chunk_by(|a, b| a.table == b.table) {
+            let table = &meta.schema.tables[batch[0].table];
+            if table.key.is_empty() {
+                continue;
+            }
+            let wanted: Vec<Vec<OwnedCell>> = batch.iter().map(|i| i.key.clone()).collect();
+            let mut now: Vec<Option<Vec<OwnedCell>>> = vec![None; batch.len()];
+            snapshot.fetch(table, &table.key, &wanted, &mut |p, cells| {
+                now[p] = Some(cells.iter().map(|&c| OwnedCell::from(c)).collect());
+                Ok(())
+            })?;
+            for (image, now) in batch.iter().zip(now) {
+                let is = |cells: &[OwnedCell]| match (&now, cells.is_empty()) {
+                    (None, empty) => empty,
+                    (Some(_), true) => false,
+                    (Some(now), false) => alike(table, cells, now),
+                };
+                if is(&image.after) {
+                    found.after += 1;
+                } else if is(&image.before) {
+                    found.before += 1;
+                } else {
+                    found.neither += 1;
+                    let key = table
+                        .key
+                        .iter()
+                        .zip(&image.key)
+                        .filter_map(|(&c, k)| encode::value_of(k.as_cell(), &table.columns[c]));
+                    let verb = if image.kind == ActionKind::Delete { "deleted" } else { "written" };
+                    found.lines.push(format!(
+                        "{}/{}: neither as it was nor as {verb}",
+                        table.label(),
+                        crate::model::Key(key.collect())
+                    ));
+                }
+            }
+        }
+    }
+    found.state = match (found.after, found.before, found.neither) {
+        (0, _, 0) => State::RolledBack,
+        (_, 0, 0) => State::Committed,
+        // Others wrote since; one transaction wrote all or nothing, so a single clear image tells.
+        (after, 0, _) if after > 0 => State::Committed,
+        (0, before, _) if before > 0 => State::RolledBack,
+        _ => State::Unknown,
+    };
+    Ok(found)
+}
+
+/// Tells whether a record is as an image says; what the image left to the engine may be anything.
+pub(super) fn alike(table: &crate::model::Table, image: &[OwnedCell], now: &[OwnedCell]) -> bool {
+    differing(table, image, now).is_empty()
+}
+
+/// Lists the columns in which a record is not as an image says.
+pub(super) fn differing(table: &crate::model::Table, image: &[OwnedCell], now: &[OwnedCell]) -> Vec<usize> {
+    (0..table.columns.len())
+        .filter(|&c| {
+            let column = &table.columns[c];
+            column.writable()
+                && image[c] != OwnedCell::Absent
+                && image[c] != now[c]
+                && match (encode::value_of(image[c].as_cell(), column), encode::value_of(now[c].as_cell(), column)) {
+                    (Some(a), Some(b)) => !crate::model::compare::same(&a, &b),
+                    _ => true,
+                }
+        })
+        .collect()
+}

@@ -1,0 +1,310 @@
+//! Undo: a plan made from a receipt. Every record the merge wrote is *reversed*, *kept* because somebody changed it since,
+//! or *blocked* because others refer to it; nothing relies on cascades (CHECKS F94–F97).
+
+use super::recover::differing;
+use super::{Home, Receipt, State, home};
+use crate::analyzer::{Findings, Options, TableResult, digests, graph};
+use crate::database::{Database, Snapshot};
+use crate::error::{Result, fail};
+use crate::model::change::{Class, Counts, Field, Reason};
+use crate::model::{OwnedCell, Table, Value, encode};
+use crate::plan::{Action, ActionKind, Meta, Outcome, Plan, PlanKind};
+use std::path::Path;
+
+/// Images looked at in one go.
+const PAGE: usize = 500;
+/// How long an undo plan may wait before it is carried out, in days.
+const KEPT_DAYS: i64 = 7;
+
+/// Makes the plan that takes a merge back, or an undo.
+///
+/// # Errors
+/// `Usage` for a merge that was not committed; `PlanMismatch` for another database; `PlanStale` for a changed schema.
+pub fn plan(
+    home: &Home,
+    receipt: &Receipt,
+    database: &mut dyn Database,
+    only_tables: &[String],
+    to: &Path,
+) -> Result<Plan> {
+    let from = receipt.meta();
+    if from.state != State::Committed {
+        return Err(fail!(Usage, "{} was not carried out, so there is nothing to take back", from.id)
+            .hint("List what was done with 'merganser log'."));
+    }
+    if from.database.id != database.identity().id {
+        return Err(fail!(
+            PlanMismatch,
+            "{} was carried out on {}, not on {}",
+            from.id,
+            from.database.display,
+            database.identity().display
+        ));
+    }
+    let now = chrono::Utc::now();
+    let time = |t: chrono::DateTime<chrono::Utc>| t.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+    let order = graph::order(&from.schema).tables;
+    let chosen: Vec<usize> = order
+        .into_iter()
+        .filter(|&t| {
+            let table = &from.schema.tables[t];
+            only_tables.is_empty() || only_tables.iter().any(|n| *n == table.label() || *n == table.name)
+        })
+        .collect();
+    let strategy = crate::strategy::Strategy::load("backup-wins")?;
+    let mut meta = Meta {
+        id: home::fresh_id('p'),
+        kind: match &from.kind {
+            PlanKind::Undo { .. } => PlanKind::Redo { undo: from.id.clone() },
+            PlanKind::Merge | PlanKind::Redo { .. } => PlanKind::Undo { merge: from.id.clone() },
+        },
+        created_at: time(now),
+        expires_at: time(now + chrono::Duration::days(KEPT_DAYS)),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        backup: None,
+        base: None,
+        database: from.database.clone(),
+        options: Options::default(),
+        schema: from.schema.clone(),
+        compared: from.schema.tables.iter().map(|t| vec![true; t.columns.len()]).collect(),
+        tables: chosen
+            .iter()
+            .map(|&table| TableResult {
+                table,
+                name: from.schema.tables[table].label(),
+                backup_name: from.schema.tables[table].label(),
+                counts: Counts::default(),
+                carried: Vec::new(),
+                three_way: false,
+                whole: false,
+            })
+            .collect(),
+        not_carried: Vec::new(),
+        notes: Vec::new(),
+        strategy: (strategy.name.clone(), strategy.text().to_owned()),
+        table_strategies: Vec::new(),
+    };
+    let plan = Plan::create(to, meta.clone())?;
+    let snapshot = database.snapshot()?;
+    let mut making = Making { database, receipt, plan, snapshot };
+    for &table in &chosen {
+        making.table(table)?;
+    }
+    while making.block_referenced(&chosen)? {}
+    let Making { mut plan, .. } = making;
+    meta.tables.retain(|t| chosen.contains(&t.table));
+    plan.finish(meta, &home.key()?)?;
+    Ok(plan)
+}
+
+struct Making<'a> {
+    database: &'a dyn Database,
+    receipt: &'a Receipt,
+    plan: Plan,
+    snapshot: Box<dyn Snapshot>,
+}
+
+impl Making<'_> {
+    fn table(&mut self, table: usize) -> Result<()> {
+        let target = &self.receipt.meta().schema.tables[table];
+        for kind in [ActionKind::Insert, ActionKind::Update, ActionKind::Delete] {
+            let mut after = (0, 0);
+            loop {
+                let images = self.receipt.ordered(kind, table, after, PAGE)?;
+                let Some(last) = images.last() else { break };
+                after = (last.level, last.id);
+                let now = if target.key.is_empty() { vec![None; images.len()] } else { self.now(target, &images)? };
+                for (image, now) in images.iter().zip(now) {
+                    self.record(table, image, now)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn now(&mut self, target: &Table, images: &[super::receipt::Image]) -> Result<Vec<Option<Vec<OwnedCell>>>> {
+        let wanted: Vec<Vec<OwnedCell>> = images.iter().map(|i| i.key.clone()).collect();
+        let mut now = vec![None; images.len()];
+        self.snapshot.fetch(target, &target.key, &wanted, &mut |position, cells| {
+            now[position] = Some(cells.iter().map(|&c| OwnedCell::from(c)).collect());
+            Ok(())
+        })?;
+        Ok(now)
+    }
+
+    /// Adds one record to one of the three lists.
+    fn record(&mut self, table: usize, image: &super::receipt::Image, now: Option<Vec<OwnedCell>>) -> Result<()> {
+        let target = &self.receipt.meta().schema.tables[table];
+        let edited = |now: &[OwnedCell]| target.names(&differing(target, &image.after, now)).join(", ");
+        let (outcome, why) = match (image.kind, &now) {
+            _ if target.key.is_empty() => (Outcome::Blocked, "the table has no key to find the record by".to_owned()),
+            (ActionKind::Insert, None) => (Outcome::Kept, "deleted since".to_owned()),
+            (ActionKind::Update, None) => (Outcome::Kept, "deleted since".to_owned()),
+            (ActionKind::Delete, Some(_)) => (Outcome::Kept, "added again since".to_owned()),
+            (ActionKind::Delete, None) => (Outcome::Inserted, String::new()),
+            (ActionKind::Insert | ActionKind::Update, Some(now)) => match edited(now) {
+                names if !names.is_empty() => (Outcome::Kept, format!("changed since: {names}")),
+                _ if image.kind == ActionKind::Insert => (Outcome::Deleted, String::new()),
+                _ => (Outcome::Updated, String::new()),
+            },
+        };
+        let (class, reason) = match outcome {
+            Outcome::Inserted => (Class::New, Reason::OnlyInBackup),
+            Outcome::Updated => (Class::Updated, Reason::OnlyBackupChanged),
+            Outcome::Deleted => (Class::CurrentOnly, Reason::DeletedInBackup),
+            Outcome::Blocked => (Class::Blocked, Reason::TableRefused),
+            _ => (Class::Conflict, Reason::BothChanged),
+        };
+        let value = |cells: &[OwnedCell], c: usize| {
+            cells.get(c).and_then(|x| encode::value_of(x.as_cell(), &target.columns[c]))
+        };
+        let shown: Vec<usize> =
+            if image.kind == ActionKind::Update { image.columns.clone() } else { (0..target.columns.len()).collect() };
+        let fields: Vec<Field> = shown
+            .iter()
+            .map(|&column| Field {
+                column,
+                base: None,
+                current: now.as_deref().and_then(|n| value(n, column)),
+                backup: value(&image.before, column),
+                in_conflict: outcome == Outcome::Kept,
+                is_timestamp: target.timestamp == Some(column),
+            })
+            .collect();
+        let key: Vec<Value> = target
+            .key
+            .iter()
+            .zip(&image.key)
+            .filter_map(|(&c, k)| encode::value_of(k.as_cell(), &target.columns[c]))
+            .collect();
+        let mut key_bytes = Vec::new();
+        for (&column, part) in target.key.iter().zip(&key) {
+            encode::encode_key_part(part, target.columns[column].collation, &mut key_bytes);
+        }
+        let note = (!why.is_empty()).then_some(why);
+        self.plan.add(&crate::analyzer::Finding {
+            id: 0,
+            table,
+            key,
+            key_bytes,
+            class,
+            reason,
+            note: note.clone(),
+            fields,
+            current_digests: now.as_deref().map(|n| digests(&super::prepare::body(target, n))).unwrap_or_default(),
+            backup_at: None,
+            current_at: None,
+            place: Default::default(),
+        })?;
+        let record = self.plan.last_id();
+        self.plan.mark(record, outcome, note.as_deref())?;
+        if outcome.writes() {
+            let columns: Vec<usize> = match outcome {
+                Outcome::Inserted => (0..target.columns.len())
+                    .filter(|&c| target.columns[c].writable() && image.before[c] != OwnedCell::Absent)
+                    .collect(),
+                Outcome::Updated => differing_exactly(&image.before, &image.after),
+                _ => Vec::new(),
+            };
+            let cells = columns.iter().map(|&c| image.before[c].clone()).collect();
+            let kind = match outcome {
+                Outcome::Inserted => ActionKind::Insert,
+                Outcome::Updated => ActionKind::Update,
+                _ => ActionKind::Delete,
+            };
+            self.plan.add_action(&Action { record, kind, columns, cells })?;
+        }
+        Ok(())
+    }
+
+    /// Blocks deletions of records that others would still refer to; returns whether there were any.
+    fn block_referenced(&mut self, chosen: &[usize]) -> Result<bool> {
+        let schema = &self.receipt.meta().schema;
+        let mut changed = false;
+        for &table in chosen.iter().rev() {
+            let target = &schema.tables[table];
+            let referring: Vec<(usize, &crate::model::ForeignKey)> = schema
+                .tables
+                .iter()
+                .enumerate()
+                .flat_map(|(child, t)| t.foreign_keys.iter().map(move |f| (child, f)))
+                .filter(|(_, f)| f.table == Some(table))
+                .collect();
+            if referring.is_empty() {
+                continue;
+            }
+            let mut after = 0;
+            loop {
+                let page = Findings::page(&mut self.plan, table, &[Class::CurrentOnly], after, PAGE)?;
+                let Some(last) = page.last() else { break };
+                after = last.id;
+                for mut finding in page {
+                    let mut left = Vec::new();
+                    for (child, foreign_key) in &referring {
+                        let value =
+                            |c: &usize| finding.fields.iter().find(|f| f.column == *c).and_then(|f| f.current.clone());
+                        let Some(tuple) = foreign_key.references.iter().map(value).collect::<Option<Vec<Value>>>()
+                        else {
+                            continue;
+                        };
+                        let cells = foreign_key.references.iter().zip(&tuple);
+                        let cells = cells
+                            .map(|(&c, v)| self.database.store_any(&target.columns[c], v).unwrap_or(OwnedCell::Null));
+                        let count = staying(
+                            &mut self.plan,
+                            self.snapshot.as_mut(),
+                            (schema, *child, foreign_key),
+                            cells.collect(),
+                        )?;
+                        if count > 0 {
+                            left.push(format!("{count} of {}", schema.tables[*child].label()));
+                        }
+                    }
+                    if !left.is_empty() {
+                        let why = format!("records refer to it that this undo does not remove: {}", left.join(", "));
+                        (finding.class, finding.reason, finding.note) =
+                            (Class::Blocked, Reason::StillReferenced, Some(why.clone()));
+                        self.plan.revise(&finding)?;
+                        self.plan.mark(finding.id, Outcome::Blocked, Some(&why))?;
+                        changed = true;
+                    }
+                }
+            }
+        }
+        Ok(changed)
+    }
+}
+
+/// Counts the records that refer to one that goes, and that stay themselves.
+fn staying(
+    plan: &mut Plan,
+    snapshot: &mut dyn Snapshot,
+    (schema, child, foreign_key): (&crate::model::Schema, usize, &crate::model::ForeignKey),
+    wanted: Vec<OwnedCell>,
+) -> Result<u64> {
+    let children = &schema.tables[child];
+    let mut keys = Vec::new();
+    snapshot.fetch(children, &foreign_key.columns, &[wanted], &mut |_, row| {
+        let mut bytes = Vec::new();
+        for &c in &children.key {
+            if let Some(value) = encode::value_of(row[c], &children.columns[c]) {
+                encode::encode_key_part(&value, children.columns[c].collation, &mut bytes);
+            }
+        }
+        keys.push(bytes);
+        Ok(())
+    })?;
+    let mut count = 0;
+    for key in keys {
+        let goes = plan.find(child, &key)?.is_some_and(|f| {
+            f.class == Class::CurrentOnly
+                || (f.class == Class::Updated && f.fields.iter().any(|x| foreign_key.columns.contains(&x.column)))
+        });
+        count += u64::from(!goes);
+    }
+    Ok(count)
+}
+
+fn differing_exactly(before: &[OwnedCell], after: &[OwnedCell]) -> Vec<usize> {
+    (0..before.len()).filter(|&c| before[c] != after[c]).collect()
+}
