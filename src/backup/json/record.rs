@@ -159,6 +159,13 @@ impl RecordParser {
         self.check_keys(text, 0)?;
         for position in 0..self.members.len() {
             let member = &self.members[position];
+            // Nearly all fields are plain; they go straight through.
+            if let Some(cell) = self.plain_cell(text, member)
+                && !member.key_escaped
+            {
+                sink.field(&text[member.key.clone()], cell)?;
+                continue;
+            }
             let (value, escaped) = (member.value.clone(), member.escaped);
             let kind = match self.cell(text, value, escaped) {
                 Ok(kind) => kind,
@@ -167,6 +174,23 @@ impl RecordParser {
             sink.field(&key_of(text, &self.members[position]), kind.get(text, &self.scratch))?;
         }
         Ok(())
+    }
+
+    /// Reads a value that needs no second look: within the limits, no escapes, nothing nested.
+    fn plain_cell<'t>(&self, text: &'t str, member: &Member) -> Option<Cell<'t>> {
+        let raw = &text[member.value.clone()];
+        match raw.as_bytes()[0] {
+            b'"' if !member.escaped && raw.len() - 2 <= self.limits.string_bytes => {
+                Some(Cell::String(&raw[1..raw.len() - 1]))
+            }
+            b'-' | b'0'..=b'9' if self.patches.is_empty() && raw.len() <= self.limits.number_digits => {
+                Some(Cell::Number(raw))
+            }
+            b't' => Some(Cell::Bool(true)),
+            b'f' => Some(Cell::Bool(false)),
+            b'n' => Some(Cell::Null),
+            _ => None,
+        }
     }
 
     /// Refuses repeated, overlong and too many keys.
