@@ -3,6 +3,7 @@
 //! Every format is one file (or folder) with the same shape: a reader that yields tables one after another and pushes
 //! each record's fields into a [`RecordSink`]. Nothing in a file is trusted: not its key names, counts, sizes or order.
 
+mod inspect;
 mod json;
 mod metadata;
 mod open;
@@ -11,10 +12,13 @@ mod source;
 mod sqlite;
 #[cfg(test)]
 mod testing;
+mod write;
 
+pub use inspect::{InspectedColumn, InspectedTable, Inspection, inspect};
 pub use open::{Format, open};
 pub use options::{Limits, ReadOptions, SqliteCheck};
 pub use source::digest;
+pub use write::{AtomicFile, Compression, SmartBackupWriter, SmartOptions, TableOptions};
 
 use crate::error::Result;
 use crate::model::Cell;
@@ -82,6 +86,8 @@ pub struct Summary {
     pub claimed_counts: Vec<(String, u64)>,
     /// The key that the file claims for a table, where it stands after the records; never believed.
     pub claimed_keys: Vec<(String, String)>,
+    /// Where the records found differ from what the file claims, when [`ReadOptions::accept_count_mismatch`] let it pass.
+    pub mismatches: Vec<String>,
     /// Things a person should know.
     pub notes: Vec<String>,
 }

@@ -1,8 +1,11 @@
 //! Reading JSON documents of any size with bounded memory: a window over the stream, a scanner, a record parser.
 
 pub(crate) mod document;
+mod lenient;
 pub(crate) mod record;
 pub(crate) mod scan;
+pub(crate) mod tag;
 #[cfg(test)]
 mod tests;
+mod token;
 pub(crate) mod window;

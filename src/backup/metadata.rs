@@ -71,13 +71,8 @@ impl Metadata {
     /// Holds the claimed counts against those found, in the backup's names.
     ///
     /// # Errors
-    /// `BackupDamaged` listing the differences, unless the options accept them; then they become notes.
-    pub(crate) fn check_counts(
-        &self,
-        found: &HashMap<String, u64>,
-        options: &ReadOptions,
-        notes: &mut Vec<String>,
-    ) -> Result<()> {
+    /// `BackupDamaged` listing the differences, unless the options accept them; then it returns them.
+    pub(crate) fn check_counts(&self, found: &HashMap<String, u64>, options: &ReadOptions) -> Result<Vec<String>> {
         let mut differences: Vec<String> = Vec::new();
         for (name, claimed) in &self.counts {
             // Some systems count under another spelling than they export under (`activityLogs`, `activity-logs`).
@@ -97,12 +92,8 @@ impl Metadata {
         if let Some(claimed) = self.total.filter(|claimed| *claimed != total) {
             differences.push(format!("{total} records in all, but the backup claims {claimed}"));
         }
-        if differences.is_empty() {
-            return Ok(());
-        }
-        if options.accept_count_mismatch {
-            notes.append(&mut differences);
-            return Ok(());
+        if differences.is_empty() || options.accept_count_mismatch {
+            return Ok(differences);
         }
         Err(fail!(BackupDamaged, "the backup does not hold what it claims: {}", differences[0])
             .details(differences)

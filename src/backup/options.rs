@@ -9,7 +9,7 @@ pub struct ReadOptions {
     pub limits: Limits,
     /// Whether the tokens `NaN`, `Infinity` and `-Infinity`, which are not JSON, are read as floating-point numbers.
     pub lenient_json: bool,
-    /// Whether a backup is read although it claims other record counts than it has; the difference becomes a note.
+    /// Whether a backup is read although it claims other record counts than it has; the summary lists the differences then.
     pub accept_count_mismatch: bool,
     /// Whether SQLite's own check runs over a database file before it is read.
     pub sqlite_check: SqliteCheck,

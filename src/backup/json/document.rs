@@ -587,8 +587,7 @@ impl Reader for DocumentReader {
         if self.own && !self.metadata.checksum_seen() {
             return Err(fail!(BackupDamaged, "the backup lacks its checksum").hint("get a complete copy"));
         }
-        let mut notes = self.notes;
-        self.metadata.check_counts(&self.counts, &self.options, &mut notes)?;
+        let mismatches = self.metadata.check_counts(&self.counts, &self.options)?;
         let (digest, size_bytes) = self.source.finish()?;
         Ok(Summary {
             digest,
@@ -597,7 +596,8 @@ impl Reader for DocumentReader {
             version: self.metadata.version,
             claimed_counts: self.metadata.counts,
             claimed_keys: self.claimed_keys,
-            notes,
+            mismatches,
+            notes: self.notes,
         })
     }
 }

@@ -1,0 +1,244 @@
+//! Writes a Smart Backup: `{"format":"merganser/1","tables":[…],"metadata":{…}}`.
+//!
+//! `format` comes first and tells a reader to follow the checksum; `checksum` is the very last member, XXH3-128 of all
+//! text before its key. Both are keys that readers of the original format ignore. `"whole":false` before a table's
+//! records says that not every record is carried.
+
+use super::value::{ValueWriter, push_string};
+use super::{Compression, Encoder};
+use crate::error::{Result, fail};
+use crate::model::{Cell, Column, Table};
+use std::io::Write;
+use xxhash_rust::xxh3::Xxh3;
+
+/// Text is handed on in pieces of about this size.
+const PIECE_BYTES: usize = 1 << 16;
+
+/// How a Smart Backup is written.
+#[derive(Clone, Debug, Default)]
+pub struct SmartOptions {
+    /// How the file is compressed.
+    pub compression: Compression,
+    /// Whether the JSON is indented by two spaces, for people; else it is one line.
+    pub pretty: bool,
+    /// When the records were read, ISO 8601 in UTC.
+    pub exported_at: String,
+}
+
+/// What of a table is written.
+#[derive(Clone, Debug, Default)]
+pub struct TableOptions {
+    /// Positions of columns that are left out of every record.
+    pub excluded: Vec<usize>,
+    /// Whether some of the table's records are left out, so that an absent record says nothing.
+    pub partial: bool,
+}
+
+/// A table being written: its columns with their keys as JSON.
+struct Current {
+    name: String,
+    key: Vec<String>,
+    columns: Vec<Option<(Column, String)>>,
+    records: u64,
+}
+
+/// Writes a Smart Backup table by table to any stream.
+pub struct SmartBackupWriter<W: Write> {
+    out: Encoder<W>,
+    options: SmartOptions,
+    text: String,
+    checksum: Xxh3,
+    values: ValueWriter,
+    current: Option<Current>,
+    counts: Vec<(String, u64)>,
+}
+
+impl<W: Write> SmartBackupWriter<W> {
+    /// Starts a backup.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `Failed`.
+    pub fn new(out: W, options: &SmartOptions) -> Result<Self> {
+        let mut writer = Self {
+            out: Encoder::new(out, options.compression)?,
+            options: options.clone(),
+            text: String::with_capacity(PIECE_BYTES * 2),
+            checksum: Xxh3::new(),
+            values: ValueWriter::new(),
+            current: None,
+            counts: Vec::new(),
+        };
+        writer.text.push('{');
+        writer.member(1, "format", "\"merganser/1\",");
+        writer.member(1, "tables", "[");
+        Ok(writer)
+    }
+
+    /// Begins a table, ending the one before.
+    ///
+    /// # Errors
+    /// `Usage` when the table was written already; `OutOfSpace`, `Failed`.
+    pub fn begin_table(&mut self, table: &Table, options: &TableOptions) -> Result<()> {
+        self.end_table();
+        let name = table.label();
+        if self.counts.iter().any(|(known, _)| *known == name) {
+            return Err(fail!(Usage, "the table {name} can be written only once"));
+        }
+        if !self.counts.is_empty() {
+            self.text.push(',');
+        }
+        self.line(2);
+        self.text.push('{');
+        self.string_member(3, "tableName", &name);
+        self.text.push(',');
+        if options.partial {
+            self.member(3, "whole", "false,");
+        }
+        self.member(3, "records", "[");
+        let key_of = |column: &Column| {
+            let mut key = String::new();
+            push_string(&column.name, &mut key);
+            key.push_str(if self.options.pretty { ": " } else { ":" });
+            key
+        };
+        let columns = table.columns.iter().enumerate().map(|(position, column)| {
+            (!options.excluded.contains(&position)).then(|| (column.clone(), key_of(column)))
+        });
+        self.current = Some(Current {
+            name,
+            key: table.names(&table.key).into_iter().map(str::to_owned).collect(),
+            columns: columns.collect(),
+            records: 0,
+        });
+        self.hand_on(PIECE_BYTES)
+    }
+
+    /// Writes a record of the table: one cell per column of it, in its order; absent cells are left out.
+    ///
+    /// # Errors
+    /// `Usage` when no table was begun or the number of cells is another; `OutOfSpace`, `Failed`.
+    pub fn record(&mut self, cells: &[Cell<'_>]) -> Result<()> {
+        let Some(mut current) = self.current.take_if(|current| current.columns.len() == cells.len()) else {
+            return Err(fail!(Usage, "a record has one cell for each column of the table that was begun"));
+        };
+        if current.records > 0 {
+            self.text.push(',');
+        }
+        self.line(4);
+        self.text.push('{');
+        let mut empty = true;
+        for (cell, column) in cells.iter().zip(&current.columns) {
+            let Some((column, key)) = column else { continue };
+            let before = self.text.len();
+            if !empty {
+                self.text.push(',');
+            }
+            self.line(5);
+            self.text.push_str(key);
+            if self.values.write(*cell, column, &mut self.text) {
+                empty = false;
+            } else {
+                self.text.truncate(before);
+            }
+        }
+        if !empty {
+            self.line(4);
+        }
+        self.text.push('}');
+        current.records += 1;
+        self.current = Some(current);
+        self.hand_on(PIECE_BYTES)
+    }
+
+    /// Ends the backup with its metadata and returns the stream, flushed.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `Failed`.
+    pub fn finish(mut self) -> Result<W> {
+        self.end_table();
+        if !self.counts.is_empty() {
+            self.line(1);
+        }
+        self.text.push_str("],");
+        self.member(1, "metadata", "{");
+        let exported_at = std::mem::take(&mut self.options.exported_at);
+        self.string_member(2, "exportedAt", &exported_at);
+        self.text.push(',');
+        self.string_member(2, "version", "1.0");
+        self.text.push(',');
+        self.member(2, "recordCounts", "{");
+        let counts = std::mem::take(&mut self.counts);
+        for (position, (name, count)) in counts.iter().enumerate() {
+            let comma = if position + 1 < counts.len() { "," } else { "" };
+            self.member(3, name, &format!("{count}{comma}"));
+        }
+        if !counts.is_empty() {
+            self.line(2);
+        }
+        self.text.push_str("},");
+        self.string_member(2, "generator", concat!("merganser ", env!("CARGO_PKG_VERSION")));
+        self.text.push(',');
+        self.line(2);
+        self.hand_on(0)?;
+        // Nothing but the checksum and the two braces follows, so that no byte goes unchecked.
+        let checksum = format!("\"checksum\":\"xxh3-128:{:032x}\"}}}}", self.checksum.digest128());
+        self.out.write_all(checksum.as_bytes())?;
+        self.out.finish()
+    }
+
+    fn end_table(&mut self) {
+        let Some(current) = self.current.take() else { return };
+        if current.records > 0 {
+            self.line(3);
+        }
+        self.text.push(']');
+        match current.key.as_slice() {
+            [] => {}
+            [only] => {
+                self.text.push(',');
+                self.string_member(3, "primaryKey", only);
+            }
+            several => {
+                let names = serde_json::to_string(several).expect("names always serialise");
+                self.text.push(',');
+                self.member(3, "primaryKey", &names);
+            }
+        }
+        self.line(2);
+        self.text.push('}');
+        self.counts.push((current.name, current.records));
+    }
+
+    fn line(&mut self, depth: usize) {
+        if self.options.pretty {
+            self.text.push('\n');
+            self.text.extend(std::iter::repeat_n("  ", depth));
+        }
+    }
+
+    fn member(&mut self, depth: usize, key: &str, json: &str) {
+        self.line(depth);
+        push_string(key, &mut self.text);
+        self.text.push_str(if self.options.pretty { ": " } else { ":" });
+        self.text.push_str(json);
+    }
+
+    fn string_member(&mut self, depth: usize, key: &str, value: &str) {
+        let mut json = String::new();
+        push_string(value, &mut json);
+        self.member(depth, key, &json);
+    }
+
+    /// Hands the text on once there is more of it than so many bytes.
+    fn hand_on(&mut self, more_than_bytes: usize) -> Result<()> {
+        if self.text.len() > more_than_bytes {
+            self.checksum.update(self.text.as_bytes());
+            self.out.write_all(self.text.as_bytes())?;
+            self.text.clear();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
