@@ -118,12 +118,6 @@ pub trait Reader: Send {
     /// `BackupDamaged` with the place, for anything that is not as the format says.
     fn next_table(&mut self) -> Result<Option<TableHeader>>;
 
-    /// Names the engine whose own values the backup holds (an SQLite file), where it is one: they fit that engine as they
-    /// are, dynamic types and all.
-    fn engine(&self) -> Option<crate::model::schema::Engine> {
-        None
-    }
-
     /// Pushes all records of the table into the sink and returns how many there were.
     ///
     /// # Errors

@@ -13,7 +13,10 @@ use crate::model::schema::Engine;
 use crate::model::{Cell, Column, OwnedCell, Schema, Table, Value};
 use std::time::Duration;
 
+mod connect;
 pub mod sqlite;
+
+pub use connect::connect;
 
 /// What tells one database from another.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

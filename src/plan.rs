@@ -9,6 +9,7 @@
 
 pub mod action;
 pub mod decision;
+pub mod make;
 pub mod meta;
 pub mod settle;
 
@@ -67,14 +68,21 @@ impl Plan {
         Ok(Self { connection, path: path.to_owned(), meta, indexed: false })
     }
 
-    /// Completes a created plan: meta data, indexes, seal, everything on disk.
+    /// Gives a created plan its indexes and its final meta data, so that it can be settled.
     ///
     /// # Errors
     /// `OutOfSpace`, `Failed`.
-    pub fn finish(&mut self, meta: Meta, state_key: &[u8; 32]) -> Result<()> {
+    pub fn complete(&mut self, meta: Meta) -> Result<()> {
         self.index()?;
         self.meta = meta;
-        self.write_meta()?;
+        self.write_meta()
+    }
+
+    /// Seals a completed plan and makes it durable.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `Failed`.
+    pub fn finish(&mut self, state_key: &[u8; 32]) -> Result<()> {
         self.write_seal(state_key)?;
         self.sql(&format!("COMMIT; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT}"))?;
         self.sql("PRAGMA synchronous = FULL; PRAGMA locking_mode = NORMAL; PRAGMA journal_mode = DELETE")?;

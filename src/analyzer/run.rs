@@ -6,14 +6,14 @@ use super::join::{Join, Met, Side};
 use super::mapping::{Found, Mapping, Part};
 use super::options::{OnUnknown, Options, Parents};
 use super::rows::{Batch, RowEncoder, RowRef};
-use super::sides::{BackupSink, Counting, Learned, stopped};
+use super::sides::{BackupSink, Learned, stopped};
 use super::{Analysis, Finding, Findings, TableResult, digests, graph};
-use crate::backup::{Place, Reader, Summary, TableHeader};
+use crate::backup::{Format, Ignore, Place, Reader, Summary, TableHeader};
 use crate::database::{Database, Snapshot};
 use crate::error::{Error, Result, fail};
 use crate::model::calendar::Timestamp;
 use crate::model::change::{Class, Counts, Reason};
-use crate::model::schema::Collation;
+use crate::model::schema::{Collation, Engine};
 use crate::model::{Schema, Table, encode};
 use crate::progress::{Phase, Progress};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -64,7 +64,8 @@ pub fn analyze(
     findings: &mut dyn Findings,
     progress: &dyn Progress,
 ) -> Result<Analysis> {
-    let native = if backup.engine() == Some(schema.engine) { Native::Yes } else { Native::No };
+    let from_sqlite = backup.format() == Format::Sqlite;
+    let native = if from_sqlite && schema.engine == Engine::Sqlite { Native::Yes } else { Native::No };
     let mapping = Mapping::new(schema, options)?;
     progress.phase(Phase::Compare);
     let (mut tables, finished, doubtful, base_summary) = std::thread::scope(|scope| {
@@ -149,7 +150,7 @@ fn read_backup(mapping: &Mapping, mut backup: Box<dyn Reader>, to: &SyncSender<F
                             header.name
                         ));
                     } else if mapping.parts[table] == Part::Excluded {
-                        let records = backup.read_records(&mut Counting)?;
+                        let records = backup.read_records(&mut Ignore)?;
                         to.send(FromBackup::Excluded(table, header, records)).map_err(|_| stopped())?;
                     } else {
                         let learned = read_table(mapping, backup.as_mut(), table, header, to)?;

@@ -141,19 +141,6 @@ impl RecordSink for BackupSink<'_> {
     }
 }
 
-/// Counts records without looking at them.
-pub(super) struct Counting;
-
-impl RecordSink for Counting {
-    fn field(&mut self, _: &str, _: Cell<'_>) -> Result<()> {
-        Ok(())
-    }
-
-    fn end_record(&mut self, _: Place) -> Result<()> {
-        Ok(())
-    }
-}
-
 /// Ends a reader whose rows nobody takes any more; the cause is reported by whoever stopped.
 pub(super) fn stopped() -> Error {
     fail!(Failed, "the reader was stopped")

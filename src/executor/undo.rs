@@ -93,7 +93,8 @@ pub fn plan(
     while making.block_referenced(&chosen)? {}
     let Making { mut plan, .. } = making;
     meta.tables.retain(|t| chosen.contains(&t.table));
-    plan.finish(meta, &home.key()?)?;
+    plan.complete(meta)?;
+    plan.finish(&home.key()?)?;
     Ok(plan)
 }
 

@@ -1,0 +1,181 @@
+//! Making a plan: from a backup, a database and what was asked to a settled, sealed plan file.
+
+use super::{BackupPin, Meta, Plan, PlanKind, Preview};
+use crate::analyzer::{self, Base, Options};
+use crate::backup::{self, ReadOptions, Summary};
+use crate::database::Database;
+use crate::error::{Result, fail};
+use crate::progress::{Phase, Progress};
+use crate::strategy::Strategy;
+use std::path::Path;
+
+/// How long a plan may wait before it is merged, in days (CHECKS 4).
+const KEPT_DAYS: i64 = 7;
+
+/// What to analyze, against what, and how.
+pub struct Request<'a> {
+    /// The backup.
+    pub backup: &'a Path,
+    /// The base, where one is given.
+    pub base: Option<&'a Path>,
+    /// How files are read.
+    pub read: ReadOptions,
+    /// How records are compared.
+    pub options: Options,
+    /// The strategy, by name or path.
+    pub strategy: &'a str,
+    /// Strategies of single tables: table, name or path.
+    pub table_strategies: Vec<(String, String)>,
+    /// The plan's id; its file is `out`.
+    pub id: String,
+    /// Where the plan is written.
+    pub out: &'a Path,
+    /// The key that seals it.
+    pub state_key: [u8; 32],
+}
+
+/// Analyzes a backup and saves the plan, settled under its strategy.
+///
+/// # Errors
+/// Whatever reading, comparing or saving meets; the unfinished plan file is removed then.
+pub fn make(request: &Request<'_>, database: &mut dyn Database, progress: &dyn Progress) -> Result<(Plan, Preview)> {
+    let made = build(request, database, progress);
+    if made.is_err() && made.as_ref().err().is_none_or(|e| e.kind() != crate::ErrorKind::Usage) {
+        // What can't be finished is of no use; the cause is what gets reported.
+        let _ = std::fs::remove_file(request.out);
+    }
+    made
+}
+
+fn build(request: &Request<'_>, database: &mut dyn Database, progress: &dyn Progress) -> Result<(Plan, Preview)> {
+    let strategy = Strategy::load(request.strategy)?;
+    let reader = backup::open(request.backup, &request.read)?;
+    let format = reader.format();
+    progress.phase(Phase::Schema);
+    let schema = database.schema()?;
+    let mut table_strategies = Vec::new();
+    for (table, name) in &request.table_strategies {
+        let position = schema
+            .table(table)
+            .ok_or_else(|| fail!(Usage, "--strategy-for: the current database has no table {table:?}"))?;
+        let strategy = Strategy::load(name)?;
+        table_strategies.push((schema.tables[position].label(), strategy.name.clone(), strategy.text().to_owned()));
+    }
+    let now = chrono::Utc::now();
+    let time = |t: chrono::DateTime<chrono::Utc>| t.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+    let pin = |path: &Path, summary: &Summary, format: &str| -> Result<BackupPin> {
+        Ok(BackupPin {
+            path: path.canonicalize()?.display().to_string(),
+            digest: summary.digest.clone(),
+            size_bytes: summary.size_bytes,
+            format: format.to_owned(),
+            exported_at: summary.exported_at.clone(),
+        })
+    };
+    let mut meta = Meta {
+        id: request.id.clone(),
+        kind: PlanKind::Merge,
+        created_at: time(now),
+        expires_at: time(now + chrono::Duration::days(KEPT_DAYS)),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        backup: None,
+        base: None,
+        database: database.identity().clone(),
+        options: request.options.clone(),
+        schema: schema.clone(),
+        compared: Vec::new(),
+        tables: Vec::new(),
+        not_carried: Vec::new(),
+        notes: Vec::new(),
+        strategy: (strategy.name.clone(), strategy.text().to_owned()),
+        table_strategies,
+    };
+    let mut plan = Plan::create(request.out, meta.clone())?;
+    let open_base = || backup::open(request.base.expect("only asked with a base"), &request.read);
+    let base = request.base.map(|_| Base { open: &open_base });
+    let mut snapshot = database.snapshot()?;
+    let analysis = analyzer::analyze(
+        reader,
+        base.as_ref(),
+        database,
+        snapshot.as_mut(),
+        schema,
+        &request.options,
+        &mut plan,
+        progress,
+    )?;
+    drop(snapshot);
+    meta.backup = Some(pin(request.backup, &analysis.backup, format.word())?);
+    meta.base = match (request.base, &analysis.base) {
+        (Some(path), Some(summary)) => Some(pin(path, summary, "")?),
+        _ => None,
+    };
+    meta.schema = analysis.schema;
+    meta.compared = analysis.compared;
+    meta.tables = analysis.tables;
+    meta.not_carried = analysis.not_carried;
+    meta.notes = analysis.notes;
+    meta.notes.extend(meta.schema.left_out.iter().cloned());
+    progress.phase(Phase::Settle);
+    plan.complete(meta)?;
+    let (preview, _) = plan.settle(progress)?;
+    plan.finish(&request.state_key)?;
+    Ok((plan, preview))
+}
+
+impl Plan {
+    /// Takes over the decisions of an earlier plan wherever the question is still the same; returns how many were kept
+    /// and which were not.
+    ///
+    /// # Errors
+    /// `PlanMismatch` for a damaged plan.
+    pub fn adopt(&mut self, earlier: &Plan) -> Result<(u64, Vec<String>)> {
+        let entries = earlier.decisions()?;
+        self.import(entries, "an earlier plan")
+    }
+
+    /// Takes decisions from a file's entries; returns how many were taken and which were not, with the reason.
+    ///
+    /// # Errors
+    /// `Usage` for a decision that does not fit its record.
+    pub fn import(&mut self, entries: Vec<super::decision::Entry>, by: &str) -> Result<(u64, Vec<String>)> {
+        let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+        self.together(|plan| {
+            let mut taken = 0;
+            let mut left = Vec::new();
+            for entry in entries {
+                let name = format!("{}/{}", entry.table, entry.key);
+                let found = if entry.table.is_empty() { plan.record(&entry.id) } else { plan.record(&name) };
+                let Ok(record) = found else {
+                    left.push(format!("{name}: not in this plan"));
+                    continue;
+                };
+                if entry.seen.as_ref().is_some_and(|seen| *seen != super::store::seen(&record)) {
+                    left.push(format!("{name}: the record looks different from when it was decided"));
+                    continue;
+                }
+                let mut decision = entry.decision;
+                if let super::Decision::Fields { fields } = &mut decision {
+                    // AccoReg's custom data is laid over the backup's record: what it does not name comes from there.
+                    if entry.seen.is_none() && entry.id.is_empty() {
+                        let table = &plan.meta().schema.tables[record.finding.table];
+                        for field in record
+                            .finding
+                            .fields
+                            .iter()
+                            .filter(|f| f.backup.is_some() && !table.key.contains(&f.column))
+                        {
+                            fields
+                                .entry(table.columns[field.column].name.clone())
+                                .or_insert(super::FieldDecision::Backup);
+                        }
+                        fields.retain(|name, _| !table.key.iter().any(|&k| table.columns[k].name == *name));
+                    }
+                }
+                plan.decide(&record, Some(decision), by, &now)?;
+                taken += 1;
+            }
+            Ok((taken, left))
+        })
+    }
+}
