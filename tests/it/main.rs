@@ -2,3 +2,5 @@
 
 mod engines;
 mod servers;
+mod story;
+mod world;
