@@ -54,6 +54,36 @@ pub struct Finding {
     pub current_at: Option<Timestamp>,
     /// Where the backup has the record.
     pub place: Place,
+    /// What stands in the way of taking the backup's side, or depends on others.
+    pub limits: Limits,
+}
+
+/// What stands in the way of writing the backup's values of a record; found by the analysis, used when settling.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Limits {
+    /// Current records that hold a unique key which the backup's values claim: possible only if those give it up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holders: Vec<Holder>,
+    /// Records of the backup that claim the same unique key: at most one of them can be written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rivals: Vec<Holder>,
+    /// Columns whose backup value can't be stored, with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unstorable: Vec<(usize, String)>,
+    /// Why the engine refuses the record with all of the backup's values, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+}
+
+/// Another record that holds or claims a unique key.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Holder {
+    /// The unique key's columns.
+    pub columns: Vec<usize>,
+    /// The other record's key, as canonical bytes.
+    pub key_bytes: Vec<u8>,
+    /// What it does, as people see it: `email = a@x is held by users/57`.
+    pub text: String,
 }
 
 /// Keeps what an analysis finds; the plan file implements it.

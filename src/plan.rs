@@ -59,7 +59,7 @@ impl Plan {
                      conflict_id TEXT NOT NULL, class TEXT NOT NULL, reason TEXT NOT NULL, note TEXT, key BLOB NOT NULL,
                      fields BLOB NOT NULL, digests BLOB NOT NULL, clocks BLOB NOT NULL, place_record INTEGER NOT NULL,
                      place_offset INTEGER, pattern TEXT NOT NULL, decision TEXT, decided_by TEXT, decided_at TEXT,
-                     outcome TEXT, why TEXT);
+                     outcome TEXT, why TEXT, limits TEXT);
                  CREATE TABLE actions (record_id INTEGER PRIMARY KEY, kind TEXT NOT NULL, columns TEXT NOT NULL, cells TEXT NOT NULL);
                  BEGIN",
             )

@@ -53,18 +53,25 @@ impl Check<'_> {
             }
         }
         for &table in &order {
-            self.constraints(table)?;
+            self.storable(table)?;
         }
-        while self.options.parents != Parents::None {
+        for &table in &order {
+            self.claims(table)?;
+        }
+        self.deletions(&order)?;
+        // Records only ever leave the set of those that arrive, so that this ends, and ends alike in any order.
+        loop {
             let mut changed = false;
             for &table in &order {
-                changed |= self.parents(table)?;
+                changed |= self.held(table)?;
+                if self.options.parents != Parents::None {
+                    changed |= self.parents(table)?;
+                }
             }
             if !changed {
-                break;
+                return Ok(());
             }
         }
-        self.deletions(&order)
     }
 
     fn result(&mut self, table: usize) -> Option<&mut TableResult> {

@@ -175,7 +175,7 @@ impl Join {
             }
         }
         match spill {
-            None => waiting.table.iter().try_for_each(|entry| emit_alone(entry, emit))?,
+            None => waiting.emit_rest(emit)?,
             Some(mut spill) => {
                 waiting.flush(&mut spill)?;
                 drop(waiting);
@@ -199,7 +199,7 @@ impl Join {
     ) -> Result<()> {
         let mut waiting = Pending { table: HashTable::new(), bytes: 0, sides: self.sides.clone() };
         rows(&mut |side, row| self.take(table, side, row, &mut waiting, emit))?;
-        waiting.table.iter().try_for_each(|entry| emit_alone(entry, emit))
+        waiting.emit_rest(emit)
     }
 }
 
@@ -215,6 +215,14 @@ struct Pending {
 }
 
 impl Pending {
+    /// Emits what stayed alone: the backup's records in its order, then the others by key.
+    fn emit_rest(&self, emit: &mut Emit<'_>) -> Result<()> {
+        let mut rest: Vec<&Waiting> = self.table.iter().collect();
+        let backup = |w: &Waiting| w.rows[Side::Backup as usize].as_ref().map_or(u64::MAX, |kept| kept.place.record);
+        rest.sort_unstable_by(|a, b| backup(a).cmp(&backup(b)).then_with(|| a.key.cmp(&b.key)));
+        rest.into_iter().try_for_each(|entry| emit_alone(entry, emit))
+    }
+
     fn holds(&self, key: &[u8]) -> bool {
         self.table.find(xxh3_64(key), |w| *w.key == *key).is_some()
     }

@@ -7,7 +7,7 @@ use super::mapping::{Found, Mapping, Part};
 use super::options::{OnUnknown, Options, Parents};
 use super::rows::{Batch, RowEncoder, RowRef};
 use super::sides::{BackupSink, Learned, stopped};
-use super::{Analysis, Finding, Findings, TableResult, digests, graph};
+use super::{Analysis, Finding, Findings, Limits, TableResult, digests, graph};
 use crate::backup::{Format, Ignore, Place, Reader, Summary, TableHeader};
 use crate::database::{Database, Snapshot};
 use crate::error::{Error, Result, fail};
@@ -506,6 +506,7 @@ impl Visit<'_> {
             backup_at: verdict.backup_at,
             current_at: verdict.current_at,
             place: backup.map(|r| r.place).unwrap_or_default(),
+            limits: Limits::default(),
         })
     }
 
@@ -541,6 +542,7 @@ impl Visit<'_> {
             backup_at: None,
             current_at: None,
             place: backup.place,
+            limits: Limits::default(),
         })
     }
 }

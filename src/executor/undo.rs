@@ -196,6 +196,7 @@ impl Making<'_> {
             backup_at: None,
             current_at: None,
             place: Default::default(),
+            limits: Default::default(),
         })?;
         let record = self.plan.last_id();
         self.plan.mark(record, outcome, note.as_deref())?;

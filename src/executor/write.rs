@@ -6,6 +6,7 @@ use super::{Ending, Home, LISTED, MergeOptions, MergeReport, OnBlocked, OnStale,
 use crate::database::{Database, RowUpdate, Transaction};
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::model::compare::same;
+use crate::model::schema::Engine;
 use crate::model::{OwnedCell, Table, encode};
 use crate::plan::{ActionKind, Plan, PlanKind};
 use crate::progress::{Phase, Progress, failpoint};
@@ -342,6 +343,7 @@ impl Writing<'_> {
             found[position] = Some(cells.iter().map(|&c| OwnedCell::from(c)).collect());
             Ok(())
         })?;
+        self.references_hold(target, images, &found)?;
         for (image, found) in images.iter().zip(found) {
             let name = || format!("{}/{}", target.label(), shown(target, &image.key));
             let Some(found) = found else {
@@ -392,6 +394,74 @@ impl Writing<'_> {
             }
             if differs {
                 self.receipt.set_after(image.id, &found)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Writing<'_> {
+    /// Checks that what was written refers to something, and that nothing refers to what was deleted, where the engine
+    /// itself says so only at the commit: a dry run would not see it.
+    fn references_hold(&mut self, target: &Table, images: &[Image], found: &[Option<Vec<OwnedCell>>]) -> Result<()> {
+        let schema = &self.plan.meta().schema;
+        if schema.engine != Engine::Sqlite {
+            return Ok(());
+        }
+        for foreign_key in target.foreign_keys.iter() {
+            let Some(parent) = foreign_key.table.map(|p| &schema.tables[p]) else { continue };
+            let mut asked: Vec<(usize, Vec<OwnedCell>)> = Vec::new();
+            for (position, (image, found)) in images.iter().zip(found).enumerate() {
+                let touched =
+                    image.kind == ActionKind::Insert || foreign_key.columns.iter().any(|c| image.columns.contains(c));
+                let Some(found) = found.as_ref().filter(|_| touched && image.kind != ActionKind::Delete) else {
+                    continue;
+                };
+                let tuple: Vec<OwnedCell> = foreign_key.columns.iter().map(|&c| found[c].clone()).collect();
+                if !tuple.contains(&OwnedCell::Null) {
+                    asked.push((position, tuple));
+                }
+            }
+            let wanted: Vec<Vec<OwnedCell>> = asked.iter().map(|(_, tuple)| tuple.clone()).collect();
+            let mut present = vec![false; asked.len()];
+            self.transaction.fetch(parent, &foreign_key.references, &wanted, &mut |position, _| {
+                present[position] = true;
+                Ok(())
+            })?;
+            if let Some(missing) = present.iter().position(|p| !p) {
+                let (position, _) = asked[missing];
+                return Err(fail!(
+                    Refused,
+                    "{}/{}: {} refers to no record of {}",
+                    target.label(),
+                    shown(target, &images[position].key),
+                    target.names(&foreign_key.columns).join("+"),
+                    parent.label()
+                ));
+            }
+        }
+        let deleted: Vec<&Image> = images.iter().filter(|i| i.kind == ActionKind::Delete).collect();
+        for child in schema.tables.iter().filter(|_| !deleted.is_empty()) {
+            for foreign_key in child
+                .foreign_keys
+                .iter()
+                .filter(|f| f.table.is_some_and(|p| schema.tables[p].label() == target.label()))
+            {
+                let wanted: Vec<Vec<OwnedCell>> = deleted
+                    .iter()
+                    .map(|i| foreign_key.references.iter().map(|&c| i.before[c].clone()).collect())
+                    .collect();
+                let counts = self.transaction.referrers(child, foreign_key, &wanted)?;
+                if let Some(left) = counts.iter().position(|&c| c > 0) {
+                    return Err(fail!(
+                        Refused,
+                        "{}/{}: {} records of {} still refer to it",
+                        target.label(),
+                        shown(target, &deleted[left].key),
+                        counts[left],
+                        child.label()
+                    ));
+                }
             }
         }
         Ok(())

@@ -5,7 +5,7 @@
 use super::decision::{Decision, FieldDecision, typed};
 use super::store::{Selector, Stored};
 use super::{Outcome, Plan, PlanKind};
-use crate::analyzer::graph;
+use crate::analyzer::{Holder, graph};
 use crate::error::Result;
 use crate::model::change::{Class, Field, Reason};
 use crate::model::{Table, Value, encode};
@@ -156,12 +156,19 @@ pub fn settle(plan: &Plan, strategies: &Strategies, record: &Stored) -> Result<S
     })
 }
 
+fn arrives(record: &Stored) -> bool {
+    matches!(record.outcome, Some(Outcome::Inserted | Outcome::Updated))
+}
+
 fn exists(record: &Stored) -> bool {
     !record.finding.current_digests.is_empty()
 }
 
 /// Finds the outcome of writing some fields: an insert needs every column that has no default.
 fn written(table: &Table, record: &Stored, writes: Vec<(usize, Value)>) -> Settled {
+    if let Some(why) = refused(table, record, &writes) {
+        return Settled::plain(Outcome::Blocked, Some(why));
+    }
     if exists(record) {
         return Settled { outcome: Outcome::Updated, writes, why: None };
     }
@@ -174,6 +181,30 @@ fn written(table: &Table, record: &Stored, writes: Vec<(usize, Value)>) -> Settl
         }
         None => Settled { outcome: Outcome::Inserted, writes, why: None },
     }
+}
+
+/// Says why some fields can't be written, as far as the analysis has seen it.
+fn refused(table: &Table, record: &Stored, writes: &[(usize, Value)]) -> Option<String> {
+    let finding = &record.finding;
+    let from_backup = |column: usize, value: &Value| {
+        finding.fields.iter().any(|f| f.column == column && f.backup.as_ref() == Some(value))
+    };
+    for (column, value) in writes {
+        let target = &table.columns[*column];
+        if value.is_null() && !target.nullable {
+            return Some(format!("{} must not be null", target.name));
+        }
+        let unstorable = finding.limits.unstorable.iter().find(|(c, _)| c == column);
+        if let Some((_, why)) = unstorable.filter(|_| from_backup(*column, value)) {
+            return Some(why.clone());
+        }
+    }
+    let all = finding
+        .fields
+        .iter()
+        .filter(|f| f.backup.is_some())
+        .all(|f| writes.iter().any(|(c, v)| *c == f.column && from_backup(*c, v)));
+    finding.limits.refused.clone().filter(|_| all)
 }
 
 fn decided(table: &Table, fields: &[Field], record: &Stored, decision: &Decision) -> Result<Settled> {
@@ -250,7 +281,8 @@ impl Plan {
         loop {
             let mut changed = false;
             for (table, preview) in &mut previews {
-                changed |= self.orphans(*table, &mut dropped, preview)?;
+                changed |= self.crowded(*table, &strategies, &mut dropped, preview)?;
+                changed |= self.orphans(*table, &strategies, &mut dropped, preview)?;
             }
             if !changed {
                 break;
@@ -318,13 +350,18 @@ impl Plan {
     }
 
     /// Blocks records that are to be written but refer to one that does not arrive; returns whether there were any.
-    fn orphans(&mut self, table: usize, dropped: &mut [bool], preview: &mut Preview) -> Result<bool> {
+    fn orphans(
+        &mut self,
+        table: usize,
+        strategies: &Strategies,
+        dropped: &mut [bool],
+        preview: &mut Preview,
+    ) -> Result<bool> {
         let own = self.meta().schema.tables[table].clone();
         let references: Vec<_> = own.foreign_keys.iter().filter(|f| f.table.is_some_and(|p| dropped[p])).collect();
         if references.is_empty() {
             return Ok(false);
         }
-        let strategies = Strategies::of(self)?;
         let mut changed = false;
         let mut after = 0;
         loop {
@@ -332,7 +369,7 @@ impl Plan {
             let Some(last) = page.last() else { return Ok(changed) };
             after = last.finding.id;
             for record in page.iter().filter(|r| matches!(r.outcome, Some(Outcome::Inserted | Outcome::Updated))) {
-                let settled = settle(self, &strategies, record)?;
+                let settled = settle(self, strategies, record)?;
                 for foreign_key in &references {
                     let value = |c: &usize| settled.writes.iter().find(|(w, _)| w == c).map(|(_, v)| v.clone());
                     let tuple: Option<Vec<Value>> = foreign_key.columns.iter().map(value).collect();
@@ -350,6 +387,75 @@ impl Plan {
                 }
             }
         }
+    }
+
+    /// Blocks records that are to be written with a unique key whose holder keeps it, or that another written record
+    /// claims too; returns whether there were any.
+    fn crowded(
+        &mut self,
+        table: usize,
+        strategies: &Strategies,
+        dropped: &mut [bool],
+        preview: &mut Preview,
+    ) -> Result<bool> {
+        let mut crowded = Vec::new();
+        let mut after = 0;
+        loop {
+            let page = self.stored_page(table, &DECIDABLE, after, PAGE)?;
+            let Some(last) = page.last() else { break };
+            after = last.finding.id;
+            for record in page {
+                let limits = &record.finding.limits;
+                if (limits.holders.is_empty() && limits.rivals.is_empty()) || !arrives(&record) {
+                    continue;
+                }
+                let writes = settle(self, strategies, &record)?.writes;
+                let touches = |other: &&Holder| writes.iter().any(|(c, _)| other.columns.contains(c));
+                let mut in_the_way = None;
+                for holder in limits.holders.iter().filter(touches) {
+                    if !self.gives_up(table, strategies, holder)? {
+                        in_the_way = Some(holder.text.clone());
+                    }
+                }
+                for rival in limits.rivals.iter().filter(touches) {
+                    if self.claims(table, strategies, rival)? {
+                        in_the_way = Some(rival.text.clone());
+                    }
+                }
+                crowded.extend(in_the_way.map(|why| (record, why)));
+            }
+        }
+        // Only now, so that of two rivals neither wins by being looked at first.
+        for (record, why) in &crowded {
+            *preview.of(record.outcome.expect("only settled records arrive")) -= 1;
+            *preview.of(Outcome::Blocked) += 1;
+            dropped[table] |= !exists(record);
+            self.set_outcome(record.finding.id, Outcome::Blocked, Some(why))?;
+        }
+        Ok(!crowded.is_empty())
+    }
+
+    /// Tells whether a rival takes the unique key in this merge.
+    fn claims(&self, table: usize, strategies: &Strategies, rival: &Holder) -> Result<bool> {
+        let Some(found) = self.stored_by_key(table, &rival.key_bytes)?.filter(arrives) else { return Ok(false) };
+        let writes = settle(self, strategies, &found)?.writes;
+        Ok(writes.iter().any(|(c, _)| rival.columns.contains(c)))
+    }
+
+    /// Tells whether the holder of a unique key lets go of it in this merge.
+    fn gives_up(&self, table: usize, strategies: &Strategies, holder: &Holder) -> Result<bool> {
+        let Some(found) = self.stored_by_key(table, &holder.key_bytes)? else { return Ok(false) };
+        Ok(match found.outcome {
+            Some(Outcome::Deleted) => true,
+            Some(Outcome::Updated) => {
+                let writes = settle(self, strategies, &found)?.writes;
+                let changes = |column: usize, value: &Value| {
+                    found.finding.fields.iter().any(|f| f.column == column && f.current.as_ref() != Some(value))
+                };
+                writes.iter().any(|(c, v)| holder.columns.contains(c) && changes(*c, v))
+            }
+            _ => false,
+        })
     }
 
     /// Says which parent is missing after the merge, if the plan knows of it that it is.

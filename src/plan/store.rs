@@ -50,7 +50,7 @@ pub struct Selector {
     pub filter: Option<Filter>,
 }
 
-const COLUMNS: &str = "id, table_id, key_bytes, conflict_id, class, reason, note, key, fields, digests, clocks, place_record, place_offset, decision, outcome, why";
+const COLUMNS: &str = "id, table_id, key_bytes, conflict_id, class, reason, note, key, fields, digests, clocks, place_record, place_offset, decision, outcome, why, limits";
 
 /// A row as SQLite hands it out, before it is read as a record.
 struct Raw {
@@ -60,6 +60,7 @@ struct Raw {
     decision: Option<String>,
     outcome: Option<String>,
     why: Option<String>,
+    limits: Option<String>,
 }
 
 fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
@@ -81,12 +82,14 @@ fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
                 record: row.get::<_, i64>(11)?.try_into().unwrap_or(0),
                 offset: row.get::<_, Option<i64>>(12)?.and_then(|o| o.try_into().ok()),
             },
+            limits: Default::default(),
         },
         blobs: [row.get(7)?, row.get(8)?, row.get(9)?, row.get(10)?],
         conflict_id: row.get(3)?,
         decision: row.get(13)?,
         outcome: row.get(14)?,
         why: row.get(15)?,
+        limits: row.get(16)?,
     })
 }
 
@@ -98,6 +101,11 @@ impl Raw {
         finding.fields = codec::fields_from_bytes(&fields)?;
         finding.current_digests = codec::digests_from_bytes(&digests);
         (finding.backup_at, finding.current_at) = codec::clocks_from_bytes(&clocks)?;
+        if let Some(text) = &self.limits {
+            finding.limits = serde_json::from_str(text).map_err(|e| {
+                fail!(PlanMismatch, "the plan is damaged: the limits of record {} can't be read", finding.id).because(e)
+            })?;
+        }
         let table = plan.meta.schema.tables.get(finding.table);
         if table.is_none_or(|t| finding.fields.iter().any(|f| f.column >= t.columns.len())) {
             return Err(fail!(
@@ -410,6 +418,12 @@ impl Plan {
     }
 }
 
+/// Writes down what stands in a record's way; most records have nothing.
+fn limits(finding: &Finding) -> Option<String> {
+    let none = finding.limits == Default::default();
+    (!none).then(|| serde_json::to_string(&finding.limits).expect("limits always serialise"))
+}
+
 impl Findings for Plan {
     fn add(&mut self, finding: &Finding) -> Result<()> {
         let label = self.meta.schema.tables[finding.table].label();
@@ -456,7 +470,7 @@ impl Findings for Plan {
         let pattern = if finding.class == Class::Conflict { self.pattern(finding) } else { String::new() };
         self.connection
             .prepare_cached(
-                "UPDATE records SET class = ?2, reason = ?3, note = ?4, key = ?5, fields = ?6, digests = ?7, clocks = ?8, pattern = ?9 WHERE id = ?1",
+                "UPDATE records SET class = ?2, reason = ?3, note = ?4, key = ?5, fields = ?6, digests = ?7, clocks = ?8, pattern = ?9, limits = ?10 WHERE id = ?1",
             )
             .and_then(|mut statement| {
                 statement.execute(params![
@@ -469,6 +483,7 @@ impl Findings for Plan {
                     codec::digests_to_bytes(&finding.current_digests),
                     codec::clocks_to_bytes(finding.backup_at, finding.current_at),
                     pattern,
+                    limits(finding),
                 ])
             })
             .map_err(|e| lost(&self.path, e))?;

@@ -1,6 +1,7 @@
 //! The integration tests: one binary, real database servers.
 
 mod engines;
+mod oracle;
 mod servers;
 mod story;
 mod world;

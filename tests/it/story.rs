@@ -39,7 +39,10 @@ fn records_are_classified_merged_and_taken_back() {
             "users/6 blocked missing_parent",
         ]
     );
-    assert_eq!((preview.inserted, preview.updated, preview.kept_newer, preview.undecided, preview.blocked), (2, 1, 1, 1, 1));
+    assert_eq!(
+        (preview.inserted, preview.updated, preview.kept_newer, preview.undecided, preview.blocked),
+        (2, 1, 1, 1, 1)
+    );
     let refused = world.merge(&mut plan, Ending::Commit, OnBlocked::Refuse).expect_err("a conflict is undecided");
     assert_eq!(refused.kind(), merganser::ErrorKind::NeedsDecision);
     let record = plan.record("users/5").expect("is there");
@@ -51,7 +54,10 @@ fn records_are_classified_merged_and_taken_back() {
     let merged = world.merge(&mut plan, Ending::Commit, OnBlocked::Skip).expect("merges");
     assert_eq!(dry.counts, merged.counts);
     assert!(merged.changed);
-    assert_eq!(world.value("SELECT name || coalesce(phone, '-') || updated_at FROM users WHERE id = 1"), "Ada L-2024-02-01T00:00:00.000Z");
+    assert_eq!(
+        world.value("SELECT name || coalesce(phone, '-') || updated_at FROM users WHERE id = 1"),
+        "Ada L-2024-02-01T00:00:00.000Z"
+    );
     assert_eq!(world.value("SELECT role_id FROM users WHERE id = 4"), "3");
     let again = world.merge(&mut plan, Ending::Commit, OnBlocked::Skip).expect("is done already");
     assert_eq!(again.already.as_deref(), Some(merged.merge.as_str()));

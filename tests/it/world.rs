@@ -19,7 +19,9 @@ pub struct World {
 impl World {
     /// Makes a world whose current database is made by SQL.
     pub fn new(sql: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        // In memory where there is such a folder: the tests wait for the disk often enough.
+        let memory = std::path::Path::new("/dev/shm");
+        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.expect("a temporary folder");
         let home = Home::open(&folder.path().join("state")).expect("a data folder");
         let world = Self { folder, home };
         world.sql(sql);
@@ -67,7 +69,13 @@ impl World {
     }
 
     /// Analyzes under a strategy.
-    pub fn analyze(&self, backup: &str, base: Option<&str>, strategy: &str, options: Options) -> Result<(Plan, Preview)> {
+    pub fn analyze(
+        &self,
+        backup: &str,
+        base: Option<&str>,
+        strategy: &str,
+        options: Options,
+    ) -> Result<(Plan, Preview)> {
         self.analyze_with(&mut self.database(), backup, base, strategy, options)
     }
 
@@ -116,7 +124,8 @@ impl World {
 
     /// Reads one value.
     pub fn value(&self, sql: &str) -> String {
-        let value: rusqlite::types::Value = self.connection().query_row(sql, [], |r| r.get(0)).unwrap_or_else(|e| panic!("{e}: {sql}"));
+        let value: rusqlite::types::Value =
+            self.connection().query_row(sql, [], |r| r.get(0)).unwrap_or_else(|e| panic!("{e}: {sql}"));
         match value {
             rusqlite::types::Value::Null => "NULL".to_owned(),
             rusqlite::types::Value::Integer(i) => i.to_string(),
@@ -130,10 +139,12 @@ impl World {
 /// Lists all records of a database, by table, in order of content.
 pub fn dump(connection: &rusqlite::Connection) -> Vec<String> {
     let mut lines = Vec::new();
-    let mut tables = connection.prepare("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").expect("prepares");
+    let mut tables =
+        connection.prepare("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").expect("prepares");
     let names: Vec<String> = tables.query_map([], |r| r.get(0)).expect("queries").map(|n| n.expect("a name")).collect();
     for name in names {
-        let mut statement = connection.prepare(&format!("SELECT * FROM \"{}\"", name.replace('"', "\"\""))).expect("prepares");
+        let mut statement =
+            connection.prepare(&format!("SELECT * FROM \"{}\"", name.replace('"', "\"\""))).expect("prepares");
         let columns = statement.column_count();
         let mut rows = statement.query([]).expect("queries");
         let mut of_table = Vec::new();

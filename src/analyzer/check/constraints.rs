@@ -1,171 +1,233 @@
 //! Values that don't fit, nulls where none may be, checks that refuse, unique keys that another record holds.
+//!
+//! A new or updated record that can't be written becomes blocked, or a conflict where another record is in its way. A
+//! conflict stays one; what stands in the way of its backup side is noted, so that choosing it is known to be impossible.
 
 use super::{Check, tuple, tuple_bytes, tuple_text};
-use crate::analyzer::Finding;
+use crate::analyzer::{Finding, Holder};
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
 use crate::model::schema::Engine;
 use crate::model::{Key, OwnedCell, Table, Value};
 use std::collections::HashMap;
 
-/// Why a record can't be written, in the words of the analysis.
-type Refusal = Option<(Reason, String)>;
+const ARRIVING: [Class; 3] = [Class::New, Class::Updated, Class::Conflict];
 
 impl Check<'_> {
-    pub(super) fn constraints(&mut self, table: usize) -> Result<()> {
-        // The unique keys that arriving records claim: per constraint, from the key's bytes to the record's own.
-        let target = &self.mapping.schema.tables[table];
-        let uniques: Vec<usize> =
-            (0..target.uniques.len()).filter(|&u| target.uniques[u].columns != target.key).collect();
-        let mut claimed: Vec<HashMap<u128, Vec<u8>>> = vec![HashMap::new(); uniques.len()];
-        self.each(table, &[Class::New, Class::Updated], &mut |check, page| {
+    /// Finds records whose values can't be stored.
+    pub(super) fn storable(&mut self, table: usize) -> Result<()> {
+        self.each(table, &ARRIVING, &mut |check, page| {
             let target = &check.mapping.schema.tables[table];
-            let records = check.complete(table, &page)?;
-            let mut refusals = check.storable(target, &page, &records)?;
-            for (position, &unique) in uniques.iter().enumerate() {
-                check.held(table, unique, &page, &records, &mut claimed[position], &mut refusals)?;
-            }
-            for (mut finding, refusal) in page.into_iter().zip(refusals) {
-                let Some((reason, note)) = refusal else { continue };
-                let class = if reason == Reason::UniqueTaken { Class::Conflict } else { Class::Blocked };
-                if class == Class::Conflict {
-                    finding.fields.iter_mut().for_each(|f| f.in_conflict = !f.is_timestamp);
+            if let Some(why) = &target.refused {
+                for mut finding in page {
+                    check.reclass(&mut finding, Class::Blocked, Reason::TableRefused, Some(why.clone()))?;
                 }
-                check.reclass(&mut finding, class, reason, Some(note))?;
+                return Ok(());
+            }
+            let page: Vec<Finding> = page.into_iter().filter(|f| f.fields.iter().any(|x| x.backup.is_some())).collect();
+            let records = check.complete(table, &page)?;
+            let mut probes = Vec::new();
+            for (mut finding, record) in page.into_iter().zip(records) {
+                let (cells, refusal) = check.cells(target, &mut finding, &record);
+                match refusal {
+                    None => probes.push((finding, cells)),
+                    Some(_) if finding.class == Class::Conflict => check.findings.revise(&finding)?,
+                    Some((reason, note)) => check.reclass(&mut finding, Class::Blocked, reason, Some(note))?,
+                }
+            }
+            // SQLite checks nothing but what `cells` has seen, unless the table has checks or strict types.
+            let asks = !target.checks.is_empty()
+                || check.mapping.schema.engine != Engine::Sqlite
+                || target.columns.iter().any(|c| c.enforced);
+            if !asks {
+                return Ok(());
+            }
+            let rows: Vec<Vec<OwnedCell>> = probes.iter_mut().map(|(_, cells)| std::mem::take(cells)).collect();
+            let violations = check.snapshot.violations(target, &rows)?;
+            for ((mut finding, _), violation) in probes.into_iter().zip(violations) {
+                let Some(violation) = violation else { continue };
+                let note = if violation.message.contains(&violation.constraint) {
+                    violation.message
+                } else {
+                    format!("{} ({})", violation.message, violation.constraint)
+                };
+                if finding.class == Class::Conflict {
+                    finding.limits.refused = Some(note);
+                    check.findings.revise(&finding)?;
+                } else {
+                    check.reclass(&mut finding, Class::Blocked, Reason::CheckFails, Some(note))?;
+                }
             }
             Ok(())
         })
     }
 
-    /// Says for each record why its values can't be stored, if so.
-    fn storable(&mut self, target: &Table, page: &[Finding], records: &[Vec<Option<Value>>]) -> Result<Vec<Refusal>> {
-        let mut refusals: Vec<Refusal> = vec![None; page.len()];
-        if let Some(why) = &target.refused {
-            return Ok(vec![Some((Reason::TableRefused, why.clone())); page.len()]);
-        }
-        let mut probes = Vec::new();
-        for (position, (finding, record)) in page.iter().zip(records).enumerate() {
-            match self.cells(target, finding, record) {
-                Ok(cells) => probes.push((position, cells)),
-                Err(refusal) => refusals[position] = Some(refusal),
-            }
-        }
-        // SQLite checks nothing but what `cells` has seen, unless the table has checks or strict types.
-        let asks = !target.checks.is_empty()
-            || self.mapping.schema.engine != Engine::Sqlite
-            || target.columns.iter().any(|c| c.enforced);
-        if asks {
-            let rows: Vec<Vec<OwnedCell>> = probes.iter().map(|(_, cells)| cells.clone()).collect();
-            let violations = self.snapshot.violations(target, &rows)?;
-            for ((position, _), violation) in probes.iter().zip(violations) {
-                if let Some(violation) = violation {
-                    refusals[*position] =
-                        Some((Reason::CheckFails, format!("{} ({})", violation.message, violation.constraint)));
-                }
-            }
-        }
-        Ok(refusals)
-    }
-
-    /// Turns a whole record into cells, or says which value does not fit.
+    /// Turns a whole record into cells; notes each value that does not fit and returns the first refusal.
     fn cells(
         &self,
         target: &Table,
-        finding: &Finding,
+        finding: &mut Finding,
         record: &[Option<Value>],
-    ) -> std::result::Result<Vec<OwnedCell>, (Reason, String)> {
+    ) -> (Vec<OwnedCell>, Option<(Reason, String)>) {
         let is_new = finding.current_digests.is_empty();
         let mut cells = Vec::with_capacity(record.len());
-        for (column, value) in target.columns.iter().zip(record) {
-            let position = cells.len();
+        let mut refusal = None;
+        for (position, (column, value)) in target.columns.iter().zip(record).enumerate() {
             let changed = is_new || finding.fields.iter().any(|f| f.column == position && f.backup.is_some());
-            cells.push(match value {
+            let stored = match value {
                 Some(Value::Null) if !column.nullable && changed && column.writable() => {
-                    return Err((Reason::NullNotAllowed, format!("{} must not be null", column.name)));
+                    Err((Reason::NullNotAllowed, format!("{} must not be null", column.name)))
                 }
                 None if is_new && column.required() => {
                     let why = format!("{} has no default and the backup has no value for it", column.name);
-                    return Err((Reason::NullNotAllowed, why));
+                    Err((Reason::NullNotAllowed, why))
                 }
-                None => OwnedCell::Absent,
+                None => Ok(OwnedCell::Absent),
                 // What the current record holds already is not judged.
-                Some(value) if !changed => self.database.store_any(column, value).unwrap_or(OwnedCell::Absent),
+                Some(value) if !changed => Ok(self.database.store_any(column, value).unwrap_or(OwnedCell::Absent)),
                 Some(value) => self
                     .store(column, value)
-                    .map_err(|why| (Reason::ValueNotStorable, format!("{}: {why}", column.name)))?,
-            });
+                    .map_err(|why| (Reason::ValueNotStorable, format!("{}: {why}", column.name))),
+            };
+            cells.push(stored.unwrap_or_else(|(reason, why)| {
+                finding.limits.unstorable.push((position, why.clone()));
+                refusal.get_or_insert((reason, why));
+                OwnedCell::Absent
+            }));
         }
-        Ok(cells)
+        (cells, refusal)
     }
 
-    /// Finds records whose unique key another record holds: in current, or among those that arrive.
-    fn held(
-        &mut self,
-        table: usize,
-        unique: usize,
-        page: &[Finding],
-        records: &[Vec<Option<Value>>],
-        claimed: &mut HashMap<u128, Vec<u8>>,
-        refusals: &mut [Refusal],
-    ) -> Result<()> {
+    /// Tells whether a record brings a value of its own for one of the columns.
+    fn brings(finding: &Finding, columns: &[usize]) -> bool {
+        finding.fields.iter().any(|f| columns.contains(&f.column) && f.backup.is_some())
+    }
+
+    /// Blocks records of the backup that claim one unique key, and notes which current records hold the claimed keys.
+    pub(super) fn claims(&mut self, table: usize) -> Result<()> {
         let target = &self.mapping.schema.tables[table];
-        let columns = &target.uniques[unique].columns;
-        let mut asked = Vec::new();
-        for (position, finding) in page.iter().enumerate() {
-            let arrives =
-                finding.current_digests.is_empty() || finding.fields.iter().any(|f| columns.contains(&f.column));
-            let Some(values) = tuple(&records[position], columns) else { continue };
-            if refusals[position].is_some() || !arrives {
-                continue;
+        let uniques: Vec<Vec<usize>> = target
+            .uniques
+            .iter()
+            .filter(|u| u.columns != target.key && u.predicate.is_none())
+            .map(|u| u.columns.clone())
+            .collect();
+        for columns in uniques {
+            // From the unique key's digest to the record that claims it.
+            let mut claimed: HashMap<u128, Vec<u8>> = HashMap::new();
+            let mut clashes: Vec<(Vec<u8>, Vec<u8>, String)> = Vec::new();
+            self.each(table, &ARRIVING, &mut |check, page| {
+                let page: Vec<Finding> = page.into_iter().filter(|f| Self::brings(f, &columns)).collect();
+                let records = check.complete(table, &page)?;
+                for (finding, record) in page.iter().zip(&records) {
+                    let Some(values) = tuple(record, &columns) else { continue };
+                    let hash = xxhash_rust::xxh3::xxh3_128(&tuple_bytes(target, &columns, &values));
+                    let first = claimed.entry(hash).or_insert_with(|| finding.key_bytes.clone());
+                    if *first != finding.key_bytes {
+                        let why =
+                            format!("another record of the backup has {} too", tuple_text(target, &columns, &values));
+                        clashes.push((first.clone(), finding.key_bytes.clone(), why));
+                    }
+                }
+                check.holders(table, &columns, page, &records)
+            })?;
+            for (first, second, why) in clashes {
+                self.clash(table, &columns, [first, second], &why)?;
             }
-            let bytes = tuple_bytes(target, columns, &values);
-            let hash = xxhash_rust::xxh3::xxh3_128(&bytes);
-            if let Some(other) =
-                claimed.insert(hash, finding.key_bytes.clone()).filter(|other| *other != finding.key_bytes)
-            {
-                let what = tuple_text(target, columns, &values);
-                claimed.insert(hash, other);
-                let why = format!("another record of the backup has {what} too");
-                refusals[position] = Some((Reason::UniqueTwiceInBackup, why));
-                continue;
-            }
-            let cells: Option<Vec<OwnedCell>> =
-                columns.iter().zip(&values).map(|(&c, v)| self.store(&target.columns[c], v).ok()).collect();
-            if let Some(cells) = cells {
-                asked.push((position, values, cells));
-            }
-        }
-        if asked.is_empty() {
-            return Ok(());
-        }
-        let wanted: Vec<Vec<OwnedCell>> = asked.iter().map(|(_, _, cells)| cells.clone()).collect();
-        let mut holders: Vec<Option<Vec<Option<Value>>>> = vec![None; asked.len()];
-        self.snapshot.fetch(target, columns, &wanted, &mut |position, cells| {
-            holders[position] = Some(super::values(target, cells));
-            Ok(())
-        })?;
-        for ((position, values, _), holder) in asked.iter().zip(holders) {
-            let Some(holder) = holder else { continue };
-            let Some(key) = tuple(&holder, &target.key) else { continue };
-            let key_bytes = tuple_bytes(target, &target.key, &key);
-            if key_bytes == page[*position].key_bytes || self.moves_away(table, &key_bytes, columns)? {
-                continue;
-            }
-            let what = tuple_text(target, columns, values);
-            let why = format!("{what} is held by {}/{}", target.label(), Key(key));
-            refusals[*position] = Some((Reason::UniqueTaken, why));
         }
         Ok(())
     }
 
-    /// Tells whether the plan itself takes a unique key away from its holder: swaps and rotations.
-    fn moves_away(&mut self, table: usize, key_bytes: &[u8], columns: &[usize]) -> Result<bool> {
-        let Some(holder) = self.findings.find(table, key_bytes)? else { return Ok(false) };
-        Ok(match holder.class {
-            Class::Updated | Class::Conflict => {
-                holder.fields.iter().any(|f| columns.contains(&f.column) && f.backup.is_some() && f.current != f.backup)
+    /// Two records of the backup claim one unique key: they block each other, or, where it is open which side is taken,
+    /// they are noted as rivals.
+    fn clash(&mut self, table: usize, columns: &[usize], keys: [Vec<u8>; 2], why: &str) -> Result<()> {
+        let [Some(first), Some(second)] = [self.findings.find(table, &keys[0])?, self.findings.find(table, &keys[1])?]
+        else {
+            return Ok(());
+        };
+        let open = [&first, &second].iter().any(|f| f.class == Class::Conflict);
+        for (mut finding, other) in [(first, &keys[1]), (second, &keys[0])] {
+            if open {
+                let rival = Holder { columns: columns.to_vec(), key_bytes: other.clone(), text: why.to_owned() };
+                finding.limits.rivals.push(rival);
+                self.findings.revise(&finding)?;
+            } else if finding.class != Class::Blocked {
+                self.reclass(&mut finding, Class::Blocked, Reason::UniqueTwiceInBackup, Some(why.to_owned()))?;
             }
-            Class::CurrentOnly => matches!(holder.reason, Reason::DeletedInBackup | Reason::NotInBackup),
+        }
+        Ok(())
+    }
+
+    /// Notes on each record which current record holds the unique key that it claims.
+    fn holders(
+        &mut self,
+        table: usize,
+        columns: &[usize],
+        page: Vec<Finding>,
+        records: &[Vec<Option<Value>>],
+    ) -> Result<()> {
+        let target = &self.mapping.schema.tables[table];
+        let mut asked = Vec::new();
+        for (position, record) in records.iter().enumerate() {
+            let Some(values) = tuple(record, columns) else { continue };
+            let cells: Option<Vec<OwnedCell>> =
+                columns.iter().zip(&values).map(|(&c, v)| self.store(&target.columns[c], v).ok()).collect();
+            asked.extend(cells.map(|cells| (position, values, cells)));
+        }
+        let wanted: Vec<Vec<OwnedCell>> = asked.iter().map(|(_, _, cells)| cells.clone()).collect();
+        let mut found: Vec<Option<Vec<Option<Value>>>> = vec![None; asked.len()];
+        if !wanted.is_empty() {
+            self.snapshot.fetch(target, columns, &wanted, &mut |position, cells| {
+                found[position] = Some(super::values(target, cells));
+                Ok(())
+            })?;
+        }
+        for ((position, values, _), holder) in asked.iter().zip(found) {
+            let Some(key) = holder.as_ref().and_then(|h| tuple(h, &target.key)) else { continue };
+            let key_bytes = tuple_bytes(target, &target.key, &key);
+            if key_bytes == page[*position].key_bytes {
+                continue;
+            }
+            let what = tuple_text(target, columns, values);
+            let text = format!("{what} is held by {}/{}", target.label(), Key(key));
+            let mut finding = page[*position].clone();
+            // An earlier unique key of the table may have added a holder since the page was read.
+            if let Some(stored) = self.findings.find(table, &finding.key_bytes)? {
+                finding.limits = stored.limits;
+            }
+            finding.limits.holders.push(Holder { columns: columns.to_vec(), key_bytes, text });
+            self.findings.revise(&finding)?;
+        }
+        Ok(())
+    }
+
+    /// Turns records that claim a unique key whose holder keeps it into conflicts; returns whether there were any.
+    pub(super) fn held(&mut self, table: usize) -> Result<bool> {
+        let mut changed = false;
+        self.each(table, &[Class::New, Class::Updated], &mut |check, page| {
+            for mut finding in page.into_iter().filter(|f| !f.limits.holders.is_empty()) {
+                for holder in finding.limits.holders.clone() {
+                    if check.moves_away(table, &holder)? {
+                        continue;
+                    }
+                    finding.fields.iter_mut().for_each(|f| f.in_conflict = !f.is_timestamp);
+                    check.reclass(&mut finding, Class::Conflict, Reason::UniqueTaken, Some(holder.text))?;
+                    changed = true;
+                    break;
+                }
+            }
+            Ok(())
+        })?;
+        Ok(changed)
+    }
+
+    /// Tells whether the backup itself takes a unique key away from its holder: swaps and rotations.
+    fn moves_away(&mut self, table: usize, holder: &Holder) -> Result<bool> {
+        let Some(found) = self.findings.find(table, &holder.key_bytes)? else { return Ok(false) };
+        Ok(match found.class {
+            Class::Updated => Self::brings(&found, &holder.columns),
+            Class::Conflict => found.reason != Reason::UniqueTaken && Self::brings(&found, &holder.columns),
+            Class::CurrentOnly => super::parents::is_deletion(&found),
             Class::New | Class::Unchanged | Class::Blocked | Class::Excluded => false,
         })
     }

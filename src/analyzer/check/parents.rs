@@ -28,7 +28,7 @@ impl Check<'_> {
         let foreign_keys: Vec<ForeignKey> = self.mapping.schema.tables[table].foreign_keys.clone();
         for foreign_key in foreign_keys.iter().filter(|f| f.table.is_some()) {
             let mut remembered: HashMap<Vec<u8>, Parent> = HashMap::new();
-            self.each(table, &[Class::New, Class::Updated], &mut |check, page| {
+            self.each(table, &[Class::New, Class::Updated, Class::Conflict], &mut |check, page| {
                 let concerned: Vec<Finding> = page
                     .into_iter()
                     .filter(|f| {
@@ -70,6 +70,17 @@ impl Check<'_> {
                             };
                             let columns = own.names(&foreign_key.columns).join("+");
                             let note = format!("{columns} → {}/{} {why}", target.label(), Key(values));
+                            if finding.class == Class::Conflict {
+                                // Which side is taken is open; the backup's can't be.
+                                let column = foreign_key.columns[0];
+                                if found == Parent::Missing
+                                    && !finding.limits.unstorable.iter().any(|(c, _)| *c == column)
+                                {
+                                    finding.limits.unstorable.push((column, note));
+                                    check.findings.revise(&finding)?;
+                                }
+                                continue;
+                            }
                             check.reclass(&mut finding, Class::Blocked, Reason::MissingParent, Some(note))?;
                             changed = true;
                         }
