@@ -3,6 +3,11 @@
 //! Everything that enters or leaves a database is a [`Cell`](crate::model::Cell) in that database's own terms;
 //! [`Database::store`] turns a canonical value into such a cell or says why it can't be held.
 
+mod blocking;
+mod fit;
+pub mod postgres;
+pub mod url;
+
 use crate::error::Result;
 use crate::model::schema::Engine;
 use crate::model::{Cell, Column, OwnedCell, Schema, Table, Value};

@@ -1,0 +1,4 @@
+//! The integration tests: one binary, real database servers.
+
+mod engines;
+mod servers;
