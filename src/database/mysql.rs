@@ -21,7 +21,7 @@ use crate::error::{Result, fail};
 use crate::model::schema::Engine;
 use crate::model::{Column, OwnedCell, Schema, Table, Value};
 use catalog::{bind, quote, text};
-use session::{Keep, Session};
+use session::Session;
 use sqlx::mysql::MySqlArguments;
 use std::time::{Duration, Instant};
 use view::{Lock, View};
@@ -195,7 +195,7 @@ impl Database for Mysql {
                     && next < wanted
                 {
                     let sql = format!("ALTER TABLE {name} AUTO_INCREMENT = {wanted}");
-                    session.affect(&sql, MySqlArguments::default(), Keep::Nothing, &doing)?;
+                    session.affect(&sql, MySqlArguments::default(), &doing)?;
                 }
             }
         }

@@ -8,8 +8,8 @@ use sqlx::mysql::MySqlArguments;
 
 /// The most placeholders one statement may have is 65,535.
 const MOST_PLACEHOLDERS: usize = 60_000;
-/// How many records one statement handles.
-pub(super) const BATCH: usize = 500;
+/// How many keys or records a question is about: the few sizes that its statements come in.
+const SIZES: [usize; 4] = [1, 8, 64, 256];
 /// How many bytes of values one statement carries.
 const BATCH_BYTES: usize = 4 << 20;
 
@@ -64,6 +64,11 @@ pub(super) fn extent(cells: &[OwnedCell]) -> (usize, usize) {
     (cells.len(), cells.iter().map(one).sum())
 }
 
+/// Returns the size of the statement that asks about so many keys or records; the rest is padding.
+pub(super) fn padded(count: usize) -> usize {
+    SIZES.into_iter().find(|size| *size >= count).unwrap_or(count)
+}
+
 /// Builds a table of typed keys, `w` with `place` from 1 and `k0`, `k1` …, and its parameters.
 ///
 /// # Errors
@@ -74,7 +79,10 @@ pub(super) fn keys(
     arguments: &mut MySqlArguments,
 ) -> Result<String> {
     let mut source = String::from("(");
-    for (position, key) in wanted.iter().enumerate() {
+    // A key of nulls finds nothing.
+    let nothing = vec![OwnedCell::Null; columns.len()];
+    for position in 0..padded(wanted.len()) {
+        let key = wanted.get(position).unwrap_or(&nothing);
         source.push_str(if position > 0 { " UNION ALL SELECT " } else { "SELECT " });
         source.push_str(&(position + 1).to_string());
         if position == 0 {

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// How many keys one statement asks for: each is a part of a `UNION`.
-const KEYS: usize = 200;
+pub(super) const KEYS: usize = 256;
 
 /// Whether what is fetched is locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl View {
         mut each: impl FnMut(&MySqlRow) -> Result<()>,
     ) -> Result<()> {
         let (runtime, connection) = self.session.parts()?;
-        let query = sqlx::query_with(AssertSqlSafe(sql), arguments).persistent(false);
+        let query = sqlx::query_with(AssertSqlSafe(sql), arguments);
         let outcome = (|| {
             let mut stream = query.fetch(connection).fuse();
             let mut rows: Vec<MySqlRow> = Vec::new();
@@ -182,7 +182,9 @@ impl Snapshot for View {
                 equal(&key)
             );
             let rows = self.session.rows(&sql, arguments, &doing)?;
-            counts.extend(rows.iter().map(|row| text(row, 0).and_then(|c| c.parse().ok()).unwrap_or(0u64)));
+            counts.extend(
+                rows.iter().take(batch.len()).map(|row| text(row, 0).and_then(|c| c.parse().ok()).unwrap_or(0u64)),
+            );
         }
         Ok(counts)
     }

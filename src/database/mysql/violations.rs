@@ -2,7 +2,7 @@
 
 use super::catalog::{Shape, text};
 use super::errors;
-use super::params::{batches, extent, push};
+use super::params::{batches, extent, padded, push};
 use super::view::View;
 use crate::database::Violation;
 use crate::error::Result;
@@ -10,7 +10,7 @@ use crate::model::{OwnedCell, Table};
 use sqlx::mysql::MySqlArguments;
 
 /// How many records one statement judges: each is a part of a `UNION`.
-const RECORDS: usize = 100;
+const RECORDS: usize = 64;
 /// The column of positions; no table of a person's has such a name.
 const PLACE: &str = "`merganser: place`";
 
@@ -126,11 +126,21 @@ fn statement(
     records: &[Vec<OwnedCell>],
     members: &[usize],
 ) -> Result<(String, MySqlArguments)> {
+    // Only what some rule or generated column names: each column costs in every part of the union.
+    let named = |quoted: &str| {
+        let mut expressions =
+            rules.iter().map(|r| &r.expression).chain(shape.columns.iter().filter_map(|c| c.expression.as_ref()));
+        expressions.any(|expression| expression.contains(quoted))
+    };
+    let named: Vec<bool> = shape.columns.iter().map(|c| named(&c.quoted)).collect();
     let mut arguments = MySqlArguments::default();
     let mut parts = Vec::with_capacity(members.len());
-    for (place, &member) in members.iter().enumerate() {
+    for place in 0..padded(members.len()) {
+        // Padding repeats the last record; its answers are not looked at.
+        let member = members[place.min(members.len() - 1)];
         let mut values = vec![format!("{} AS {PLACE}", place + 1)];
-        for (column, cell) in shape.columns.iter().zip(&records[member]) {
+        let columns = shape.columns.iter().zip(&records[member]).zip(&named);
+        for (column, cell) in columns.filter(|(_, named)| **named).map(|(column, _)| column) {
             let name = &column.quoted;
             match (&column.expression, &column.default) {
                 (Some(_), _) => {}

@@ -2,9 +2,8 @@
 
 use super::catalog::{bind, quote, text};
 use super::errors;
-use super::params::{BATCH, batches, extent, keys, push};
-use super::session::Keep;
-use super::view::{View, pick};
+use super::params::{batches, extent, keys, push};
+use super::view::{KEYS, View, pick};
 use crate::database::{RowUpdate, Transaction};
 use crate::error::{Result, fail};
 use crate::model::{OwnedCell, Table};
@@ -16,8 +15,19 @@ const TARGET: &str = "SELECT REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME, REF
     FROM information_schema.KEY_COLUMN_USAGE WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? AND CONSTRAINT_NAME = ? \
     AND REFERENCED_TABLE_NAME IS NOT NULL ORDER BY ORDINAL_POSITION";
 
-/// How many references one statement checks.
-const REFERENCES: usize = 200;
+/// How many records one statement inserts at most.
+const RECORDS: usize = 512;
+
+/// Splits records into runs of 2ⁿ, in order, so that statements come in few sizes.
+fn halves<T>(mut records: &[T]) -> Vec<&[T]> {
+    let mut runs = Vec::new();
+    while !records.is_empty() {
+        let (run, rest) = records.split_at(1 << records.len().ilog2());
+        runs.push(run);
+        records = rest;
+    }
+    runs
+}
 
 impl View {
     /// Remembers what a written record refers to, for the check before the commit.
@@ -45,11 +55,12 @@ impl View {
         let (Some(columns), Some(place)) = (columns, place) else { return Ok(()) };
         let key = pick(&shape, &foreign_key.columns);
         let joined: Vec<String> = columns.iter().enumerate().map(|(n, c)| format!("p.{c} = w.k{n}")).collect();
-        for (_, batch) in batches(tuples, REFERENCES, |tuple| extent(tuple)) {
+        for (_, batch) in batches(tuples, KEYS, |tuple| extent(tuple)) {
             let mut arguments = MySqlArguments::default();
             let source = keys(&key, batch, &mut arguments)?;
             let sql = format!(
-                "SELECT CAST(w.place AS CHAR) FROM {source} LEFT JOIN {place} p ON {} WHERE p.{} IS NULL LIMIT 1",
+                "SELECT CAST(w.place AS CHAR) FROM {source} LEFT JOIN {place} p ON {} \
+                 WHERE p.{} IS NULL AND w.k0 IS NOT NULL LIMIT 1",
                 joined.join(" AND "),
                 columns[0]
             );
@@ -79,7 +90,8 @@ impl Transaction for View {
         let shape = self.shape(table)?;
         let doing = format!("inserting into {}", table.label());
         let names: Vec<&str> = columns.iter().map(|&c| shape.columns[c].quoted.as_str()).collect();
-        for (_, batch) in batches(records, BATCH, |record| extent(record)) {
+        for batch in batches(records, RECORDS, |record| extent(record)).into_iter().flat_map(|(_, batch)| halves(batch))
+        {
             let mut arguments = MySqlArguments::default();
             let mut tuples = Vec::with_capacity(batch.len());
             for record in batch {
@@ -95,8 +107,7 @@ impl Transaction for View {
                 tuples.push(format!("({})", values.join(", ")));
             }
             let sql = format!("INSERT INTO {} ({}) VALUES {}", shape.name, names.join(", "), tuples.join(", "));
-            let keep = if batch.len() == BATCH { Keep::Statement } else { Keep::Nothing };
-            let stored = self.session.affect(&sql, arguments, keep, &doing)?;
+            let stored = self.session.affect(&sql, arguments, &doing)?;
             if stored != batch.len() as u64 {
                 self.session.abandon();
                 return Err(fail!(Refused, "{doing}: {stored} of {} records were stored", batch.len()));
@@ -133,18 +144,13 @@ impl Transaction for View {
                 push(&mut arguments, part)?;
             }
             for (column, before) in pick(&shape, columns).into_iter().zip(&update.before) {
-                match before {
-                    OwnedCell::Absent => {}
-                    // A null parameter has no type, and not every comparison takes one.
-                    OwnedCell::Null => conditions.push(format!("t.{} IS NULL", column.quoted)),
-                    _ => {
-                        conditions.push(column.unchanged.clone());
-                        push(&mut arguments, before)?;
-                    }
+                if *before != OwnedCell::Absent {
+                    conditions.push(column.unchanged.clone());
+                    push(&mut arguments, before)?;
                 }
             }
             let sql = format!("UPDATE {} t SET {} WHERE {}", shape.name, sets.join(", "), conditions.join(" AND "));
-            if self.session.affect(&sql, arguments, Keep::Statement, &doing)? == 0 {
+            if self.session.affect(&sql, arguments, &doing)? == 0 {
                 missed.push(position);
                 continue;
             }
@@ -163,7 +169,7 @@ impl Transaction for View {
         for (position, wanted) in keys_wanted.iter().enumerate() {
             let mut arguments = MySqlArguments::default();
             wanted.iter().try_for_each(|part| push(&mut arguments, part))?;
-            if self.session.affect(&sql, arguments, Keep::Statement, &doing)? == 0 {
+            if self.session.affect(&sql, arguments, &doing)? == 0 {
                 missed.push(position);
             }
         }
@@ -215,5 +221,18 @@ impl Transaction for View {
         let done = self.session.run("ROLLBACK", "rolling back");
         self.session.close();
         done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::halves;
+
+    #[test]
+    fn records_are_split_into_powers_of_two_in_order() {
+        let records: Vec<usize> = (0..713).collect();
+        let runs = halves(&records);
+        assert_eq!(runs.iter().map(|r| r.len()).collect::<Vec<_>>(), [512, 128, 64, 8, 1]);
+        assert_eq!(runs.concat(), records);
     }
 }
