@@ -20,7 +20,7 @@ WHERE TABLE_SCHEMA = DATABASE() AND NON_UNIQUE = 0
 ORDER BY TABLE_NAME, INDEX_NAME <> 'PRIMARY', INDEX_NAME, SEQ_IN_INDEX";
 
 const FOREIGN_KEYS: &str = "
-SELECT k.TABLE_NAME, k.CONSTRAINT_NAME, k.COLUMN_NAME, k.REFERENCED_TABLE_SCHEMA = DATABASE(), k.REFERENCED_TABLE_SCHEMA,
+SELECT k.TABLE_NAME, k.CONSTRAINT_NAME, k.COLUMN_NAME, CAST(k.REFERENCED_TABLE_SCHEMA = DATABASE() AS CHAR), k.REFERENCED_TABLE_SCHEMA,
   k.REFERENCED_TABLE_NAME, k.REFERENCED_COLUMN_NAME, r.DELETE_RULE, r.UPDATE_RULE
 FROM information_schema.KEY_COLUMN_USAGE k JOIN information_schema.REFERENTIAL_CONSTRAINTS r
   ON r.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND r.TABLE_NAME = k.TABLE_NAME AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME
@@ -169,7 +169,7 @@ fn settle_uniques(table: &mut Table) {
 fn foreign_key(tables: &mut [Table], row: &MySqlRow) {
     let required = |position: usize| text(row, position).unwrap_or_default();
     let (schema, target) = (required(4), required(5));
-    let own_database = own(row);
+    let own_database = required(3) == "1";
     let parent = if own_database { tables.iter().position(|t| t.name == target) } else { None };
     let reference = parent.and_then(|p| tables[p].column(&required(6)));
     let Some(table) = named(tables, row) else { return };
@@ -192,10 +192,4 @@ fn foreign_key(tables: &mut [Table], row: &MySqlRow) {
         foreign_key.columns.push(column);
         foreign_key.references.extend(reference);
     }
-}
-
-/// Tells whether a foreign key stays within the connected database.
-fn own(row: &MySqlRow) -> bool {
-    use sqlx::Row;
-    row.try_get_unchecked::<i64, _>(3).is_ok_and(|same| same == 1)
 }

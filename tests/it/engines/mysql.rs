@@ -447,3 +447,24 @@ fn f9_f10_a_lost_connection_is_told_from_an_unknown_outcome() {
     lost_write(&fresh, connect);
     lost_commit(&fresh, connect);
 }
+
+#[test]
+fn f51_references_are_asked_for_again_before_the_commit() {
+    let fresh = servers::mariadb(SHOP);
+    // The engine lets no broken reference in, so a record that a trigger mends stands for one.
+    fresh.execute("CREATE TRIGGER mending BEFORE INSERT ON child FOR EACH ROW SET NEW.parent = 1");
+    let mut database = connect(&fresh);
+    let schema = database.schema().expect("the schema");
+    let known = table(&schema, "child").clone();
+    let mut unknown = known.clone();
+    unknown.triggers.clear();
+    for (child, expected) in [(known, None), (unknown, Some("through child_ibfk_1 to 77"))] {
+        let mut t = database.begin(&WriteOptions::default()).expect("a transaction");
+        let records = [vec![OwnedCell::Int(1)], vec![OwnedCell::Int(77)], vec![OwnedCell::Int(2)]];
+        t.insert(&child, &[1], &records).expect("inserted");
+        let error = t.check(&[&child]).err().map(|error| error.to_string());
+        assert_eq!(error.is_some(), expected.is_some(), "{error:?}");
+        assert!(error.unwrap_or_default().contains(expected.unwrap_or_default()));
+    }
+    assert_eq!(fresh.text("SELECT CAST(COUNT(*) AS CHAR) FROM child"), "3");
+}
