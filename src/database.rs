@@ -5,6 +5,7 @@
 
 mod blocking;
 mod fit;
+pub mod mysql;
 pub mod postgres;
 pub mod url;
 

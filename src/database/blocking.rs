@@ -1,6 +1,7 @@
 //! Calling asynchronous drivers from synchronous code: one small runtime a connection.
 //!
-//! A sink never runs inside the runtime: it may itself use another database.
+//! A sink never runs inside the runtime: it may itself use another database. Callers in turn must not be asynchronous
+//! tasks: a server calls the adapters, and drops what they gave, on threads made for blocking.
 
 use crate::error::{Result, fail};
 use futures_util::{FutureExt, Stream, StreamExt};

@@ -1,7 +1,7 @@
 //! From what a user writes as a target to an open database.
 
 use super::url::ConnectUrl;
-use super::{Database, postgres::Postgres, sqlite::Sqlite};
+use super::{Database, mysql::Mysql, postgres::Postgres, sqlite::Sqlite};
 use crate::error::Result;
 
 /// Opens a database by its URL, in any of the usual spellings.

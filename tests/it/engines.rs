@@ -1,8 +1,13 @@
 //! The adapters against real servers: every type, every schema feature, locks, errors, counters.
 
+mod mysql;
 mod postgres;
 
-use merganser::database::{Database, Snapshot};
+use crate::proxy::{Fate, proxy};
+use crate::servers::Fresh;
+use merganser::ErrorKind;
+use merganser::database::url::ConnectUrl;
+use merganser::database::{Database, Snapshot, WriteOptions};
 use merganser::model::encode::value_of;
 use merganser::model::{Cell, OwnedCell, Schema, Table};
 
@@ -77,4 +82,35 @@ fn round_trip(database: &mut dyn Database, from: &str, to: &str) {
     transaction.commit().expect("committed");
     let again = scan(&mut *database.snapshot().expect("a snapshot"), to);
     assert_eq!(format!("{records:?}"), format!("{again:?}"));
+}
+
+/// Loses the connection at the commit, before and after the server sees it: the outcome is unknown to the client, and
+/// the database holds all or nothing.
+fn lost_commit(fresh: &Fresh, connect: impl Fn(&ConnectUrl) -> Box<dyn Database>) {
+    for (fate, stored) in [(Fate::Swallowed, "0"), (Fate::Carried, "1")] {
+        let url = ConnectUrl::parse(&proxy(&fresh.url, fate)).expect("a URL");
+        let mut database = connect(&url);
+        let schema = database.schema().expect("the schema");
+        let mut transaction = database.begin(&WriteOptions::default()).expect("a transaction");
+        transaction.insert(table(&schema, "t"), &[0], &[vec![OwnedCell::Int(1)]]).expect("inserted");
+        let id = transaction.id().expect("an id");
+        let error = transaction.commit().expect_err("lost");
+        assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{error:?}");
+        if let Some(id) = id {
+            assert_eq!(database.transaction_outcome(&id).expect("an answer"), Some(stored == "1"));
+        }
+        assert_eq!(fresh.text("SELECT CAST(COUNT(*) AS CHAR(1)) FROM t"), stored);
+    }
+}
+
+/// Loses the connection in the middle of writing: nothing is stored, and the client knows.
+fn lost_write(fresh: &Fresh, connect: impl Fn(&ConnectUrl) -> Box<dyn Database>) {
+    let url = ConnectUrl::parse(&proxy(&fresh.url, Fate::CutAt("INSERT"))).expect("a URL");
+    let mut database = connect(&url);
+    let schema = database.schema().expect("the schema");
+    let mut transaction = database.begin(&WriteOptions::default()).expect("a transaction");
+    let error = transaction.insert(table(&schema, "t"), &[0], &[vec![OwnedCell::Int(1)]]).expect_err("lost");
+    assert_eq!(error.kind(), ErrorKind::Unreachable, "{error:?}");
+    assert!(transaction.commit().is_err_and(|e| e.kind() != ErrorKind::OutcomeUnknown));
+    assert_eq!(fresh.text("SELECT CAST(COUNT(*) AS CHAR(1)) FROM t"), "0");
 }

@@ -2,6 +2,7 @@
 
 mod engines;
 mod oracle;
+mod proxy;
 mod servers;
 mod story;
 mod world;

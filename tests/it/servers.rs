@@ -33,6 +33,12 @@ pub(crate) struct Fresh {
     engine: Engine,
 }
 
+/// Somebody else's open transaction.
+pub(crate) struct Held {
+    _connection: sqlx::MySqlConnection,
+    _runtime: tokio::runtime::Runtime,
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum Engine {
     Postgres,
@@ -83,6 +89,19 @@ impl Fresh {
                 }
             }
         })
+    }
+
+    /// Runs a statement in a MariaDB transaction that stays open until the answer is dropped.
+    pub(crate) fn hold(&self, sql: &str) -> Held {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let begin = format!("START TRANSACTION; {sql}");
+        let connection = runtime.block_on(async {
+            let options: sqlx::mysql::MySqlConnectOptions = self.url.parse()?;
+            let mut connection = options.connect().await?;
+            connection.execute(sqlx::raw_sql(AssertSqlSafe(begin))).await?;
+            Ok::<_, sqlx::Error>(connection)
+        });
+        Held { _connection: connection.unwrap_or_else(|error| panic!("{error}\n{sql}")), _runtime: runtime }
     }
 
     /// Returns the first column of a query as texts; the query casts it.
@@ -239,7 +258,7 @@ fn start_mariadb() -> Server {
     let at = |name: &str| folder.join(name).to_string_lossy().into_owned();
     let make = ["--no-defaults", &format!("--datadir={}", at("data")), "--skip-test-db"];
     run(&command(&lend, &install, &make.map(str::to_owned)), &folder);
-    let grants = "CREATE USER IF NOT EXISTS 'tester'@'%'; GRANT ALL ON *.* TO 'tester'@'%' WITH GRANT OPTION;\n";
+    let grants = "CREATE USER IF NOT EXISTS 'tester'@'%';\nGRANT ALL ON *.* TO 'tester'@'%' WITH GRANT OPTION;\n";
     std::fs::write(folder.join("init.sql"), grants).expect("the grants");
     let port = free_port();
     let arguments = [

@@ -21,7 +21,8 @@ impl World {
     pub fn new(sql: &str) -> Self {
         // In memory where there is such a folder: the tests wait for the disk often enough.
         let memory = std::path::Path::new("/dev/shm");
-        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.expect("a temporary folder");
+        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }
+            .expect("a temporary folder");
         let home = Home::open(&folder.path().join("state")).expect("a data folder");
         let world = Self { folder, home };
         world.sql(sql);

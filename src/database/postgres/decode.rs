@@ -303,7 +303,7 @@ mod tests {
         assert_eq!(at(i64::MAX), "infinity");
         assert_eq!(at(i64::MIN), "-infinity");
         assert_eq!(at(-1), "1999-12-31 23:59:59.999999+00");
-        assert_eq!(at(-211_813_488_000_000_000), "4713-01-01 00:00:00.000000+00 BC");
+        assert_eq!(at(-211_813_488_000_000_000), "4714-11-24 00:00:00.000000+00 BC");
         assert_eq!(spelled(&86_400_000_000i64.to_be_bytes(), Wire::Time(3)), "24:00:00.000");
         assert_eq!(spelled(&1_500_000i64.to_be_bytes(), Wire::Timestamp(0, false)), "2000-01-01 00:00:01");
     }

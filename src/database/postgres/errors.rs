@@ -40,6 +40,7 @@ pub(super) fn map(error: sqlx::Error, doing: &str) -> Error {
         "53200" => error(ErrorKind::OutOfSpace, "the database server is out of memory"),
         "53300" => error(ErrorKind::Unreachable, "the server has no connection left; try again later"),
         "3D000" => error(ErrorKind::Unreachable, "the server has no such database; check the address"),
+        "25006" => error(ErrorKind::Refused, "the server is read-only; use the address of the primary server"),
         "42501" => {
             error(ErrorKind::Refused, "the role lacks a privilege; GRANT it, or use a role that owns the tables")
         }

@@ -132,10 +132,9 @@ fn options(url: &ServerUrl) -> PgConnectOptions {
     if let Some(database) = &url.database {
         options = options.database(database);
     }
-    let loopback = url.host.is_none();
     options = match url.tls {
         Tls::Disable => options.ssl_mode(PgSslMode::Disable),
-        Tls::Prefer if loopback => options.ssl_mode(PgSslMode::Disable),
+        // The driver's own choice, or what PGSSLMODE says.
         Tls::Prefer => options,
         Tls::Require => options.ssl_mode(PgSslMode::Require),
         Tls::VerifyCa => options.ssl_mode(PgSslMode::VerifyCa),

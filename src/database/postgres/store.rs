@@ -1,7 +1,7 @@
 //! Which cell holds a value exactly in a PostgreSQL column, or why none does.
 
 use crate::database::fit::{self, Fit};
-use crate::model::calendar::{INFINITY, NEG_INFINITY, Timestamp, days_from_civil};
+use crate::model::calendar::{INFINITY, NEG_INFINITY, Timestamp};
 use crate::model::schema::Collation;
 use crate::model::value::Value;
 use crate::model::{Column, ColumnType, OwnedCell};
@@ -11,8 +11,9 @@ mod tests;
 
 /// Digits that `numeric` keeps before and after the point when none are declared.
 const NUMERIC_DIGITS: (i64, i64) = (131_072, 16_383);
-/// The years that dates and timestamps start and end with, as astronomers count them.
-const FIRST_YEAR: i64 = -4712;
+/// Julian day 0, 4714-11-24 BC in the Gregorian calendar: the first that dates and timestamps keep.
+const FIRST_DAY: i64 = -2_440_588;
+/// The years that they end with.
 const LAST_DATE_YEAR: i64 = 5_874_897;
 const LAST_TIMESTAMP_YEAR: i64 = 294_276;
 
@@ -146,8 +147,8 @@ fn date_cell(days: i64) -> Fit {
         NEG_INFINITY => return Ok(OwnedCell::Text("-infinity".to_owned())),
         _ => {}
     }
-    if days < days_from_civil(FIRST_YEAR, 1, 1) || fit::year(days) > LAST_DATE_YEAR {
-        return Err("the date is outside what PostgreSQL keeps (4713 BC to 5874897)".to_owned());
+    if days < FIRST_DAY || fit::year(days) > LAST_DATE_YEAR {
+        return Err("the date is outside what PostgreSQL keeps (4714 BC to 5874897)".to_owned());
     }
     let (text, era) = day(days);
     Ok(OwnedCell::Text(format!("{text}{era}")))
@@ -160,8 +161,8 @@ fn timestamp_cell(stamp: Timestamp, zoned: bool, digits: u8) -> Fit {
         _ => {}
     }
     let days = stamp.seconds.div_euclid(86_400);
-    if days < days_from_civil(FIRST_YEAR, 1, 1) || fit::year(days) > LAST_TIMESTAMP_YEAR {
-        return Err("the timestamp is outside what PostgreSQL keeps (4713 BC to 294276)".to_owned());
+    if days < FIRST_DAY || fit::year(days) > LAST_TIMESTAMP_YEAR {
+        return Err("the timestamp is outside what PostgreSQL keeps (4714 BC to 294276)".to_owned());
     }
     let digits = digits.min(6);
     let clock = Timestamp { seconds: stamp.seconds.rem_euclid(86_400), nanos: fit::cut(stamp.nanos, digits), ..stamp };

@@ -2,10 +2,8 @@
 
 use super::*;
 use crate::servers;
-use merganser::ErrorKind;
+use merganser::database::RowUpdate;
 use merganser::database::postgres::Postgres;
-use merganser::database::url::ConnectUrl;
-use merganser::database::{RowUpdate, WriteOptions};
 use merganser::model::ColumnType;
 use merganser::model::schema::{Collation, Generated};
 use std::time::Duration;
@@ -521,4 +519,12 @@ fn what_can_not_be_reached_is_said_so() {
         let error = Postgres::connect(&ConnectUrl::parse(&url).expect("a URL")).err().expect("unreachable");
         assert_eq!(error.kind(), ErrorKind::Unreachable, "{url}: {error:?}");
     }
+}
+
+#[test]
+fn f9_f10_a_lost_connection_is_told_from_an_unknown_outcome() {
+    let fresh = servers::postgres("CREATE TABLE t (id int PRIMARY KEY)");
+    let connect = |url: &ConnectUrl| -> Box<dyn Database> { Box::new(Postgres::connect(url).expect("connected")) };
+    lost_write(&fresh, connect);
+    lost_commit(&fresh, connect);
 }

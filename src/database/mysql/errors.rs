@@ -1,0 +1,60 @@
+//! What a MySQL or MariaDB error means to the caller.
+//!
+//! *Source:* MariaDB knowledge base, "MariaDB Error Code Reference"; MySQL manual, "Server Error Message Reference".
+
+use crate::error::{Error, ErrorKind, fail};
+use sqlx::mysql::MySqlDatabaseError;
+
+/// Turns a driver's error into ours; `doing` says what was being done, to what.
+pub(super) fn map(error: sqlx::Error, doing: &str) -> Error {
+    let Some(server) = server_error(&error) else {
+        return match error {
+            sqlx::Error::Encode(_) | sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => {
+                fail!(Failed, "{doing}: a value can't be sent or read").because(error)
+            }
+            _ => fail!(Unreachable, "{doing}: the connection to the database failed")
+                .hint("check that the server is running and that the address is right")
+                .because(error),
+        };
+    };
+    let (number, message) = (server.number(), format!("{doing}: {}", server.message()));
+    let (kind, hint) = match number {
+        1205 | 3572 => (ErrorKind::Busy, "another session holds the lock; try again later or raise the lock timeout"),
+        1213 | 1614 => (ErrorKind::Busy, "deadlock: another session holds what this one needs; try again"),
+        1020 => (ErrorKind::Busy, "serialization failure: another session changed the same records; try again"),
+        1969 | 3024 => {
+            (ErrorKind::LimitReached, "the statement took longer than the limit; raise the statement timeout")
+        }
+        1021 | 1114 | 1037 | 1038 | 3 | 1041 => (ErrorKind::OutOfSpace, "the database server's disk or memory is full"),
+        1040 | 1203 | 1226 => (ErrorKind::Unreachable, "the server has no connection left; try again later"),
+        1049 => (ErrorKind::Unreachable, "the server has no such database; check the address"),
+        1045 | 1698 | 1251 | 2059 => (ErrorKind::Unreachable, "check user name and password"),
+        1053 | 1077 | 1079 | 1080 | 1152 | 1158..=1161 | 1317 | 1927 => {
+            (ErrorKind::Unreachable, "the server ended the connection; try again when it is up")
+        }
+        1044 | 1142 | 1143 | 1227 | 1370 => {
+            (ErrorKind::Refused, "the user lacks a privilege; GRANT it, or use a user that has it")
+        }
+        1290 | 1792 | 1836 => (ErrorKind::Refused, "the server is read-only; use the address of the primary server"),
+        1153 => (ErrorKind::Refused, "a value is larger than the server's max_allowed_packet; raise it"),
+        _ => return Error::new(ErrorKind::Refused, format!("{message} [{number}]")),
+    };
+    Error::new(kind, message).hint(hint)
+}
+
+/// Tells whether the connection ended, so that a commit's outcome is not known.
+pub(super) fn connection_lost(error: &sqlx::Error) -> bool {
+    match number(error) {
+        Some(number) => matches!(number, 1053 | 1077 | 1079 | 1080 | 1152 | 1158..=1161 | 1317 | 1927),
+        None => true,
+    }
+}
+
+/// Returns the server's error number.
+pub(super) fn number(error: &sqlx::Error) -> Option<u16> {
+    server_error(error).map(MySqlDatabaseError::number)
+}
+
+fn server_error(error: &sqlx::Error) -> Option<&MySqlDatabaseError> {
+    error.as_database_error()?.try_downcast_ref::<MySqlDatabaseError>()
+}

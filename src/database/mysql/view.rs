@@ -1,0 +1,191 @@
+//! One open transaction as a [`Snapshot`]: scanning, fetching by key, counting.
+
+use super::catalog::{Shape, ShapeColumn, text};
+use super::decode::Decoder;
+use super::params::{batches, equal, extent, keys};
+use super::session::Session;
+use super::violations;
+use crate::database::blocking::pull;
+use crate::database::{FetchSink, RowSink, Snapshot, Violation};
+use crate::error::{Error, Result};
+use crate::model::{Cell, ForeignKey, OwnedCell, Table};
+use futures_util::StreamExt;
+use sqlx::AssertSqlSafe;
+use sqlx::mysql::{MySqlArguments, MySqlRow};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// How many keys one statement asks for: each is a part of a `UNION`.
+pub(super) const KEYS: usize = 256;
+
+/// Whether what is fetched is locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lock {
+    None,
+    Rows,
+}
+
+/// A transaction: read-only for a snapshot, writing for a merge.
+pub(super) struct View {
+    pub(super) session: Session,
+    lock: Lock,
+    shapes: HashMap<String, Arc<Shape>>,
+    /// What written records refer to, per table and foreign key.
+    pub(super) references: HashMap<(String, String), HashMap<String, Vec<OwnedCell>>>,
+}
+
+enum Stop {
+    Server(sqlx::Error),
+    Sink(Error),
+}
+
+impl View {
+    pub(super) fn new(session: Session, lock: Lock) -> Self {
+        Self { session, lock, shapes: HashMap::new(), references: HashMap::new() }
+    }
+
+    /// Returns the table's shape, read once a transaction.
+    pub(super) fn shape(&mut self, table: &Table) -> Result<Arc<Shape>> {
+        // Two calls may name different columns of one table (a plan's and today's): the columns are part of the key.
+        let names: Vec<&str> = table.columns.iter().map(|c| c.name.as_str()).collect();
+        let key = format!("{}({names:?})", table.name);
+        if let Some(shape) = self.shapes.get(&key) {
+            return Ok(shape.clone());
+        }
+        let shape = Arc::new(Shape::read(&mut self.session, table)?);
+        self.shapes.insert(key, shape.clone());
+        Ok(shape)
+    }
+
+    /// Runs a query and hands over its rows as they come.
+    fn stream(
+        &mut self,
+        sql: String,
+        arguments: MySqlArguments,
+        doing: &str,
+        mut each: impl FnMut(&MySqlRow) -> Result<()>,
+    ) -> Result<()> {
+        let (runtime, connection) = self.session.parts()?;
+        let query = sqlx::query_with(AssertSqlSafe(sql), arguments);
+        let outcome = (|| {
+            let mut stream = query.fetch(connection).fuse();
+            let mut rows: Vec<MySqlRow> = Vec::new();
+            loop {
+                pull(runtime, &mut stream, &mut rows).map_err(Stop::Server)?;
+                if rows.is_empty() {
+                    return Ok(());
+                }
+                for row in &rows {
+                    each(row).map_err(Stop::Sink)?;
+                }
+            }
+        })();
+        match outcome {
+            Ok(()) => Ok(()),
+            Err(Stop::Server(error)) => Err(self.session.fail(error, doing)),
+            Err(Stop::Sink(error)) => {
+                self.session.abandon();
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Picks columns of a shape.
+pub(super) fn pick<'a>(shape: &'a Shape, columns: &[usize]) -> Vec<&'a ShapeColumn> {
+    columns.iter().map(|&c| &shape.columns[c]).collect()
+}
+
+fn select(shape: &Shape) -> String {
+    shape.columns.iter().map(|c| format!("t.{}", c.quoted)).collect::<Vec<_>>().join(", ")
+}
+
+/// Gives a vector's memory to cells of another lifetime.
+fn recycle<'b>(mut cells: Vec<Cell<'_>>) -> Vec<Cell<'b>> {
+    cells.clear();
+    cells.into_iter().map(|_| Cell::Absent).collect()
+}
+
+impl Snapshot for View {
+    fn scan(&mut self, table: &Table, sink: &mut RowSink<'_>) -> Result<()> {
+        let shape = self.shape(table)?;
+        // InnoDB keeps records in the order of the primary key, so asking for it costs nothing.
+        let key: Vec<&str> = table.key.iter().map(|&c| shape.columns[c].quoted.as_str()).collect();
+        let order = if table.key_is_primary { format!(" ORDER BY {}", key.join(", ")) } else { String::new() };
+        let sql = format!("SELECT {} FROM {} t{order}", select(&shape), shape.name);
+        let mut decoder = Decoder::new(shape.columns.iter().map(|c| c.wire).collect());
+        let mut cells: Vec<Cell<'static>> = Vec::new();
+        self.stream(sql, MySqlArguments::default(), &format!("reading {}", table.label()), |row| {
+            let mut record = recycle(std::mem::take(&mut cells));
+            decoder.record(row, 0, &mut record)?;
+            sink(&record)?;
+            cells = recycle(record);
+            Ok(())
+        })
+    }
+
+    fn fetch(
+        &mut self,
+        table: &Table,
+        columns: &[usize],
+        wanted: &[Vec<OwnedCell>],
+        sink: &mut FetchSink<'_>,
+    ) -> Result<()> {
+        let shape = self.shape(table)?;
+        let lock = if self.lock == Lock::Rows { " FOR UPDATE" } else { "" };
+        let key = pick(&shape, columns);
+        for (start, batch) in batches(wanted, KEYS, |key| extent(key)) {
+            let mut arguments = MySqlArguments::default();
+            let source = keys(&key, batch, &mut arguments)?;
+            let sql = format!(
+                "SELECT w.place, {} FROM {source} JOIN {} t ON {}{lock}",
+                select(&shape),
+                shape.name,
+                equal(&key)
+            );
+            let mut decoder = Decoder::new(shape.columns.iter().map(|c| c.wire).collect());
+            let mut place = Decoder::new(vec![super::types::Wire::Integer { unsigned: false }]);
+            self.stream(sql, arguments, &format!("reading records of {}", table.label()), |row| {
+                let mut record = Vec::with_capacity(shape.columns.len());
+                let mut position = Vec::with_capacity(1);
+                place.record(row, 0, &mut position)?;
+                let Some(Cell::Int(position)) = position.first() else { return Ok(()) };
+                decoder.record(row, 1, &mut record)?;
+                sink(start + usize::try_from(position - 1).unwrap_or(0), &record)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, table: &Table) -> Result<u64> {
+        let shape = self.shape(table)?;
+        let sql = format!("SELECT CAST(COUNT(*) AS CHAR) FROM {}", shape.name);
+        let rows = self.session.rows(&sql, MySqlArguments::default(), &format!("counting {}", table.label()))?;
+        Ok(rows.first().and_then(|row| text(row, 0)?.parse().ok()).unwrap_or(0))
+    }
+
+    fn violations(&mut self, table: &Table, records: &[Vec<OwnedCell>]) -> Result<Vec<Option<Violation>>> {
+        violations::find(self, table, records)
+    }
+
+    fn referrers(&mut self, table: &Table, foreign_key: &ForeignKey, wanted: &[Vec<OwnedCell>]) -> Result<Vec<u64>> {
+        let shape = self.shape(table)?;
+        let doing = format!("counting the records of {} that refer to others", table.label());
+        let key = pick(&shape, &foreign_key.columns);
+        let mut counts = Vec::with_capacity(wanted.len());
+        for (_, batch) in batches(wanted, KEYS, |key| extent(key)) {
+            let mut arguments = MySqlArguments::default();
+            let source = keys(&key, batch, &mut arguments)?;
+            let sql = format!(
+                "SELECT CAST((SELECT COUNT(*) FROM {} t WHERE {}) AS CHAR) FROM {source} ORDER BY w.place",
+                shape.name,
+                equal(&key)
+            );
+            let rows = self.session.rows(&sql, arguments, &doing)?;
+            counts.extend(
+                rows.iter().take(batch.len()).map(|row| text(row, 0).and_then(|c| c.parse().ok()).unwrap_or(0u64)),
+            );
+        }
+        Ok(counts)
+    }
+}

@@ -1,0 +1,65 @@
+//! A loopback proxy that loses a connection at a chosen word of the client's.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What happens to a connection.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Fate {
+    /// Lost before the server sees the COMMIT.
+    Swallowed,
+    /// Lost after the server has answered the COMMIT, before the client sees the answer.
+    Carried,
+    /// Lost before the server sees this word.
+    CutAt(&'static str),
+}
+
+/// Starts a proxy before the server of a URL; returns the URL that goes through it.
+pub(crate) fn proxy(url: &str, fate: Fate) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let own = listener.local_addr().expect("an address");
+    let (front, rest) = url.split_once("127.0.0.1:").expect("a loopback URL");
+    let (port, database) = rest.split_once('/').expect("a database");
+    let server = format!("127.0.0.1:{port}");
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let server = TcpStream::connect(&server).expect("the server");
+            carry(client, server, fate);
+        }
+    });
+    format!("{front}{own}/{database}?sslmode=disable")
+}
+
+fn carry(client: TcpStream, server: TcpStream, fate: Fate) {
+    let cut = Arc::new(AtomicBool::new(false));
+    let (mut from, mut to) = (client.try_clone().expect("a socket"), server.try_clone().expect("a socket"));
+    let seen = cut.clone();
+    std::thread::spawn(move || {
+        let word = if let Fate::CutAt(word) = fate { word } else { "COMMIT" };
+        pump(&mut from, &mut to, |data| {
+            if !data.windows(word.len()).any(|w| w == word.as_bytes()) {
+                return true;
+            }
+            seen.store(true, Ordering::SeqCst);
+            fate == Fate::Carried
+        });
+    });
+    std::thread::spawn(move || {
+        let (mut from, mut to) = (server, client);
+        pump(&mut from, &mut to, |_| !cut.load(Ordering::SeqCst));
+    });
+}
+
+/// Passes data on while it may, then ends both directions.
+fn pump(from: &mut TcpStream, to: &mut TcpStream, may_pass: impl Fn(&[u8]) -> bool) {
+    let mut buffer = [0; 1 << 16];
+    while let Ok(length @ 1..) = from.read(&mut buffer) {
+        if !may_pass(&buffer[..length]) || to.write_all(&buffer[..length]).is_err() {
+            break;
+        }
+    }
+    // Either end may be gone already.
+    let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
+}
