@@ -11,6 +11,9 @@ use crate::model::schema::Engine;
 use crate::model::{Key, OwnedCell, Table, Value};
 use std::collections::HashMap;
 
+/// Claimants of one unique key that are compared with each other; more than these are compared with these.
+const CLAIMANTS: usize = 16;
+
 const ARRIVING: [Class; 3] = [Class::New, Class::Updated, Class::Conflict];
 
 impl Check<'_> {
@@ -113,8 +116,8 @@ impl Check<'_> {
             .map(|u| u.columns.clone())
             .collect();
         for columns in uniques {
-            // From the unique key's digest to the record that claims it.
-            let mut claimed: HashMap<u128, Vec<u8>> = HashMap::new();
+            // From the unique key's digest to the records that claim it.
+            let mut claimed: HashMap<u128, Vec<Vec<u8>>> = HashMap::new();
             let mut clashes: Vec<(Vec<u8>, Vec<u8>, String)> = Vec::new();
             self.each(table, &ARRIVING, &mut |check, page| {
                 let page: Vec<Finding> = page.into_iter().filter(|f| Self::brings(f, &columns)).collect();
@@ -122,11 +125,14 @@ impl Check<'_> {
                 for (finding, record) in page.iter().zip(&records) {
                     let Some(values) = tuple(record, &columns) else { continue };
                     let hash = xxhash_rust::xxh3::xxh3_128(&tuple_bytes(target, &columns, &values));
-                    let first = claimed.entry(hash).or_insert_with(|| finding.key_bytes.clone());
-                    if *first != finding.key_bytes {
+                    let others = claimed.entry(hash).or_default();
+                    for other in others.iter().filter(|other| **other != finding.key_bytes) {
                         let why =
                             format!("another record of the backup has {} too", tuple_text(target, &columns, &values));
-                        clashes.push((first.clone(), finding.key_bytes.clone(), why));
+                        clashes.push((other.clone(), finding.key_bytes.clone(), why));
+                    }
+                    if others.len() < CLAIMANTS {
+                        others.push(finding.key_bytes.clone());
                     }
                 }
                 check.holders(table, &columns, page, &records)
