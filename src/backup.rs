@@ -3,6 +3,10 @@
 //! Every format is one file (or folder) with the same shape: a reader that yields tables one after another and pushes
 //! each record's fields into a [`RecordSink`]. Nothing in a file is trusted: not its key names, counts, sizes or order.
 
+mod archive;
+mod baluhost;
+mod csv;
+mod django;
 mod inspect;
 mod json;
 mod metadata;
@@ -13,6 +17,7 @@ mod sqlite;
 #[cfg(test)]
 mod testing;
 mod write;
+mod zip;
 
 pub use inspect::{InspectedColumn, InspectedTable, Inspection, inspect};
 pub use open::{Format, open};
@@ -69,6 +74,10 @@ pub struct TableHeader {
     pub claimed_key: Option<String>,
     /// Whether the backup carries every record that the table had, so that an absent one was deleted.
     pub whole: bool,
+    /// The field that stands for the key, whatever its column is called (`pk` of Django records).
+    pub pk_field: Option<String>,
+    /// The file's own spelling where `name` was derived from it: `core.child` of `core_child`.
+    pub origin: Option<String>,
 }
 
 /// What a backup said of itself, known when it has been read to its end.

@@ -6,7 +6,7 @@
 //! Header fields: <https://sqlite.org/fileformat2.html#the_database_header>; the `-wal` file: section 4 of that page.
 
 use super::options::{Limits, ReadOptions, SqliteCheck};
-use super::source::{beside, digest, open_file};
+use super::source::{Watched, beside, open_file};
 use super::{Format, Place, Reader, RecordSink, Summary, TableHeader};
 use crate::error::{Error, Result, fail};
 use crate::model::Cell;
@@ -15,10 +15,9 @@ use rusqlite::limits::Limit;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 use std::collections::VecDeque;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
-use std::thread::JoinHandle;
+use std::path::Path;
 use std::time::Instant;
 
 /// The first bytes of every SQLite database file.
@@ -44,9 +43,7 @@ struct Listed {
 
 /// Reads an SQLite database file.
 pub(crate) struct SqliteReader {
-    path: PathBuf,
-    before: Metadata,
-    digest: Option<JoinHandle<Result<(String, u64)>>>,
+    watched: Watched,
     connection: Connection,
     /// Holds the copies that the connection reads, where there was a `-wal`.
     _copies: Option<tempfile::TempDir>,
@@ -62,10 +59,11 @@ impl SqliteReader {
     /// # Errors
     /// `BackupDamaged` for a file that is cut, has a hot journal or a broken `-wal`, or fails SQLite's own check.
     pub(crate) fn open(path: &Path, options: &ReadOptions) -> Result<Self> {
-        let mut file = open_file(path)?;
-        let before = file.metadata()?;
+        let watched = Watched::new(path)?;
         let mut notes = Vec::new();
-        check_header(&mut file, before.len())?;
+        let mut file = open_file(path)?;
+        let length = file.metadata()?.len();
+        check_header(&mut file, length)?;
         refuse_hot_journal(path)?;
         let wal = beside(path, "-wal");
         let has_wal = wal.metadata().is_ok_and(|m| m.len() > 0);
@@ -84,13 +82,8 @@ impl SqliteReader {
         };
         let connection = connection.map_err(|e| sqlite_error(e, "the database can't be opened"))?;
         harden(&connection, &options.limits).map_err(|e| sqlite_error(e, "the database can't be opened"))?;
-        // The digest is taken side by side with the reading: both touch every byte once.
-        let digested = path.to_owned();
-        let digest = std::thread::spawn(move || digest(&digested));
         let mut reader = Self {
-            path: path.to_owned(),
-            before,
-            digest: Some(digest),
+            watched,
             connection,
             _copies: copies,
             limits: options.limits.clone(),
@@ -99,7 +92,7 @@ impl SqliteReader {
             notes,
         };
         reader.set_deadline()?;
-        if options.sqlite_check == SqliteCheck::Always || reader.before.len() <= SMALL_FILE_BYTES {
+        if options.sqlite_check == SqliteCheck::Always || length <= SMALL_FILE_BYTES {
             reader.quick_check()?;
         }
         reader.list().map_err(|e| sqlite_error(e, "the schema can't be read"))?;
@@ -172,6 +165,7 @@ impl Reader for SqliteReader {
             columns: table.columns.clone(),
             claimed_key: (!table.key.is_empty()).then(|| table.key.join(",")),
             whole: true,
+            ..TableHeader::default()
         }))
     }
 
@@ -200,15 +194,9 @@ impl Reader for SqliteReader {
         Ok(count)
     }
 
-    fn finish(mut self: Box<Self>) -> Result<Summary> {
-        let digest = self.digest.take().expect("the digest is awaited once");
-        let (digest, size_bytes) = digest.join().map_err(|_| fail!(Failed, "digesting the file failed"))??;
-        let after = self.path.metadata()?;
-        if after.len() != self.before.len() || after.modified().ok() != self.before.modified().ok() {
-            return Err(fail!(BackupDamaged, "{} changed while it was read", self.path.display())
-                .hint("make the copy with SQLite's online backup, then try again"));
-        }
-        Ok(Summary { digest, size_bytes, notes: std::mem::take(&mut self.notes), ..Summary::default() })
+    fn finish(self: Box<Self>) -> Result<Summary> {
+        let (digest, size_bytes) = self.watched.finish()?;
+        Ok(Summary { digest, size_bytes, notes: self.notes, ..Summary::default() })
     }
 }
 

@@ -11,7 +11,7 @@ use super::record::{Attempt, RecordParser, Shape};
 use super::window::Window;
 use crate::backup::metadata::Metadata;
 use crate::backup::options::ReadOptions;
-use crate::backup::source::Source;
+use crate::backup::source::Origin;
 use crate::backup::{Format, Place, Reader, RecordSink, Summary, TableHeader};
 use crate::error::{Result, fail};
 use std::collections::{HashMap, HashSet};
@@ -56,6 +56,8 @@ struct Pending {
 
 /// A table whose records come next.
 struct Current {
+    /// The name in the document, and the name given out.
+    key: String,
     name: String,
     /// A copy of the records, where their name came after them.
     copy: Option<Window>,
@@ -64,7 +66,7 @@ struct Current {
 
 /// Reads tables out of a JSON document.
 pub(crate) struct DocumentReader {
-    source: Source,
+    origin: Origin,
     window: Window,
     window_bytes: usize,
     options: ReadOptions,
@@ -87,7 +89,7 @@ impl DocumentReader {
     /// # Errors
     /// `UnknownFormat` when it holds no tables, `BackupDamaged`, `LimitReached`.
     pub(crate) fn open(
-        source: Source,
+        origin: Origin,
         window: Window,
         window_bytes: usize,
         options: &ReadOptions,
@@ -95,7 +97,7 @@ impl DocumentReader {
     ) -> Result<Self> {
         let stream_start = window.offset();
         let mut reader = Self {
-            source,
+            origin,
             window,
             window_bytes,
             options: options.clone(),
@@ -345,7 +347,7 @@ impl DocumentReader {
             buffered.flush()?;
         }
         file.rewind()?;
-        Ok(Window::new(Box::new(file), self.window_bytes, start))
+        Ok(Window::part(Box::new(file), self.window_bytes, start))
     }
 
     fn start_table(
@@ -364,13 +366,23 @@ impl DocumentReader {
         if self.counts.len() >= self.options.limits.tables {
             return Err(fail!(LimitReached, "there are more than {} tables", self.options.limits.tables));
         }
+        let key = name.clone();
         self.counts.insert(name.clone(), 0);
-        let mut current = Current { name: name.clone(), copy, parser: RecordParser::new(&self.options, Shape::Plain) };
-        current.parser.tagged = self.own;
-        let records = current.copy.as_mut().unwrap_or(&mut self.window);
+        let mut copy = copy;
+        let records = copy.as_mut().unwrap_or(&mut self.window);
         records.expect(b'[')?;
-        self.current = Some(current);
-        Ok(TableHeader { name, claimed_key, whole, ..TableHeader::default() })
+        let mut header = TableHeader { name, claimed_key, whole, ..TableHeader::default() };
+        let mut parser = RecordParser::new(&self.options, Shape::Plain);
+        parser.tagged = self.own;
+        if !self.own
+            && let Some(model) = first_model(records, &mut parser, &self.options, &header.name)?
+        {
+            parser = RecordParser::of_model(&self.options, &model);
+            self.format = Some(Format::Django);
+            header = django_header(&model);
+        }
+        self.current = Some(Current { key, name: header.name.clone(), copy, parser });
+        Ok(header)
     }
 
     fn take_metadata(&mut self) -> Result<Option<TableHeader>> {
@@ -440,6 +452,35 @@ impl DocumentReader {
             }
         }
     }
+}
+
+/// Describes the table of a Django model: `core.child` is `core_child`, as Django names tables.
+pub(crate) fn django_header(model: &str) -> TableHeader {
+    TableHeader {
+        name: model.replace('.', "_"),
+        claimed_key: Some("pk".to_owned()),
+        whole: true,
+        pk_field: Some("pk".to_owned()),
+        origin: Some(model.to_owned()),
+        ..TableHeader::default()
+    }
+}
+
+/// Looks at the first record of an array, without reading it, and returns its model when it is a Django record.
+///
+/// # Errors
+/// As reading it.
+pub(crate) fn first_model(
+    window: &mut Window,
+    parser: &mut RecordParser,
+    options: &ReadOptions,
+    table: &str,
+) -> Result<Option<String>> {
+    if window.peek()? != Some(b'{') {
+        return Ok(None);
+    }
+    complete_record(window, parser, options, table, 1)?;
+    Ok(parser.django_model(window.rest()))
 }
 
 /// Reads the rest of an array of records into a sink and returns how many there were.
@@ -578,7 +619,7 @@ impl Reader for DocumentReader {
         {
             return Err(copy.damaged("there is more after the end of the records"));
         }
-        self.counts.insert(current.name, count);
+        self.counts.insert(current.key, count);
         Ok(count)
     }
 
@@ -588,7 +629,7 @@ impl Reader for DocumentReader {
             return Err(fail!(BackupDamaged, "the backup lacks its checksum").hint("get a complete copy"));
         }
         let mismatches = self.metadata.check_counts(&self.counts, &self.options)?;
-        let (digest, size_bytes) = self.source.finish()?;
+        let (digest, size_bytes) = self.origin.finish()?;
         Ok(Summary {
             digest,
             size_bytes,

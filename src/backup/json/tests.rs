@@ -1,6 +1,6 @@
 //! Tests of the JSON readers: shapes, exactness, damage, hostile input, and equality with a plain parse.
 
-use crate::backup::testing::{Content, Fields, read_bytes};
+use crate::backup::testing::{Content, Fields, gzip, read_bytes};
 use crate::backup::{Format, ReadOptions, open};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::OwnedCell;
@@ -45,12 +45,6 @@ fn string(text: &str) -> OwnedCell {
 
 fn fields(pairs: &[(&str, OwnedCell)]) -> Fields {
     pairs.iter().map(|(name, cell)| ((*name).to_owned(), cell.clone())).collect()
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
 }
 
 #[test]

@@ -24,11 +24,13 @@ pub(crate) struct Window {
     offset: u64,
     lines: u64,
     line_start: u64,
+    /// Whether the stream begins somewhere within the file, so that lines can't be counted.
+    part: bool,
     checksum: Option<Box<Xxh3>>,
 }
 
 impl Window {
-    /// Makes a window that reads `size` bytes at a time; `offset` is where in the file the stream begins.
+    /// Makes a window that reads `size` bytes at a time; `offset` is how many bytes of the file precede the stream.
     pub(crate) fn new(source: ByteStream, size: usize, offset: u64) -> Self {
         Self {
             source,
@@ -41,8 +43,14 @@ impl Window {
             offset,
             lines: 0,
             line_start: offset,
+            part: false,
             checksum: None,
         }
+    }
+
+    /// Makes a window over a part of a file that begins at a byte of it.
+    pub(crate) fn part(source: ByteStream, size: usize, offset: u64) -> Self {
+        Self { part: true, ..Self::new(source, size, offset) }
     }
 
     /// Returns the unread text that is at hand.
@@ -67,6 +75,9 @@ impl Window {
         let line = self.lines + memchr::memchr_iter(b'\n', before).count() as u64 + 1;
         let line_start = memchr::memrchr(b'\n', before).map_or(self.line_start, |at| self.offset + at as u64 + 1);
         let offset = self.offset + end as u64;
+        if self.part {
+            return format!("byte {offset}");
+        }
         format!("byte {offset}, line {line}, column {}", offset - line_start + 1)
     }
 

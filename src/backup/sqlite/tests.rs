@@ -1,9 +1,11 @@
 //! Tests of the SQLite reader: kinds of values, what is left out, `-wal`, damage, hostile schemas.
 
 use super::*;
+use crate::backup::digest;
 use crate::backup::testing::{Content, read, read_path};
 use crate::error::ErrorKind;
 use crate::model::OwnedCell;
+use std::path::PathBuf;
 
 fn made(sql: &str) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
