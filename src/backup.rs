@@ -23,7 +23,10 @@ pub use inspect::{InspectedColumn, InspectedTable, Inspection, inspect};
 pub use open::{Format, open};
 pub use options::{Limits, ReadOptions, SqliteCheck};
 pub use source::digest;
-pub use write::{AtomicFile, Compression, SmartBackupWriter, SmartOptions, TableOptions};
+pub use write::{
+    AtomicFile, BackupWriter, Compression, FilesFormat, FilesWriter, Layout, SmartBackupWriter, SmartOptions,
+    TableMapWriter, TableOptions, WriteFormat, create, write_baluhost,
+};
 
 use crate::error::Result;
 use crate::model::Cell;

@@ -279,6 +279,7 @@ impl ArchiveReader {
         let Text { stream, first, start, notes } = text_of(self.store.stream(part.entry)?)?;
         self.notes.extend(notes);
         let mut parser = RecordParser::new(&self.options, Shape::Plain);
+        parser.tagged = self.metadata.own;
         let plain = |name: &str, whole| TableHeader { name: name.to_owned(), whole, ..TableHeader::default() };
         match part.encoding {
             Encoding::Csv => {
@@ -308,7 +309,8 @@ impl ArchiveReader {
                         self.start(plain(&table, self.whole), Current::Array(window, parser))
                     }
                     Some(found) if found == model => {
-                        let parser = RecordParser::of_model(&self.options, &model);
+                        let mut parser = RecordParser::of_model(&self.options, &model);
+                        parser.tagged = self.metadata.own;
                         self.start(django_header(&model), Current::Array(window, parser))
                     }
                     Some(_) => {
@@ -323,7 +325,8 @@ impl ArchiveReader {
         }
     }
 
-    fn start(&mut self, header: TableHeader, current: Current) -> Result<Option<TableHeader>> {
+    fn start(&mut self, mut header: TableHeader, current: Current) -> Result<Option<TableHeader>> {
+        header.whole &= !self.metadata.partial.contains(&header.name);
         if self.counts.insert(header.name.clone(), 0).is_some() {
             return Err(fail!(BackupDamaged, "the table `{}` is there twice", header.name.escape_debug())
                 .hint("two files of the backup are for one table; leave one of them out"));

@@ -14,6 +14,10 @@ pub(crate) struct Metadata {
     /// Records in all, where only their sum is claimed.
     total: Option<u64>,
     checksum_seen: bool,
+    /// Whether merganser wrote the file, so that tagged values are to be undone.
+    pub(crate) own: bool,
+    /// Tables of which not every record is carried.
+    pub(crate) partial: Vec<String>,
 }
 
 impl Metadata {
@@ -35,6 +39,10 @@ impl Metadata {
                     self.counts = counts.iter().filter_map(|(name, n)| Some((name.clone(), n.as_u64()?))).collect();
                 }
                 ("total_records" | "totalRecords", serde_json::Value::Number(total)) => self.total = total.as_u64(),
+                ("format", serde_json::Value::String(format)) => self.own = format == "merganser/1",
+                ("partialTables", serde_json::Value::Array(names)) => {
+                    self.partial = names.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect();
+                }
                 ("checksum", serde_json::Value::String(claimed)) if claimed.starts_with("xxh3-128:") => {
                     self.checksum_seen = true;
                     let found = checksum.map(|sum| format!("xxh3-128:{sum:032x}"));
