@@ -6,6 +6,7 @@
 mod archive;
 mod baluhost;
 mod csv;
+mod digest;
 mod django;
 mod inspect;
 mod json;
@@ -16,13 +17,14 @@ mod source;
 mod sqlite;
 #[cfg(test)]
 mod testing;
+mod utf16;
 mod write;
 mod zip;
 
+pub use digest::digest;
 pub use inspect::{InspectedColumn, InspectedTable, Inspection, inspect};
 pub use open::{Format, open};
 pub use options::{Limits, ReadOptions, SqliteCheck};
-pub use source::digest;
 pub use write::{
     AtomicFile, BackupWriter, Compression, FilesFormat, FilesWriter, Layout, SmartBackupWriter, SmartOptions,
     TableMapWriter, TableOptions, WriteFormat, create, write_baluhost,

@@ -10,14 +10,16 @@
 mod jarvis;
 
 use super::csv::CsvParser;
+use super::digest::{Watched, files_below};
 use super::django::{DjangoReader, Fixture, Tee};
-use super::json::document::{DocumentReader, complete_record, django_header, emit_record, first_model, read_array};
+use super::json::array::{complete_record, django_header, emit_record, first_model, read_array};
+use super::json::document::DocumentReader;
 use super::json::record::{RecordParser, Shape};
 use super::json::window::Window;
 use super::metadata::Metadata;
 use super::open::{Text, text_of};
 use super::options::ReadOptions;
-use super::source::{ByteStream, Origin, Watched, files_below, open_file};
+use super::source::{ByteStream, Origin, open_file};
 use super::zip::{Zip, check_name};
 use super::{Format, Ignore, Reader, RecordSink, Summary, TableHeader};
 use crate::error::{Error, Result, fail};

@@ -5,7 +5,7 @@
 //! `pk` comes out as a field of that name; natural keys and many-to-many lists as nested JSON: what they refer to is
 //! only known with the schema.
 
-use super::json::document::{complete_record, django_header, emit_record, read_array};
+use super::json::array::{complete_record, django_header, emit_record, read_array};
 use super::json::record::{RecordParser, Shape};
 use super::json::window::{WINDOW_BYTES, Window};
 use super::options::ReadOptions;

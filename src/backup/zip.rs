@@ -184,14 +184,19 @@ pub(crate) fn check_name(name: &str) -> Result<()> {
     let hostile = name.is_empty()
         || name.len() > 4096
         || name.starts_with('/')
-        || name.contains(['\\', ':', '\0'])
+        || name.contains('\\')
         || name.chars().any(char::is_control)
-        || name.split('/').any(|part| part == "..");
+        || name.split('/').any(|part| part == ".." || is_drive(part));
     if hostile {
         return Err(fail!(BackupDamaged, "the archive has an entry named `{}`", name.escape_debug())
             .hint("such a name could reach outside a folder; a backup has none"));
     }
     Ok(())
+}
+
+/// Tells whether a part of a name begins with a drive, as in `C:users.json`.
+fn is_drive(part: &str) -> bool {
+    matches!(part.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic())
 }
 
 /// Reads how many entries the end of the directory claims: before anything of that size is made.

@@ -112,6 +112,7 @@ fn table_maps_and_their_envelopes_are_recognised() {
             r#"{"db":[{"meta":{"version":"2.0.0","exported_on":1775409738177},"data":{"a":[{"x":1}],"b":[]}}]}"#,
             Format::Ghost,
         ),
+        (r#"{"tables":{"a":[{"x":1}],"b":[]}}"#, Format::TableMap),
         (r#"{"tables":[{"x":1}],"a":[{"x":1}],"b":[]}"#, Format::TableMap),
     ] {
         let file = path(text);
