@@ -26,8 +26,8 @@ pub use inspect::{InspectedColumn, InspectedTable, Inspection, inspect};
 pub use open::{Format, open};
 pub use options::{Limits, ReadOptions, SqliteCheck};
 pub use write::{
-    AtomicFile, BackupWriter, Compression, FilesFormat, FilesWriter, Layout, SmartBackupWriter, SmartOptions,
-    TableMapWriter, TableOptions, WriteFormat, create, write_baluhost,
+    AtomicFile, BackupWriter, Compression, FilesFormat, FilesWriter, JarvisUserWriter, Layout, SmartBackupWriter,
+    SmartOptions, TableMapWriter, TableOptions, WriteFormat, create, write_baluhost,
 };
 
 use crate::error::Result;

@@ -2,6 +2,7 @@
 
 mod baluhost;
 mod files;
+mod jarvis;
 mod map;
 mod record;
 mod smart;
@@ -11,6 +12,7 @@ mod value;
 
 pub use baluhost::write_baluhost;
 pub use files::{FilesFormat, FilesWriter};
+pub use jarvis::JarvisUserWriter;
 pub use map::TableMapWriter;
 pub use record::Layout;
 pub use smart::{SmartBackupWriter, SmartOptions};
@@ -78,6 +80,8 @@ pub enum WriteFormat {
     TableMap,
     /// A ZIP archive of files.
     Files(FilesFormat),
+    /// Jarvis's archive of one user.
+    JarvisUser,
 }
 
 /// Starts a backup file, which appears when it is finished.
@@ -94,6 +98,7 @@ pub fn create(path: &Path, format: WriteFormat, exported_at: &str) -> Result<Box
             Box::new(Committing(SmartBackupWriter::new(file, &options)?))
         }
         WriteFormat::TableMap => Box::new(Committing(TableMapWriter::new(file))),
+        WriteFormat::JarvisUser => Box::new(Committing(JarvisUserWriter::new(file))),
         WriteFormat::Files(format) => Box::new(Committing(FilesWriter::new(file, format, exported_at))),
     })
 }
@@ -177,6 +182,13 @@ impl Write for AtomicFile {
 impl Seek for AtomicFile {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.temp.seek(to)
+    }
+}
+
+fn zip_error(error: zip::result::ZipError) -> crate::error::Error {
+    match error {
+        zip::result::ZipError::Io(error) => error.into(),
+        other => fail!(Failed, "the archive can't be written").because(other),
     }
 }
 

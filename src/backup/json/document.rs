@@ -54,8 +54,6 @@ struct Pending {
 
 /// A table whose records come next.
 struct Current {
-    /// The name in the document, and the name given out.
-    key: String,
     name: String,
     /// A copy of the records, where their name came after them.
     copy: Option<Window>,
@@ -355,17 +353,6 @@ impl DocumentReader {
         copy: Option<Window>,
         whole: bool,
     ) -> Result<TableHeader> {
-        if self.counts.contains_key(&name) {
-            return Err(self
-                .window
-                .damaged(format_args!("the table `{}` is there twice", name.escape_debug()))
-                .hint("put its records into one list"));
-        }
-        if self.counts.len() >= self.options.limits.tables {
-            return Err(fail!(LimitReached, "there are more than {} tables", self.options.limits.tables));
-        }
-        let key = name.clone();
-        self.counts.insert(name.clone(), 0);
         let mut copy = copy;
         let records = copy.as_mut().unwrap_or(&mut self.window);
         records.expect(b'[')?;
@@ -379,7 +366,16 @@ impl DocumentReader {
             self.format = Some(Format::Django);
             header = django_header(&model);
         }
-        self.current = Some(Current { key, name: header.name.clone(), copy, parser });
+        if self.counts.len() >= self.options.limits.tables {
+            return Err(fail!(LimitReached, "there are more than {} tables", self.options.limits.tables));
+        }
+        if self.counts.insert(header.name.clone(), 0).is_some() {
+            let records = copy.as_ref().unwrap_or(&self.window);
+            return Err(records
+                .damaged(format_args!("the table `{}` is there twice", header.name.escape_debug()))
+                .hint("put its records into one list"));
+        }
+        self.current = Some(Current { name: header.name.clone(), copy, parser });
         Ok(header)
     }
 
@@ -477,7 +473,7 @@ impl Reader for DocumentReader {
         {
             return Err(copy.damaged("there is more after the end of the records"));
         }
-        self.counts.insert(current.key, count);
+        self.counts.insert(current.name, count);
         Ok(count)
     }
 

@@ -96,7 +96,7 @@ impl<W: Write + Seek> FilesWriter<W> {
         self.start_file(name)?;
         let text = serde_json::to_string_pretty(&metadata).expect("metadata always serialises");
         self.zip.write_all(text.as_bytes())?;
-        let mut out = self.zip.finish().map_err(zip_error)?;
+        let mut out = self.zip.finish().map_err(super::zip_error)?;
         out.flush()?;
         Ok(out)
     }
@@ -107,7 +107,7 @@ impl<W: Write + Seek> FilesWriter<W> {
             .compression_method(zip::CompressionMethod::Deflated)
             .unix_permissions(0o600)
             .large_file(true);
-        self.zip.start_file(name, options).map_err(zip_error)
+        self.zip.start_file(name, options).map_err(super::zip_error)
     }
 
     /// Begins the file of the current table.
@@ -152,13 +152,6 @@ impl<W: Write + Seek> FilesWriter<W> {
 /// Returns the model of a table as Django names tables: the app comes before the first underscore.
 fn model_of(table: &str) -> String {
     table.replacen('_', ".", 1)
-}
-
-fn zip_error(error: zip::result::ZipError) -> crate::error::Error {
-    match error {
-        zip::result::ZipError::Io(error) => error.into(),
-        other => fail!(Failed, "the archive can't be written").because(other),
-    }
 }
 
 impl<W: Write + Seek> BackupWriter for FilesWriter<W> {

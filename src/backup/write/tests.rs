@@ -119,6 +119,32 @@ fn every_format_reads_back_what_was_written() {
 }
 
 #[test]
+fn an_archive_of_one_jarvis_user_reads_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("user.zip");
+    let mut writer = create(&path, WriteFormat::JarvisUser, "").unwrap();
+    let text = |name| column(name, ColumnType::Text { max_chars: None });
+    let table = |name: &str, columns| Table { name: name.to_owned(), columns, foreign_keys: Vec::new(), ..child() };
+    let none = TableOptions::default();
+    writer.begin_table(&table("users", vec![text("username"), text("email")]), &none).unwrap();
+    writer.record(&[Cell::Text("u"), Cell::Null]).unwrap();
+    assert_eq!(writer.record(&[Cell::Text("v"), Cell::Null]).expect_err("a second user").kind(), ErrorKind::Usage);
+    writer
+        .begin_table(&table("preferences", vec![text("username"), column("preferences", ColumnType::Json)]), &none)
+        .unwrap();
+    writer.record(&[Cell::Text("u"), Cell::Text("{\"theme\":\"dark\"}")]).unwrap();
+    writer.begin_table(&table("history", vec![text("at"), text("text")]), &none).unwrap();
+    writer.record(&[Cell::Text("1"), Cell::Text("a")]).unwrap();
+    writer.record(&[Cell::Text("2"), Cell::Null]).unwrap();
+    assert_eq!(writer.begin_table(&table("rooms", vec![]), &none).expect_err("no place").kind(), ErrorKind::Usage);
+    writer.finish().unwrap();
+    let content = read_path(&path, &ReadOptions::default()).unwrap();
+    assert_eq!(content.counts(), [("users", 1), ("preferences", 1), ("settings", 1), ("history", 2)]);
+    assert_eq!(shown(&content.records("preferences")[0]), "username='u' preferences={\"theme\":\"dark\"}");
+    assert_eq!(shown(&content.records("history")[1]), "column1='2' column2=null");
+}
+
+#[test]
 fn a_baluhost_archive_holds_the_database() {
     let folder = tempfile::tempdir().unwrap();
     let (database, path) = (folder.path().join("copy.db"), folder.path().join("b.tar.gz"));
