@@ -3,6 +3,7 @@
 //! It is read as the tables of the same system's other export: `users`, `preferences` and `settings` with the user's
 //! name, matched by that name. `history` records are lists without column names; they come out as `column1`, `column2` …
 
+use crate::backup::metadata::members_of;
 use crate::backup::{Place, RecordSink};
 use crate::error::{Result, fail};
 use crate::model::Cell;
@@ -29,7 +30,7 @@ pub(super) fn tables(text: &str, notes: &mut Vec<String>) -> Result<Vec<(String,
     let Some(user) = document.user else {
         return Err(fail!(BackupDamaged, "user_data.json has no `user`"));
     };
-    let user = members(user.get())?;
+    let user = members_of(user.get()).map_err(|e| e.at("user_data.json"))?;
     let Some(name) = user.iter().find(|(key, _)| key == "username").map(|(_, value)| value.clone()) else {
         return Err(fail!(BackupDamaged, "the user in user_data.json has no `username`"));
     };
@@ -50,36 +51,6 @@ pub(super) fn tables(text: &str, notes: &mut Vec<String>) -> Result<Vec<(String,
         tables.push(("history".to_owned(), document.history.into_iter().map(record).collect()));
     }
     Ok(tables)
-}
-
-/// Splits an object, refusing repeated keys.
-fn members(text: &str) -> Result<Record> {
-    struct Members(Record);
-    impl<'de> serde::Deserialize<'de> for Members {
-        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            struct Visitor;
-            impl<'de> serde::de::Visitor<'de> for Visitor {
-                type Value = Members;
-                fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                    f.write_str("an object")
-                }
-                fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
-                    let mut members: Record = Vec::new();
-                    while let Some((key, value)) = map.next_entry::<String, Box<RawValue>>()? {
-                        if members.iter().any(|(known, _)| *known == key) {
-                            return Err(serde::de::Error::custom(format_args!("the key `{key}` is there twice")));
-                        }
-                        members.push((key, value));
-                    }
-                    Ok(Members(members))
-                }
-            }
-            deserializer.deserialize_map(Visitor)
-        }
-    }
-    let members: Members =
-        serde_json::from_str(text).map_err(|e| fail!(BackupDamaged, "the user can't be read").because(e))?;
-    Ok(members.0)
 }
 
 /// Hands records to a sink.

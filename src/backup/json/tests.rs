@@ -75,7 +75,7 @@ fn a_smart_backup_is_read_cell_by_cell_through_any_window() {
         assert_eq!(summary.digest, blake3::hash(SMALL.as_bytes()).to_hex().to_string());
         assert_eq!(summary.size_bytes, SMALL.len() as u64);
         assert_eq!(summary.exported_at.as_deref(), Some("2024-01-15T12:00:00.000Z"));
-        assert_eq!(summary.claimed_counts, [("Empty".to_owned(), 0), ("User".to_owned(), 2)]);
+        assert_eq!(summary.claimed_counts, [("User".to_owned(), 2), ("Empty".to_owned(), 0)]);
         assert_eq!(summary.claimed_keys[0], ("User".to_owned(), "id".to_owned()));
     }
 }
@@ -208,6 +208,7 @@ fn f79_repeated_keys_are_refused_everywhere() {
         r#"{"tables":[{"tableName":"A","tableName":"A","records":[]}]}"#,
         r#"{"tables":[{"tableName":"A","records":[]},{"tableName":"A","records":[]}]}"#,
         r#"{"a":[{"x":1}],"metadata":{"version":"1","version":"2"}}"#,
+        r#"{"a":[{"x":1}],"metadata":{"recordCounts":{"a":1,"a":1}}}"#,
         r#"{"db":[{"data":{"a":[]}},{"data":{"a":[]}}]}"#,
     ] {
         assert_eq!(refused(text).kind(), ErrorKind::BackupDamaged, "{text}");
