@@ -3,6 +3,11 @@
 //! Every format is one file (or folder) with the same shape: a reader that yields tables one after another and pushes
 //! each record's fields into a [`RecordSink`]. Nothing in a file is trusted: not its key names, counts, sizes or order.
 
+mod archive;
+mod baluhost;
+mod csv;
+mod digest;
+mod django;
 mod inspect;
 mod json;
 mod metadata;
@@ -12,13 +17,18 @@ mod source;
 mod sqlite;
 #[cfg(test)]
 mod testing;
+mod utf16;
 mod write;
+mod zip;
 
+pub use digest::digest;
 pub use inspect::{InspectedColumn, InspectedTable, Inspection, inspect};
 pub use open::{Format, open};
 pub use options::{Limits, ReadOptions, SqliteCheck};
-pub use source::digest;
-pub use write::{AtomicFile, Compression, SmartBackupWriter, SmartOptions, TableOptions};
+pub use write::{
+    AtomicFile, BackupWriter, Compression, FilesFormat, FilesWriter, JarvisUserWriter, Layout, SmartBackupWriter,
+    SmartOptions, TableMapWriter, TableOptions, WriteFormat, create, write_baluhost,
+};
 
 use crate::error::Result;
 use crate::model::Cell;
@@ -69,6 +79,10 @@ pub struct TableHeader {
     pub claimed_key: Option<String>,
     /// Whether the backup carries every record that the table had, so that an absent one was deleted.
     pub whole: bool,
+    /// The field that stands for the key, whatever its column is called (`pk` of Django records).
+    pub pk_field: Option<String>,
+    /// The file's own spelling where `name` was derived from it: `core.child` of `core_child`.
+    pub origin: Option<String>,
 }
 
 /// What a backup said of itself, known when it has been read to its end.

@@ -1,5 +1,6 @@
 //! Reading JSON documents of any size with bounded memory: a window over the stream, a scanner, a record parser.
 
+pub(crate) mod array;
 pub(crate) mod document;
 mod lenient;
 pub(crate) mod record;

@@ -3,7 +3,8 @@
 use super::options::ReadOptions;
 use crate::error::{Result, fail};
 use crate::model::names;
-use std::collections::HashMap;
+use serde_json::value::RawValue;
+use std::collections::{HashMap, HashSet};
 
 /// The claims found so far.
 #[derive(Default)]
@@ -14,6 +15,10 @@ pub(crate) struct Metadata {
     /// Records in all, where only their sum is claimed.
     total: Option<u64>,
     checksum_seen: bool,
+    /// Whether merganser wrote the file, so that tagged values are to be undone.
+    pub(crate) own: bool,
+    /// Tables of which not every record is carried.
+    pub(crate) partial: Vec<String>,
 }
 
 impl Metadata {
@@ -27,23 +32,27 @@ impl Metadata {
     /// # Errors
     /// `BackupDamaged` when it is not JSON, has a key twice, or its checksum doesn't hold.
     pub(crate) fn object(&mut self, text: &str, checksum: Option<u128>) -> Result<()> {
-        let Object(members) =
-            serde_json::from_str(text).map_err(|e| fail!(BackupDamaged, "the metadata can't be read").because(e))?;
-        for (key, value) in &members {
-            match (key.as_str(), value) {
-                ("recordCounts" | "totalRecords" | "record_counts", serde_json::Value::Object(counts)) => {
-                    self.counts = counts.iter().filter_map(|(name, n)| Some((name.clone(), n.as_u64()?))).collect();
+        for (key, raw) in members_of(text)? {
+            let raw = raw.get();
+            match (key.as_str(), raw.as_bytes()[0]) {
+                ("recordCounts" | "totalRecords" | "record_counts", b'{') => {
+                    let counts = members_of(raw)?.into_iter();
+                    self.counts = counts.filter_map(|(name, n)| Some((name, n.get().parse().ok()?))).collect();
                 }
-                ("total_records" | "totalRecords", serde_json::Value::Number(total)) => self.total = total.as_u64(),
-                ("checksum", serde_json::Value::String(claimed)) if claimed.starts_with("xxh3-128:") => {
+                ("total_records" | "totalRecords", _) => self.total = raw.parse().ok(),
+                ("format", _) => self.own = raw == "\"merganser/1\"",
+                ("partialTables", b'[') => {
+                    self.partial = serde_json::from_str(raw)
+                        .map_err(|e| fail!(BackupDamaged, "`partialTables` is no list of names").because(e))?;
+                }
+                ("checksum", b'"') if raw.starts_with("\"xxh3-128:") => {
                     self.checksum_seen = true;
-                    let found = checksum.map(|sum| format!("xxh3-128:{sum:032x}"));
-                    if found.as_ref() != Some(claimed) {
+                    if checksum.map(|sum| format!("\"xxh3-128:{sum:032x}\"")).as_deref() != Some(raw) {
                         return Err(fail!(BackupDamaged, "the backup's checksum does not hold")
                             .hint("the file was changed or damaged after it was written; get another copy"));
                     }
                 }
-                (_, value) => self.scalar(key, &value.to_string()),
+                _ => self.scalar(&key, raw),
             }
         }
         Ok(())
@@ -101,28 +110,34 @@ impl Metadata {
     }
 }
 
-/// An object whose members are kept in order, and whose keys must be distinct.
-struct Object(Vec<(String, serde_json::Value)>);
-
-impl<'de> serde::Deserialize<'de> for Object {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
-        impl<'de> serde::de::Visitor<'de> for Members {
-            type Value = Object;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
-                let mut members: Vec<(String, serde_json::Value)> = Vec::new();
-                while let Some((key, value)) = map.next_entry::<String, serde_json::Value>()? {
-                    if members.iter().any(|(known, _)| *known == key) {
-                        return Err(serde::de::Error::custom(format_args!("the key `{key}` is there twice")));
-                    }
-                    members.push((key, value));
+/// Splits an object into its members, in order; its keys must be distinct.
+///
+/// # Errors
+/// `BackupDamaged`.
+pub(crate) fn members_of(text: &str) -> Result<Vec<(String, Box<RawValue>)>> {
+    struct Members(Vec<(String, Box<RawValue>)>);
+    impl<'de> serde::Deserialize<'de> for Members {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            struct Visitor;
+            impl<'de> serde::de::Visitor<'de> for Visitor {
+                type Value = Members;
+                fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                    f.write_str("an object")
                 }
-                Ok(Object(members))
+                fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                    let (mut members, mut keys) = (Vec::new(), HashSet::new());
+                    while let Some((key, value)) = map.next_entry::<String, Box<RawValue>>()? {
+                        if !keys.insert(key.clone()) {
+                            return Err(serde::de::Error::custom(format_args!("the key `{key}` is there twice")));
+                        }
+                        members.push((key, value));
+                    }
+                    Ok(Members(members))
+                }
             }
+            deserializer.deserialize_map(Visitor)
         }
-        deserializer.deserialize_map(Members)
     }
+    let Members(members) = serde_json::from_str(text).map_err(|e| fail!(BackupDamaged, "{e}"))?;
+    Ok(members)
 }

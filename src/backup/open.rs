@@ -1,10 +1,13 @@
 //! Recognises a backup's format by its content and opens the reader for it.
 
+use super::baluhost::{self, BaluHostReader};
+use super::django::{DjangoReader, Fixture, Tee};
 use super::json::document::DocumentReader;
 use super::json::window::{WINDOW_BYTES, Window};
 use super::options::ReadOptions;
-use super::source::{ByteStream, Source, Utf16, open_file};
-use super::{Reader, sqlite};
+use super::source::{ByteStream, Origin, Source, open_file, stream_error};
+use super::utf16::Utf16;
+use super::{Reader, archive, sqlite, zip};
 use crate::error::{Error, Result, fail};
 use std::io::Read;
 use std::path::Path;
@@ -21,6 +24,23 @@ pub enum Format {
     Ghost,
     /// An SQLite database file.
     Sqlite,
+    /// Records of Django's serializers: a fixture, or an archive of `app/model.json` files.
+    Django,
+    /// RayERP's archive.
+    #[serde(rename = "rayerp")]
+    RayErp,
+    /// Jarvis's archive of one user.
+    Jarvis,
+    /// BaluHost's archive with an SQLite database.
+    #[serde(rename = "baluhost")]
+    BaluHost,
+    /// A record a line, a file for each table.
+    #[serde(rename = "ndjson")]
+    NdJson,
+    /// Comma-separated values, a file for each table.
+    Csv,
+    /// A list of records for each table, in files of their own.
+    JsonFiles,
 }
 
 impl Format {
@@ -31,6 +51,13 @@ impl Format {
             Self::TableMap => "table-map",
             Self::Ghost => "ghost",
             Self::Sqlite => "sqlite",
+            Self::Django => "django",
+            Self::RayErp => "rayerp",
+            Self::Jarvis => "jarvis",
+            Self::BaluHost => "baluhost",
+            Self::NdJson => "ndjson",
+            Self::Csv => "csv",
+            Self::JsonFiles => "json-files",
         }
     }
 }
@@ -56,7 +83,7 @@ pub(crate) fn open_with_window(path: &Path, options: &ReadOptions, window_bytes:
 
 fn open_inner(path: &Path, options: &ReadOptions, window_bytes: usize) -> Result<Box<dyn Reader>> {
     if path.is_dir() {
-        return Err(fail!(UnknownFormat, "this is a folder"));
+        return archive::open(path, options, window_bytes);
     }
     let head = head_of(open_file(path)?)?;
     if head.is_empty() {
@@ -65,48 +92,94 @@ fn open_inner(path: &Path, options: &ReadOptions, window_bytes: usize) -> Result
     if sqlite::looks_like(&head) {
         return Ok(Box::new(sqlite::SqliteReader::open(path, options)?));
     }
+    if zip::MAGIC.iter().any(|magic| head.starts_with(magic)) {
+        return archive::open(path, options, window_bytes);
+    }
     let (source, raw) = Source::open(path)?;
-    let mut notes = Vec::new();
-    let (stream, head) = match head.as_slice() {
-        [0x1f, 0x8b, ..] => {
-            let stream: ByteStream = Box::new(flate2::read::MultiGzDecoder::new(raw));
-            peeked(source.expanded(stream, &options.limits))?
-        }
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
-            let decoder = zstd::stream::read::Decoder::new(raw)
-                .map_err(|e| fail!(BackupDamaged, "the zstd data can't be read").because(e))?;
-            peeked(source.expanded(Box::new(decoder), &options.limits))?
-        }
-        _ => (raw, head),
-    };
-    let (stream, head, start): (ByteStream, Vec<u8>, u64) = match head.as_slice() {
-        [0xef, 0xbb, 0xbf, ..] => {
-            let mut stream = stream;
-            std::io::copy(&mut stream.by_ref().take(3), &mut std::io::sink())?;
-            (stream, head[3..].to_vec(), 3)
-        }
-        [first @ (0xff | 0xfe), second, ..] if *first ^ *second == 1 => {
-            let mut stream = stream;
-            std::io::copy(&mut stream.by_ref().take(2), &mut std::io::sink())?;
-            notes.push("the file is UTF-16; offsets count its UTF-8 form".to_owned());
-            let (stream, head) = peeked(Box::new(Utf16::new(stream, *first == 0xfe)))?;
-            (stream, head, 0)
-        }
-        [b'{' | b'[', 0, ..] | [0, b'{' | b'[', ..] => {
-            notes.push("the file is UTF-16; offsets count its UTF-8 form".to_owned());
-            let (stream, head) = peeked(Box::new(Utf16::new(stream, head[0] == 0)))?;
-            (stream, head, 0)
-        }
-        _ => (stream, head, 0),
-    };
-    match head.iter().find(|byte| !byte.is_ascii_whitespace()) {
+    let (stream, compressed) = decompressed(raw, &head, &source, options)?;
+    let (stream, head) = peeked(stream)?;
+    if compressed && baluhost::looks_like(&head) {
+        return Ok(Box::new(BaluHostReader::open(source, stream, options)?));
+    }
+    let Text { stream, first, start, notes } = text_of(stream)?;
+    match first {
+        _ if !compressed && archive::is_table_file(path) => archive::open(path, options, window_bytes),
         Some(b'{') => {
             let window = Window::new(stream, window_bytes, start);
-            Ok(Box::new(DocumentReader::open(source, window, window_bytes, options, notes)?))
+            Ok(Box::new(DocumentReader::open(Origin::Stream(source), window, window_bytes, options, notes)?))
+        }
+        Some(b'[') => {
+            // The text is read twice: from the file itself where it is that text, else from a copy.
+            let fixture = if compressed || !notes.is_empty() {
+                let (tee, file) = Tee::new(stream)?;
+                Fixture::index(Window::new(Box::new(tee), window_bytes, 0), file, options, window_bytes)?
+            } else {
+                Fixture::index(Window::new(stream, window_bytes, start), open_file(path)?, options, window_bytes)?
+            };
+            Ok(Box::new(DjangoReader::new(fixture, Origin::Stream(source), notes)))
         }
         None => Err(fail!(BackupDamaged, "the file holds nothing but white space").hint("get a complete copy")),
         Some(_) => Err(unknown(&head)),
     }
+}
+
+/// Undoes gzip and zstd, within limits; says whether there was any.
+fn decompressed(raw: ByteStream, head: &[u8], source: &Source, options: &ReadOptions) -> Result<(ByteStream, bool)> {
+    Ok(match head {
+        [0x1f, 0x8b, ..] => {
+            let decoder: ByteStream = Box::new(flate2::read::MultiGzDecoder::new(raw));
+            (source.expanded(decoder, &options.limits), true)
+        }
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+            let decoder = zstd::stream::read::Decoder::new(raw)
+                .map_err(|e| fail!(BackupDamaged, "the zstd data can't be read").because(e))?;
+            (source.expanded(Box::new(decoder), &options.limits), true)
+        }
+        _ => (raw, false),
+    })
+}
+
+/// A stream of UTF-8 text, of which the beginning has been looked at.
+pub(crate) struct Text {
+    /// The text, without a byte order mark.
+    pub(crate) stream: ByteStream,
+    /// Its first byte that is not white space.
+    pub(crate) first: Option<u8>,
+    /// How many bytes of the stream given precede the text.
+    pub(crate) start: u64,
+    /// Things a person should know.
+    pub(crate) notes: Vec<String>,
+}
+
+/// Makes UTF-8 without a byte order mark of a stream of text.
+///
+/// # Errors
+/// `BackupDamaged` when the stream can't be read.
+pub(crate) fn text_of(stream: ByteStream) -> Result<Text> {
+    let (mut stream, head) = peeked(stream)?;
+    let skip = |bytes: u64, stream: &mut ByteStream| {
+        std::io::copy(&mut stream.take(bytes), &mut std::io::sink()).map_err(stream_error)
+    };
+    let (big_endian, mark) = match head.as_slice() {
+        [0xef, 0xbb, 0xbf, ..] => {
+            skip(3, &mut stream)?;
+            let first = head[3..].iter().copied().find(|byte| !byte.is_ascii_whitespace());
+            return Ok(Text { stream, first, start: 3, notes: Vec::new() });
+        }
+        [0xff, 0xfe, ..] => (false, 2),
+        [0xfe, 0xff, ..] => (true, 2),
+        [b'{' | b'[', 0, ..] => (false, 0),
+        [0, b'{' | b'[', ..] => (true, 0),
+        _ => {
+            let first = head.iter().copied().find(|byte| !byte.is_ascii_whitespace());
+            return Ok(Text { stream, first, start: 0, notes: Vec::new() });
+        }
+    };
+    skip(mark, &mut stream)?;
+    let (stream, head) = peeked(Box::new(Utf16::new(stream, big_endian)))?;
+    let first = head.iter().copied().find(|byte| !byte.is_ascii_whitespace());
+    let notes = vec!["the text is UTF-16; offsets count its UTF-8 form".to_owned()];
+    Ok(Text { stream, first, start: 0, notes })
 }
 
 /// Returns the first bytes of a stream, enough to recognise what it is.
@@ -119,9 +192,6 @@ fn head_of(mut stream: impl Read) -> Result<Vec<u8>> {
 /// Reads the first bytes of a stream and puts them back in front.
 fn peeked(mut stream: ByteStream) -> Result<(ByteStream, Vec<u8>)> {
     let head = head_of(&mut stream)?;
-    if head.is_empty() {
-        return Err(fail!(BackupDamaged, "the file expands to nothing").hint("get a complete copy"));
-    }
     Ok((Box::new(std::io::Cursor::new(head.clone()).chain(stream)), head))
 }
 
@@ -142,8 +212,6 @@ fn unknown(head: &[u8]) -> Error {
     } else if sql {
         fail!(UnknownFormat, "this is an SQL dump; SQL from a file is never executed, and can't be read as data yet")
             .hint("load it into a scratch SQLite database and give that file")
-    } else if head.starts_with(b"PK") {
-        fail!(UnknownFormat, "this is a ZIP archive that holds no backup that is known")
     } else if head.starts_with(b"age-encryption.org") {
         fail!(UnknownFormat, "the file is encrypted with age").hint("decrypt it first")
     } else if head.iter().take(512).any(|byte| *byte == 0) {
@@ -151,16 +219,6 @@ fn unknown(head: &[u8]) -> Error {
     } else {
         let start: String = text.chars().take(20).collect();
         fail!(UnknownFormat, "the file is of no known format; it begins with `{}`", start.escape_debug())
-    }
-    .hint_if_none("known are Smart Backup JSON, table maps, Django fixtures, SQLite files and archives of them")
-}
-
-trait HintIfNone {
-    fn hint_if_none(self, hint: &str) -> Error;
-}
-
-impl HintIfNone for Error {
-    fn hint_if_none(self, hint: &str) -> Error {
-        if self.hint_text().is_some() { self } else { self.hint(hint) }
+            .hint("known are Smart Backup JSON, table maps, Django fixtures, SQLite files and archives of them")
     }
 }

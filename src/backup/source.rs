@@ -1,5 +1,6 @@
 //! A backup file as a stream of bytes: digested while it is read, decompressed within limits, watched for changes.
 
+use super::digest::Watched;
 use super::options::Limits;
 use crate::error::{Error, Result, fail};
 use std::fs::File;
@@ -150,45 +151,25 @@ pub(crate) fn stream_error(error: io::Error) -> Error {
     }
 }
 
-/// Returns BLAKE3 (64 hexadecimal digits) and size of a backup's raw bytes.
-///
-/// For an SQLite database with a `-wal` file beside it, both count: the records are in both.
-///
-/// # Errors
-/// `BackupNotFound`, `Failed`.
-pub fn digest(path: &Path) -> Result<(String, u64)> {
-    let mut file = open_file(path).map_err(|error| error.at(path.display()))?;
-    let mut hasher = blake3::Hasher::new();
-    let mut buffer = vec![0; 1 << 18];
-    let mut head = [0; 16];
-    let mut bytes = 0;
-    loop {
-        let count = match file.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(fail!(Failed, "reading {} failed", path.display()).because(error)),
-        };
-        if bytes == 0 {
-            let known = count.min(head.len());
-            head[..known].copy_from_slice(&buffer[..known]);
-        }
-        hasher.update(&buffer[..count]);
-        bytes += count as u64;
-    }
-    let wal = beside(path, "-wal");
-    if &head == super::sqlite::MAGIC && wal.metadata().is_ok_and(|m| m.len() > 0) {
-        let (wal_digest, wal_bytes) = digest_plain(&wal)?;
-        hasher.update(b"-wal").update(wal_digest.as_bytes());
-        bytes += wal_bytes;
-    }
-    Ok((hasher.finalize().to_hex().to_string(), bytes))
+/// What a reader's bytes come from, and what vouches for them at the end.
+pub(crate) enum Origin {
+    /// One stream over the whole file.
+    Stream(Source),
+    /// Parts of a file.
+    Watched(Watched),
 }
 
-fn digest_plain(path: &Path) -> Result<(blake3::Hash, u64)> {
-    let mut hasher = blake3::Hasher::new();
-    let bytes = io::copy(&mut open_file(path)?, &mut hasher)?;
-    Ok((hasher.finalize(), bytes))
+impl Origin {
+    /// Returns digest and size once reading is done.
+    ///
+    /// # Errors
+    /// As [`Source::finish`] and [`Watched::finish`].
+    pub(crate) fn finish(self) -> Result<(String, u64)> {
+        match self {
+            Self::Stream(source) => source.finish(),
+            Self::Watched(watched) => watched.finish(),
+        }
+    }
 }
 
 /// Returns the path with a suffix appended to its file name.
@@ -196,65 +177,4 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
-}
-
-/// Makes UTF-8 of UTF-16, as Windows tools write it.
-pub(crate) struct Utf16 {
-    inner: ByteStream,
-    big_endian: bool,
-    /// Bytes that don't make a whole character yet.
-    raw: Vec<u8>,
-    /// Characters made and not handed out yet.
-    ready: Vec<u8>,
-    handed_out: usize,
-}
-
-impl Utf16 {
-    /// Wraps a stream that stands after its byte order mark.
-    pub(crate) fn new(inner: ByteStream, big_endian: bool) -> Self {
-        Self { inner, big_endian, raw: Vec::new(), ready: Vec::new(), handed_out: 0 }
-    }
-
-    fn refill(&mut self) -> io::Result<()> {
-        let kept = self.raw.len();
-        self.raw.resize(kept + (1 << 16), 0);
-        let count = self.inner.read(&mut self.raw[kept..])?;
-        self.raw.truncate(kept + count);
-        let units: Vec<u16> = self
-            .raw
-            .chunks_exact(2)
-            .map(|pair| [pair[0], pair[1]])
-            .map(|pair| if self.big_endian { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) })
-            .collect();
-        // The first half of a surrogate pair waits for its second half, unless the file ends here.
-        let waits = count > 0 && units.last().is_some_and(|unit| (0xD800..0xDC00).contains(unit));
-        let whole = units.len() - usize::from(waits);
-        if count == 0 && !self.raw.len().is_multiple_of(2) {
-            return Err(io::Error::other(fail!(BackupDamaged, "the UTF-16 text ends in the middle of a character")));
-        }
-        self.ready.clear();
-        self.handed_out = 0;
-        for character in char::decode_utf16(units[..whole].iter().copied()) {
-            let character = character
-                .map_err(|e| io::Error::other(fail!(BackupDamaged, "the UTF-16 text is not valid").because(e)))?;
-            self.ready.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-        }
-        self.raw.drain(..whole * 2);
-        Ok(())
-    }
-}
-
-impl Read for Utf16 {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.handed_out == self.ready.len() {
-            self.refill()?;
-            if self.ready.is_empty() && self.raw.is_empty() {
-                return Ok(0);
-            }
-        }
-        let count = buffer.len().min(self.ready.len() - self.handed_out);
-        buffer[..count].copy_from_slice(&self.ready[self.handed_out..self.handed_out + count]);
-        self.handed_out += count;
-        Ok(count)
-    }
 }

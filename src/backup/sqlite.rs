@@ -5,8 +5,12 @@
 //!
 //! Header fields: <https://sqlite.org/fileformat2.html#the_database_header>; the `-wal` file: section 4 of that page.
 
+mod files;
+
+use self::files::{check_header, check_wal, refuse_hot_journal};
+use super::digest::Watched;
 use super::options::{Limits, ReadOptions, SqliteCheck};
-use super::source::{beside, digest, open_file};
+use super::source::{beside, open_file};
 use super::{Format, Place, Reader, RecordSink, Summary, TableHeader};
 use crate::error::{Error, Result, fail};
 use crate::model::Cell;
@@ -15,17 +19,11 @@ use rusqlite::limits::Limit;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 use std::collections::VecDeque;
-use std::fs::{File, Metadata};
-use std::io::{Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
-use std::thread::JoinHandle;
+use std::path::Path;
 use std::time::Instant;
 
 /// The first bytes of every SQLite database file.
 pub(crate) const MAGIC: &[u8; 16] = b"SQLite format 3\0";
-
-/// The first bytes of a rollback journal that still has to be rolled back.
-const HOT_JOURNAL: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
 
 const SMALL_FILE_BYTES: u64 = 64 << 20;
 const STEPS_BETWEEN_CHECKS: i32 = 100_000;
@@ -44,9 +42,7 @@ struct Listed {
 
 /// Reads an SQLite database file.
 pub(crate) struct SqliteReader {
-    path: PathBuf,
-    before: Metadata,
-    digest: Option<JoinHandle<Result<(String, u64)>>>,
+    watched: Watched,
     connection: Connection,
     /// Holds the copies that the connection reads, where there was a `-wal`.
     _copies: Option<tempfile::TempDir>,
@@ -62,10 +58,11 @@ impl SqliteReader {
     /// # Errors
     /// `BackupDamaged` for a file that is cut, has a hot journal or a broken `-wal`, or fails SQLite's own check.
     pub(crate) fn open(path: &Path, options: &ReadOptions) -> Result<Self> {
-        let mut file = open_file(path)?;
-        let before = file.metadata()?;
+        let watched = Watched::new(path)?;
         let mut notes = Vec::new();
-        check_header(&mut file, before.len())?;
+        let mut file = open_file(path)?;
+        let length = file.metadata()?.len();
+        check_header(&mut file, length)?;
         refuse_hot_journal(path)?;
         let wal = beside(path, "-wal");
         let has_wal = wal.metadata().is_ok_and(|m| m.len() > 0);
@@ -84,13 +81,8 @@ impl SqliteReader {
         };
         let connection = connection.map_err(|e| sqlite_error(e, "the database can't be opened"))?;
         harden(&connection, &options.limits).map_err(|e| sqlite_error(e, "the database can't be opened"))?;
-        // The digest is taken side by side with the reading: both touch every byte once.
-        let digested = path.to_owned();
-        let digest = std::thread::spawn(move || digest(&digested));
         let mut reader = Self {
-            path: path.to_owned(),
-            before,
-            digest: Some(digest),
+            watched,
             connection,
             _copies: copies,
             limits: options.limits.clone(),
@@ -99,7 +91,7 @@ impl SqliteReader {
             notes,
         };
         reader.set_deadline()?;
-        if options.sqlite_check == SqliteCheck::Always || reader.before.len() <= SMALL_FILE_BYTES {
+        if options.sqlite_check == SqliteCheck::Always || length <= SMALL_FILE_BYTES {
             reader.quick_check()?;
         }
         reader.list().map_err(|e| sqlite_error(e, "the schema can't be read"))?;
@@ -172,6 +164,7 @@ impl Reader for SqliteReader {
             columns: table.columns.clone(),
             claimed_key: (!table.key.is_empty()).then(|| table.key.join(",")),
             whole: true,
+            ..TableHeader::default()
         }))
     }
 
@@ -200,15 +193,9 @@ impl Reader for SqliteReader {
         Ok(count)
     }
 
-    fn finish(mut self: Box<Self>) -> Result<Summary> {
-        let digest = self.digest.take().expect("the digest is awaited once");
-        let (digest, size_bytes) = digest.join().map_err(|_| fail!(Failed, "digesting the file failed"))??;
-        let after = self.path.metadata()?;
-        if after.len() != self.before.len() || after.modified().ok() != self.before.modified().ok() {
-            return Err(fail!(BackupDamaged, "{} changed while it was read", self.path.display())
-                .hint("make the copy with SQLite's online backup, then try again"));
-        }
-        Ok(Summary { digest, size_bytes, notes: std::mem::take(&mut self.notes), ..Summary::default() })
+    fn finish(self: Box<Self>) -> Result<Summary> {
+        let (digest, size_bytes) = self.watched.finish()?;
+        Ok(Summary { digest, size_bytes, notes: self.notes, ..Summary::default() })
     }
 }
 
@@ -259,100 +246,6 @@ fn sqlite_error(error: rusqlite::Error, place: &str) -> Error {
         _ => fail!(BackupDamaged, "{place}: SQLite reports: {error}").because(error),
     };
     if error.hint_text().is_none() { error.hint("check the file with `PRAGMA integrity_check`") } else { error }
-}
-
-/// Refuses a file that is shorter than its own header says, or whose header makes no sense.
-fn check_header(file: &mut File, length: u64) -> Result<()> {
-    let mut header = [0; 100];
-    file.read_exact(&mut header)
-        .map_err(|e| fail!(BackupDamaged, "the SQLite file ends within its header").because(e))?;
-    let number = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
-    let page_bytes = match u16::from_be_bytes([header[16], header[17]]) {
-        1 => 65_536,
-        size if size.is_power_of_two() && size >= 512 => u64::from(size),
-        size => return Err(fail!(BackupDamaged, "the SQLite header gives a page size of {size}")),
-    };
-    // The count of pages is only valid when the two change counters agree.
-    let pages = if number(24) == number(92) { u64::from(number(28)) } else { 0 };
-    if length < pages * page_bytes || !length.is_multiple_of(page_bytes) {
-        return Err(fail!(
-            BackupDamaged,
-            "the SQLite file has {length} bytes, but its header says {}",
-            pages * page_bytes
-        )
-        .hint("it was cut off; get a complete copy"));
-    }
-    Ok(())
-}
-
-fn refuse_hot_journal(path: &Path) -> Result<()> {
-    let Ok(mut journal) = File::open(beside(path, "-journal")) else { return Ok(()) };
-    let mut start = [0; 8];
-    if journal.read_exact(&mut start).is_ok() && start == HOT_JOURNAL {
-        return Err(fail!(BackupDamaged, "a `-journal` file beside the database holds an unfinished transaction")
-            .hint(
-                "open the database once with its application or `sqlite3`, so that it is rolled back, then copy it",
-            ));
-    }
-    Ok(())
-}
-
-/// Refuses a `-wal` file that was cut or doesn't begin as one: its records would be missing silently.
-fn check_wal(path: &Path) -> Result<()> {
-    let mut file = open_file(path)?;
-    let length = file.metadata()?.len();
-    let mut header = [0; 32];
-    let damaged = |what: String| {
-        fail!(BackupDamaged, "the `-wal` file beside the database {what}").hint("copy database and `-wal` together")
-    };
-    file.read_exact(&mut header).map_err(|e| damaged("ends within its header".to_owned()).because(e))?;
-    let number = |bytes: &[u8]| u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-    let magic = number(&header);
-    if magic & !1 != 0x377f_0682 {
-        return Err(damaged("is none".to_owned()));
-    }
-    let page_bytes = u64::from(number(&header[8..]));
-    let frame_bytes = page_bytes + 24;
-    if !page_bytes.is_power_of_two() || !(512..=65_536).contains(&page_bytes) {
-        return Err(damaged(format!("gives a page size of {page_bytes}")));
-    }
-    if !(length - 32).is_multiple_of(frame_bytes) {
-        return Err(damaged("ends in the middle of a page".to_owned()));
-    }
-    if checksum(magic & 1 == 1, [0, 0], &header[..24]) != [number(&header[24..]), number(&header[28..])] {
-        return Err(damaged("has a damaged header".to_owned()));
-    }
-    // Frames of this generation carry the header's salts. Every one must hold; SQLite itself would stop silently.
-    let mut sum = [number(&header[24..]), number(&header[28..])];
-    let mut frame = vec![0; usize::try_from(frame_bytes).expect("at most 65,560")];
-    let mut frames = 0u64;
-    file.seek(SeekFrom::Start(32))?;
-    let mut file = std::io::BufReader::with_capacity(1 << 18, file);
-    while file.read_exact(&mut frame).is_ok() {
-        if frame[8..16] != header[16..24] {
-            break;
-        }
-        frames += 1;
-        sum = checksum(magic & 1 == 1, sum, &frame[..8]);
-        sum = checksum(magic & 1 == 1, sum, &frame[24..]);
-        if sum != [number(&frame[16..]), number(&frame[20..])] {
-            return Err(damaged(format!("is damaged at page record {frames}")));
-        }
-    }
-    Ok(())
-}
-
-/// Continues the checksum of a `-wal` file over more bytes, a multiple of eight.
-fn checksum(big_endian: bool, [mut first, mut second]: [u32; 2], bytes: &[u8]) -> [u32; 2] {
-    for pair in bytes.chunks_exact(8) {
-        let word = |at: usize| {
-            let bytes = [pair[at], pair[at + 1], pair[at + 2], pair[at + 3]];
-            if big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
-        };
-        first = first.wrapping_add(word(0)).wrapping_add(second);
-        second = second.wrapping_add(word(4)).wrapping_add(first);
-    }
-    [first, second]
 }
 
 /// Writes a path for use in an SQLite URI.

@@ -4,7 +4,8 @@ use super::open::open_with_window;
 use super::{Place, ReadOptions, Reader, RecordSink, Summary, TableHeader};
 use crate::error::Result;
 use crate::model::{Cell, OwnedCell};
-use std::path::{Path, PathBuf};
+use std::io::Write as _;
+use std::path::Path;
 
 /// A record as a list of fields.
 pub(crate) type Fields = Vec<(String, OwnedCell)>;
@@ -75,8 +76,31 @@ pub(crate) fn read_bytes(bytes: &[u8], options: &ReadOptions, window_bytes: usiz
     read(open_with_window(&path, options, window_bytes)?)
 }
 
-/// Returns a file of the real data that lies beside the project, where it is there.
-pub(crate) fn shared(name: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("MERGANSER_TEST_DATA")?;
-    Some(Path::new(&root).join(name)).filter(|path| path.exists())
+/// Makes a ZIP archive of names and contents.
+pub(crate) fn zipped(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, content) in files {
+        let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
+        writer.start_file(*name, options).unwrap();
+        writer.write_all(content).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+/// Compresses with gzip.
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// Writes fields as `name=value` with short marks for the kinds, to compare whole records at a glance.
+pub(crate) fn shown(fields: &Fields) -> String {
+    let cell = |cell: &OwnedCell| match cell {
+        OwnedCell::Null => "null".to_owned(),
+        OwnedCell::String(text) | OwnedCell::Text(text) => format!("'{text}'"),
+        OwnedCell::Number(text) | OwnedCell::Json(text) => text.clone(),
+        other => format!("{other:?}"),
+    };
+    fields.iter().map(|(name, value)| format!("{name}={}", cell(value))).collect::<Vec<_>>().join(" ")
 }

@@ -1,12 +1,25 @@
 //! Writing backups: what all formats share. A file appears under its name only when it is complete and on disk.
 
+mod baluhost;
+mod files;
+mod jarvis;
+mod map;
+mod record;
 mod smart;
+#[cfg(test)]
+mod tests;
 mod value;
 
-pub use smart::{SmartBackupWriter, SmartOptions, TableOptions};
+pub use baluhost::write_baluhost;
+pub use files::{FilesFormat, FilesWriter};
+pub use jarvis::JarvisUserWriter;
+pub use map::TableMapWriter;
+pub use record::Layout;
+pub use smart::{SmartBackupWriter, SmartOptions};
 
 use crate::error::{Result, fail};
-use std::io::{self, Write};
+use crate::model::{Cell, Column, Table};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// How a backup is compressed.
@@ -19,6 +32,97 @@ pub enum Compression {
     Gzip,
     /// zstd, smaller and faster.
     Zstd,
+}
+
+/// What of a table is written.
+#[derive(Clone, Debug, Default)]
+pub struct TableOptions {
+    /// Positions of columns that are left out of every record.
+    pub excluded: Vec<usize>,
+    /// Whether some of the table's records are left out, so that an absent record says nothing.
+    pub partial: bool,
+}
+
+impl TableOptions {
+    /// Names a column's field; nothing when the column is left out.
+    fn name(&self, position: usize, column: &Column) -> Option<String> {
+        (!self.excluded.contains(&position)).then(|| column.name.clone())
+    }
+}
+
+/// Writes a backup table by table.
+pub trait BackupWriter {
+    /// Begins a table, ending the one before.
+    ///
+    /// # Errors
+    /// `Usage` when the table was written already; `OutOfSpace`, `Failed`.
+    fn begin_table(&mut self, table: &Table, options: &TableOptions) -> Result<()>;
+
+    /// Writes a record of the table: one cell per column of it, in its order; absent cells are left out.
+    ///
+    /// # Errors
+    /// `Usage` when no table was begun or the number of cells is another; `OutOfSpace`, `Failed`.
+    fn record(&mut self, cells: &[Cell<'_>]) -> Result<()>;
+
+    /// Ends the backup; a file appears in its place.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `Failed`.
+    fn finish(self: Box<Self>) -> Result<()>;
+}
+
+/// The formats that can be written record by record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteFormat {
+    /// The default: one JSON document with counts and checksum.
+    SmartBackup(Compression, Layout),
+    /// `{"name":[…]}`: Jarvis's system export, and what scripts like best.
+    TableMap,
+    /// A ZIP archive of files.
+    Files(FilesFormat),
+    /// Jarvis's archive of one user.
+    JarvisUser,
+}
+
+/// Starts a backup file, which appears when it is finished.
+///
+/// `exported_at` is when the records were read, ISO 8601 in UTC.
+///
+/// # Errors
+/// `Failed` when the folder can't be written to.
+pub fn create(path: &Path, format: WriteFormat, exported_at: &str) -> Result<Box<dyn BackupWriter>> {
+    let file = AtomicFile::create(path)?;
+    Ok(match format {
+        WriteFormat::SmartBackup(compression, layout) => {
+            let options = SmartOptions { compression, layout, exported_at: exported_at.to_owned() };
+            Box::new(Committing(SmartBackupWriter::new(file, &options)?))
+        }
+        WriteFormat::TableMap => Box::new(Committing(TableMapWriter::new(file))),
+        WriteFormat::JarvisUser => Box::new(Committing(JarvisUserWriter::new(file))),
+        WriteFormat::Files(format) => Box::new(Committing(FilesWriter::new(file, format, exported_at))),
+    })
+}
+
+/// A writer to an atomic file, which it commits at the end.
+struct Committing<T>(T);
+
+/// A writer that gives its stream back.
+trait IntoFile: BackupWriter {
+    fn into_file(self) -> Result<AtomicFile>;
+}
+
+impl<T: IntoFile> BackupWriter for Committing<T> {
+    fn begin_table(&mut self, table: &Table, options: &TableOptions) -> Result<()> {
+        self.0.begin_table(table, options)
+    }
+
+    fn record(&mut self, cells: &[Cell<'_>]) -> Result<()> {
+        self.0.record(cells)
+    }
+
+    fn finish(self: Box<Self>) -> Result<()> {
+        self.0.into_file()?.commit()
+    }
 }
 
 /// A file that appears under its name when it is committed, and not at all when it is dropped before.
@@ -72,6 +176,19 @@ impl Write for AtomicFile {
 
     fn flush(&mut self) -> io::Result<()> {
         self.temp.flush()
+    }
+}
+
+impl Seek for AtomicFile {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.temp.seek(to)
+    }
+}
+
+fn zip_error(error: zip::result::ZipError) -> crate::error::Error {
+    match error {
+        zip::result::ZipError::Io(error) => error.into(),
+        other => fail!(Failed, "the archive can't be written").because(other),
     }
 }
 

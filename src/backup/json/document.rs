@@ -7,18 +7,16 @@
 //! Keys may come in any order. Where a table's records come before its name, they are copied to a temporary file
 //! and read from there; the usual order is read as it streams by.
 
-use super::record::{Attempt, RecordParser, Shape};
+use super::array::{django_header, first_model, read_array};
+use super::record::{RecordParser, Shape};
 use super::window::Window;
 use crate::backup::metadata::Metadata;
 use crate::backup::options::ReadOptions;
-use crate::backup::source::Source;
-use crate::backup::{Format, Place, Reader, RecordSink, Summary, TableHeader};
+use crate::backup::source::Origin;
+use crate::backup::{Format, Reader, RecordSink, Summary, TableHeader};
 use crate::error::{Result, fail};
 use std::collections::{HashMap, HashSet};
 use std::io::{Seek, Write};
-
-/// Bytes of the longest token that is not JSON until its last byte is there: `-Infinity`.
-const TOKEN_BYTES: usize = 16;
 
 /// What the keys or elements at a level of the document are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +62,7 @@ struct Current {
 
 /// Reads tables out of a JSON document.
 pub(crate) struct DocumentReader {
-    source: Source,
+    origin: Origin,
     window: Window,
     window_bytes: usize,
     options: ReadOptions,
@@ -87,7 +85,7 @@ impl DocumentReader {
     /// # Errors
     /// `UnknownFormat` when it holds no tables, `BackupDamaged`, `LimitReached`.
     pub(crate) fn open(
-        source: Source,
+        origin: Origin,
         window: Window,
         window_bytes: usize,
         options: &ReadOptions,
@@ -95,7 +93,7 @@ impl DocumentReader {
     ) -> Result<Self> {
         let stream_start = window.offset();
         let mut reader = Self {
-            source,
+            origin,
             window,
             window_bytes,
             options: options.clone(),
@@ -234,7 +232,7 @@ impl DocumentReader {
                 self.enter(Level::Exports);
                 Ok(None)
             }
-            (Level::Root | Level::Export, "data", b'{') => {
+            (Level::Root | Level::Export, "data", b'{') | (Level::Root, "tables", b'{') => {
                 self.window.expect(b'{')?;
                 self.format.get_or_insert(Format::TableMap);
                 self.enter(Level::Map);
@@ -345,7 +343,7 @@ impl DocumentReader {
             buffered.flush()?;
         }
         file.rewind()?;
-        Ok(Window::new(Box::new(file), self.window_bytes, start))
+        Ok(Window::part(Box::new(file), self.window_bytes, start))
     }
 
     fn start_table(
@@ -355,22 +353,30 @@ impl DocumentReader {
         copy: Option<Window>,
         whole: bool,
     ) -> Result<TableHeader> {
-        if self.counts.contains_key(&name) {
-            return Err(self
-                .window
-                .damaged(format_args!("the table `{}` is there twice", name.escape_debug()))
-                .hint("put its records into one list"));
+        let mut copy = copy;
+        let records = copy.as_mut().unwrap_or(&mut self.window);
+        records.expect(b'[')?;
+        let mut header = TableHeader { name, claimed_key, whole, ..TableHeader::default() };
+        let mut parser = RecordParser::new(&self.options, Shape::Plain);
+        parser.tagged = self.own;
+        if !self.own
+            && let Some(model) = first_model(records, &mut parser, &self.options, &header.name)?
+        {
+            parser = RecordParser::of_model(&self.options, &model);
+            self.format = Some(Format::Django);
+            header = django_header(&model);
         }
         if self.counts.len() >= self.options.limits.tables {
             return Err(fail!(LimitReached, "there are more than {} tables", self.options.limits.tables));
         }
-        self.counts.insert(name.clone(), 0);
-        let mut current = Current { name: name.clone(), copy, parser: RecordParser::new(&self.options, Shape::Plain) };
-        current.parser.tagged = self.own;
-        let records = current.copy.as_mut().unwrap_or(&mut self.window);
-        records.expect(b'[')?;
-        self.current = Some(current);
-        Ok(TableHeader { name, claimed_key, whole, ..TableHeader::default() })
+        if self.counts.insert(header.name.clone(), 0).is_some() {
+            let records = copy.as_ref().unwrap_or(&self.window);
+            return Err(records
+                .damaged(format_args!("the table `{}` is there twice", header.name.escape_debug()))
+                .hint("put its records into one list"));
+        }
+        self.current = Some(Current { name: header.name.clone(), copy, parser });
+        Ok(header)
     }
 
     fn take_metadata(&mut self) -> Result<Option<TableHeader>> {
@@ -442,117 +448,6 @@ impl DocumentReader {
     }
 }
 
-/// Reads the rest of an array of records into a sink and returns how many there were.
-///
-/// # Errors
-/// `BackupDamaged` and `LimitReached` with table, record and place; what the sink returns as it is.
-pub(crate) fn read_array(
-    window: &mut Window,
-    parser: &mut RecordParser,
-    options: &ReadOptions,
-    table: &str,
-    sink: &mut dyn RecordSink,
-) -> Result<u64> {
-    let mut count = 0u64;
-    let mut after_comma = false;
-    loop {
-        match window.peek()? {
-            Some(b']') if !after_comma => {
-                window.advance(1);
-                return Ok(count);
-            }
-            Some(b',') if count > 0 && !after_comma => {
-                window.advance(1);
-                after_comma = true;
-            }
-            Some(b'{') if count == 0 || after_comma => {
-                let length = complete_record(window, parser, options, table, count + 1)?;
-                emit_record(window, parser, table, count + 1, sink)?;
-                window.advance(length);
-                count += 1;
-                after_comma = false;
-            }
-            Some(_) if count == 0 || after_comma => {
-                return Err(window
-                    .damaged(format_args!("element {} of `{}` is not a record", count + 1, table.escape_debug()))
-                    .hint("every record is an object: {\"column\": value}"));
-            }
-            Some(_) => return Err(window.damaged(format_args!("`{}`: `,` or `]` was expected", table.escape_debug()))),
-            None => return Err(window.truncated().at(format_args!("{}, record {}", table.escape_debug(), count + 1))),
-        }
-    }
-}
-
-/// Gets text until the record at hand is whole; returns its length.
-pub(crate) fn complete_record(
-    window: &mut Window,
-    parser: &mut RecordParser,
-    options: &ReadOptions,
-    table: &str,
-    number: u64,
-) -> Result<usize> {
-    let at = |window: &Window, ahead| format!("{}, record {number} ({})", table.escape_debug(), window.place(ahead));
-    loop {
-        match parser.parse(window.rest()) {
-            Attempt::Complete(length) if length > options.limits.record_bytes => {
-                let limit = options.limits.record_bytes;
-                return Err(fail!(LimitReached, "the record is longer than {limit} bytes").at(at(window, 0)));
-            }
-            Attempt::Complete(length) => return Ok(length),
-            Attempt::Wrong(ahead, error) => {
-                // A number or a NaN that the window cut is wrong as it stands; with more text it may be whole.
-                let cut = window.rest().len() - ahead <= TOKEN_BYTES;
-                if !cut || !window.fill()? {
-                    return Err(error.at(at(window, ahead)));
-                }
-            }
-            Attempt::NeedsMore => {
-                let held = window.rest().len();
-                if held > options.limits.record_bytes {
-                    let limit = options.limits.record_bytes;
-                    return Err(fail!(LimitReached, "the record is longer than {limit} bytes").at(at(window, 0)));
-                }
-                super::scan::check_depth(window.rest(), options.limits.depth).map_err(|e| e.at(at(window, 0)))?;
-                if !window.fill()? {
-                    return Err(window.truncated().at(format_args!("{}, record {number}", table.escape_debug())));
-                }
-            }
-        }
-    }
-}
-
-/// Hands the record just parsed to a sink, naming the record in errors of the parser's own.
-pub(crate) fn emit_record(
-    window: &Window,
-    parser: &mut RecordParser,
-    table: &str,
-    number: u64,
-    sink: &mut dyn RecordSink,
-) -> Result<()> {
-    let place = Place { record: number, offset: Some(window.offset()) };
-    let mut outer = Outcome { sink, failed: false };
-    parser.emit(window.rest(), place, &mut outer).map_err(|error| match outer.failed {
-        true => error,
-        false => error.at(format_args!("{}, record {number} ({})", table.escape_debug(), window.place(0))),
-    })
-}
-
-/// Tells the errors of a sink from those of the parser.
-struct Outcome<'s> {
-    sink: &'s mut dyn RecordSink,
-    failed: bool,
-}
-
-impl RecordSink for Outcome<'_> {
-    fn field(&mut self, name: &str, cell: crate::model::Cell<'_>) -> Result<()> {
-        self.sink.field(name, cell).inspect_err(|_| self.failed = true)
-    }
-
-    fn end_record(&mut self, place: Place) -> Result<()> {
-        self.sink.end_record(place).inspect_err(|_| self.failed = true)
-    }
-}
-
 impl Reader for DocumentReader {
     fn format(&self) -> Format {
         self.format.unwrap_or(Format::TableMap)
@@ -588,7 +483,7 @@ impl Reader for DocumentReader {
             return Err(fail!(BackupDamaged, "the backup lacks its checksum").hint("get a complete copy"));
         }
         let mismatches = self.metadata.check_counts(&self.counts, &self.options)?;
-        let (digest, size_bytes) = self.source.finish()?;
+        let (digest, size_bytes) = self.origin.finish()?;
         Ok(Summary {
             digest,
             size_bytes,

@@ -38,6 +38,8 @@ pub(crate) struct RecordParser {
     /// Whether `{"bytes":…}` and the like stand for values of that type: only in documents that merganser wrote.
     pub(crate) tagged: bool,
     shape: Shape,
+    /// The model that every Django record must be of.
+    model: Option<String>,
     members: Vec<Member>,
     /// The keys of the record before and of its envelope: most records of a table have the same, which then need no
     /// look for repeats.
@@ -58,6 +60,7 @@ impl RecordParser {
             lenient: options.lenient_json,
             tagged: false,
             shape,
+            model: None,
             members: Vec::new(),
             previous: [const { Vec::new() }; 2],
             known: false,
@@ -65,6 +68,11 @@ impl RecordParser {
             patched: String::new(),
             patches: Vec::new(),
         }
+    }
+
+    /// Makes a parser for Django records of one model.
+    pub(crate) fn of_model(options: &ReadOptions, model: &str) -> Self {
+        Self { model: Some(model.to_owned()), ..Self::new(options, Shape::Django) }
     }
 
     /// Tries to read the record that `text` begins with.
@@ -117,6 +125,11 @@ impl RecordParser {
             Shape::Plain => self.emit_members(text, sink)?,
             Shape::Django => {
                 self.check_keys(text, 1)?;
+                if let Some(model) = &self.model
+                    && self.string_member(text, "model").as_ref() != Some(model)
+                {
+                    return Err(fail!(BackupDamaged, "a record of another model among those of {model}"));
+                }
                 let pk = self.member(text, "pk");
                 let Some(fields) = self.member(text, "fields") else {
                     return Err(fail!(BackupDamaged, "a Django record without `fields`"));
@@ -143,16 +156,18 @@ impl RecordParser {
         self.members.iter().find(found).map(|member| member.value.clone())
     }
 
-    /// Returns the value of a string member of the record just read: a Django record's `model`.
-    pub(crate) fn string_member(&self, text: &str, name: &str) -> Option<String> {
-        let value = self.member(text, name)?;
-        let text = if self.patches.is_empty() { text } else { &self.patched };
-        serde_json::from_str(&text[value]).ok()
+    /// Returns the value of a string member of the record just read.
+    fn string_member(&self, text: &str, name: &str) -> Option<String> {
+        serde_json::from_str(&text[self.member(text, name)?]).ok()
     }
 
-    /// Tells whether the record just read has a member.
-    pub(crate) fn has_member(&self, text: &str, name: &str) -> bool {
-        self.member(text, name).is_some()
+    /// Returns the model of the record just read when it is a Django record: `model`, `fields` and perhaps `pk`.
+    pub(crate) fn django_model(&self, text: &str) -> Option<String> {
+        let text = if self.patches.is_empty() { text } else { &self.patched };
+        let fields = self.member(text, "fields")?;
+        let known = |member: &Member| matches!(&*key_of(text, member), "model" | "pk" | "fields");
+        let fits = self.members.iter().all(known) && text.as_bytes()[fields.start] == b'{';
+        fits.then(|| self.string_member(text, "model"))?
     }
 
     fn emit_members(&mut self, text: &str, sink: &mut dyn RecordSink) -> Result<()> {

@@ -24,11 +24,13 @@ pub(crate) struct Window {
     offset: u64,
     lines: u64,
     line_start: u64,
+    /// Whether the stream begins somewhere within the file, so that lines can't be counted.
+    part: bool,
     checksum: Option<Box<Xxh3>>,
 }
 
 impl Window {
-    /// Makes a window that reads `size` bytes at a time; `offset` is where in the file the stream begins.
+    /// Makes a window that reads `size` bytes at a time; `offset` is how many bytes of the file precede the stream.
     pub(crate) fn new(source: ByteStream, size: usize, offset: u64) -> Self {
         Self {
             source,
@@ -41,8 +43,14 @@ impl Window {
             offset,
             lines: 0,
             line_start: offset,
+            part: false,
             checksum: None,
         }
+    }
+
+    /// Makes a window over a part of a file that begins at a byte of it.
+    pub(crate) fn part(source: ByteStream, size: usize, offset: u64) -> Self {
+        Self { part: true, ..Self::new(source, size, offset) }
     }
 
     /// Returns the unread text that is at hand.
@@ -67,6 +75,9 @@ impl Window {
         let line = self.lines + memchr::memchr_iter(b'\n', before).count() as u64 + 1;
         let line_start = memchr::memrchr(b'\n', before).map_or(self.line_start, |at| self.offset + at as u64 + 1);
         let offset = self.offset + end as u64;
+        if self.part {
+            return format!("byte {offset}");
+        }
         format!("byte {offset}, line {line}, column {}", offset - line_start + 1)
     }
 
@@ -85,13 +96,21 @@ impl Window {
         }
         self.forget_read();
         // A record larger than the window doubles what is held, so that looking at it again stays linear.
-        let wanted = self.size.max(self.text.len());
-        if self.staging.len() < self.carried + wanted {
-            self.staging.resize(self.carried + wanted, 0);
+        let before = self.text.len();
+        let goal = before + self.size.max(before);
+        while !self.ended && self.text.len() < goal {
+            self.read_piece()?;
         }
+        Ok(self.text.len() > before)
+    }
+
+    /// Reads so many bytes as the window has, checks them and appends them to the text.
+    fn read_piece(&mut self) -> Result<()> {
+        let end = self.carried + self.size;
+        self.staging.resize(end, 0);
         let mut filled = self.carried;
-        while filled < self.carried + wanted {
-            match self.source.read(&mut self.staging[filled..self.carried + wanted]) {
+        while filled < end {
+            match self.source.read(&mut self.staging[filled..]) {
                 Ok(0) => {
                     self.ended = true;
                     break;
@@ -103,7 +122,7 @@ impl Window {
         }
         let bytes = &self.staging[..filled];
         let cut = if self.ended { 0 } else { cut_character(bytes) };
-        let (whole, tail) = bytes.split_at(filled - cut);
+        let whole = &bytes[..filled - cut];
         match simdutf8::basic::from_utf8(whole) {
             Ok(text) => self.text.push_str(text),
             Err(_) => {
@@ -112,10 +131,9 @@ impl Window {
                 return Err(fail!(BackupDamaged, "byte {offset}: the text is not UTF-8"));
             }
         }
-        let tail_length = tail.len();
-        self.staging.copy_within(filled - tail_length..filled, 0);
-        self.carried = tail_length;
-        Ok(!self.ended || filled > 0)
+        self.staging.copy_within(filled - cut..filled, 0);
+        self.carried = cut;
+        Ok(())
     }
 
     fn forget_read(&mut self) {

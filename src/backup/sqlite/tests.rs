@@ -1,9 +1,12 @@
 //! Tests of the SQLite reader: kinds of values, what is left out, `-wal`, damage, hostile schemas.
 
+use super::files::HOT_JOURNAL;
 use super::*;
+use crate::backup::digest;
 use crate::backup::testing::{Content, read, read_path};
 use crate::error::ErrorKind;
 use crate::model::OwnedCell;
+use std::path::PathBuf;
 
 fn made(sql: &str) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -140,4 +143,38 @@ fn limits_are_held_and_changes_are_seen() {
     assert!(reader.next_table().unwrap().is_some());
     Connection::open(&path).unwrap().execute_batch("CREATE TABLE later(x)").unwrap();
     assert_eq!(read(reader).expect_err("changed").kind(), ErrorKind::BackupDamaged);
+}
+
+#[test]
+fn f84_files_with_changed_bytes_are_read_or_refused_and_never_more() {
+    let (_folder, path) = made(
+        "PRAGMA page_size = 512; CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT UNIQUE) STRICT;
+         INSERT INTO t SELECT n, hex(randomblob(20)) FROM (WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 60) SELECT n FROM c);
+         CREATE TABLE w(a TEXT PRIMARY KEY, b BLOB) WITHOUT ROWID; INSERT INTO w VALUES ('k', zeroblob(2000));",
+    );
+    let whole = std::fs::read(&path).unwrap();
+    let mut options = ReadOptions::default();
+    options.limits.wall_time = std::time::Duration::from_secs(5);
+    // A small generator of our own: the same bytes change in every run.
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % (1 << 31)).unwrap()
+    };
+    let mut refused = 0;
+    for _ in 0..300 {
+        let mut bytes = whole.clone();
+        for _ in 0..4 {
+            let (at, value) = (16 + next() % (bytes.len() - 16), next());
+            bytes[at] = u8::try_from(value & 0xff).unwrap();
+        }
+        std::fs::write(&path, &bytes).unwrap();
+        if let Err(error) = read_path(&path, &options) {
+            assert!(matches!(error.kind(), ErrorKind::BackupDamaged | ErrorKind::LimitReached), "{error:?}");
+            refused += 1;
+        }
+    }
+    assert!(refused > 50, "{refused}");
 }

@@ -4,10 +4,11 @@
 //! text before its key. Both are keys that readers of the original format ignore. `"whole":false` before a table's
 //! records says that not every record is carried.
 
-use super::value::{ValueWriter, push_string};
-use super::{Compression, Encoder};
+use super::record::{Layout, RecordWriter};
+use super::value::push_string;
+use super::{BackupWriter, Compression, Encoder, TableOptions};
 use crate::error::{Result, fail};
-use crate::model::{Cell, Column, Table};
+use crate::model::{Cell, Table};
 use std::io::Write;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -19,26 +20,16 @@ const PIECE_BYTES: usize = 1 << 16;
 pub struct SmartOptions {
     /// How the file is compressed.
     pub compression: Compression,
-    /// Whether the JSON is indented by two spaces, for people; else it is one line.
-    pub pretty: bool,
+    /// How the JSON is laid out.
+    pub layout: Layout,
     /// When the records were read, ISO 8601 in UTC.
     pub exported_at: String,
 }
 
-/// What of a table is written.
-#[derive(Clone, Debug, Default)]
-pub struct TableOptions {
-    /// Positions of columns that are left out of every record.
-    pub excluded: Vec<usize>,
-    /// Whether some of the table's records are left out, so that an absent record says nothing.
-    pub partial: bool,
-}
-
-/// A table being written: its columns with their keys as JSON.
+/// A table being written.
 struct Current {
     name: String,
     key: Vec<String>,
-    columns: Vec<Option<(Column, String)>>,
     records: u64,
 }
 
@@ -48,7 +39,7 @@ pub struct SmartBackupWriter<W: Write> {
     options: SmartOptions,
     text: String,
     checksum: Xxh3,
-    values: ValueWriter,
+    records: RecordWriter,
     current: Option<Current>,
     counts: Vec<(String, u64)>,
 }
@@ -64,7 +55,7 @@ impl<W: Write> SmartBackupWriter<W> {
             options: options.clone(),
             text: String::with_capacity(PIECE_BYTES * 2),
             checksum: Xxh3::new(),
-            values: ValueWriter::new(),
+            records: RecordWriter::new(options.layout),
             current: None,
             counts: Vec::new(),
         };
@@ -74,87 +65,11 @@ impl<W: Write> SmartBackupWriter<W> {
         Ok(writer)
     }
 
-    /// Begins a table, ending the one before.
-    ///
-    /// # Errors
-    /// `Usage` when the table was written already; `OutOfSpace`, `Failed`.
-    pub fn begin_table(&mut self, table: &Table, options: &TableOptions) -> Result<()> {
-        self.end_table();
-        let name = table.label();
-        if self.counts.iter().any(|(known, _)| *known == name) {
-            return Err(fail!(Usage, "the table {name} can be written only once"));
-        }
-        if !self.counts.is_empty() {
-            self.text.push(',');
-        }
-        self.line(2);
-        self.text.push('{');
-        self.string_member(3, "tableName", &name);
-        self.text.push(',');
-        if options.partial {
-            self.member(3, "whole", "false,");
-        }
-        self.member(3, "records", "[");
-        let key_of = |column: &Column| {
-            let mut key = String::new();
-            push_string(&column.name, &mut key);
-            key.push_str(if self.options.pretty { ": " } else { ":" });
-            key
-        };
-        let columns = table.columns.iter().enumerate().map(|(position, column)| {
-            (!options.excluded.contains(&position)).then(|| (column.clone(), key_of(column)))
-        });
-        self.current = Some(Current {
-            name,
-            key: table.names(&table.key).into_iter().map(str::to_owned).collect(),
-            columns: columns.collect(),
-            records: 0,
-        });
-        self.hand_on(PIECE_BYTES)
-    }
-
-    /// Writes a record of the table: one cell per column of it, in its order; absent cells are left out.
-    ///
-    /// # Errors
-    /// `Usage` when no table was begun or the number of cells is another; `OutOfSpace`, `Failed`.
-    pub fn record(&mut self, cells: &[Cell<'_>]) -> Result<()> {
-        let Some(mut current) = self.current.take_if(|current| current.columns.len() == cells.len()) else {
-            return Err(fail!(Usage, "a record has one cell for each column of the table that was begun"));
-        };
-        if current.records > 0 {
-            self.text.push(',');
-        }
-        self.line(4);
-        self.text.push('{');
-        let mut empty = true;
-        for (cell, column) in cells.iter().zip(&current.columns) {
-            let Some((column, key)) = column else { continue };
-            let before = self.text.len();
-            if !empty {
-                self.text.push(',');
-            }
-            self.line(5);
-            self.text.push_str(key);
-            if self.values.write(*cell, column, &mut self.text) {
-                empty = false;
-            } else {
-                self.text.truncate(before);
-            }
-        }
-        if !empty {
-            self.line(4);
-        }
-        self.text.push('}');
-        current.records += 1;
-        self.current = Some(current);
-        self.hand_on(PIECE_BYTES)
-    }
-
     /// Ends the backup with its metadata and returns the stream, flushed.
     ///
     /// # Errors
     /// `OutOfSpace`, `Failed`.
-    pub fn finish(mut self) -> Result<W> {
+    pub fn into_inner(mut self) -> Result<W> {
         self.end_table();
         if !self.counts.is_empty() {
             self.line(1);
@@ -210,16 +125,11 @@ impl<W: Write> SmartBackupWriter<W> {
     }
 
     fn line(&mut self, depth: usize) {
-        if self.options.pretty {
-            self.text.push('\n');
-            self.text.extend(std::iter::repeat_n("  ", depth));
-        }
+        self.options.layout.line(depth, &mut self.text);
     }
 
     fn member(&mut self, depth: usize, key: &str, json: &str) {
-        self.line(depth);
-        push_string(key, &mut self.text);
-        self.text.push_str(if self.options.pretty { ": " } else { ":" });
+        self.options.layout.key(depth, key, &mut self.text);
         self.text.push_str(json);
     }
 
@@ -237,6 +147,55 @@ impl<W: Write> SmartBackupWriter<W> {
             self.text.clear();
         }
         Ok(())
+    }
+}
+
+impl super::IntoFile for SmartBackupWriter<super::AtomicFile> {
+    fn into_file(self) -> Result<super::AtomicFile> {
+        self.into_inner()
+    }
+}
+
+impl<W: Write> BackupWriter for SmartBackupWriter<W> {
+    fn begin_table(&mut self, table: &Table, options: &TableOptions) -> Result<()> {
+        self.end_table();
+        let name = table.label();
+        if self.counts.iter().any(|(known, _)| *known == name) {
+            return Err(fail!(Usage, "the table {name} can be written only once"));
+        }
+        if !self.counts.is_empty() {
+            self.text.push(',');
+        }
+        self.line(2);
+        self.text.push('{');
+        self.string_member(3, "tableName", &name);
+        self.text.push(',');
+        if options.partial {
+            self.member(3, "whole", "false,");
+        }
+        self.member(3, "records", "[");
+        self.records.begin(table, |position, column| options.name(position, column));
+        let key = table.names(&table.key).into_iter().map(str::to_owned).collect();
+        self.current = Some(Current { name, key, records: 0 });
+        self.hand_on(PIECE_BYTES)
+    }
+
+    fn record(&mut self, cells: &[Cell<'_>]) -> Result<()> {
+        let Some(current) = &mut self.current else {
+            return Err(fail!(Usage, "a record belongs to a table"));
+        };
+        self.records.check(cells)?;
+        if current.records > 0 {
+            self.text.push(',');
+        }
+        self.options.layout.line(4, &mut self.text);
+        self.records.write(cells, 5, &mut self.text);
+        current.records += 1;
+        self.hand_on(PIECE_BYTES)
+    }
+
+    fn finish(self: Box<Self>) -> Result<()> {
+        self.into_inner().map(|_| ())
     }
 }
 

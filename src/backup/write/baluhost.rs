@@ -1,0 +1,32 @@
+//! Writes a BaluHost archive, `backup/database/baluhost.db` as tar in gzip, from a copy of an SQLite database.
+
+use super::AtomicFile;
+use crate::error::{Result, fail};
+use std::fs::File;
+use std::path::Path;
+
+/// Packs a copy of an SQLite database; the file appears when it is complete.
+///
+/// The copy must be one that nothing writes to (made by SQLite's online backup): it goes in as it is, without a `-wal`.
+///
+/// # Errors
+/// `Failed` when the copy can't be read or the archive not be written, `OutOfSpace`.
+pub fn write_baluhost(path: &Path, database: &Path) -> Result<()> {
+    if crate::backup::source::beside(database, "-wal").metadata().is_ok_and(|m| m.len() > 0) {
+        return Err(fail!(Failed, "{} has a `-wal` beside it, so it is not a finished copy", database.display())
+            .hint("make the copy with SQLite's online backup"));
+    }
+    let mut file =
+        File::open(database).map_err(|e| fail!(Failed, "{} can't be read", database.display()).because(e))?;
+    let metadata = file.metadata()?;
+    let out = AtomicFile::create(path)?;
+    let mut archive = tar::Builder::new(flate2::write::GzEncoder::new(out, flate2::Compression::default()));
+    let modified = metadata.modified().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(metadata.len());
+    header.set_mode(0o600);
+    header.set_mtime(modified.map_or(0, |at| at.as_secs()));
+    header.set_cksum();
+    archive.append_data(&mut header, "backup/database/baluhost.db", &mut file)?;
+    archive.into_inner()?.finish()?.commit()
+}
