@@ -6,12 +6,15 @@
 
 pub mod analyzer;
 pub mod backup;
+pub mod cli;
+pub mod config;
 pub mod database;
 pub mod error;
 pub mod executor;
 pub mod model;
 pub mod plan;
 pub mod progress;
+pub mod report;
 pub mod strategy;
 
 pub use error::{Error, ErrorKind, Result};

@@ -1,0 +1,302 @@
+//! `merge`: carries out a plan, or analyzes a file first and carries that out.
+
+use super::analyze::{must_exist, refresh};
+use super::args::duration;
+use super::compare::{Compare, Deciding, Wanted, analyze};
+use super::context::{Context, Target};
+use super::output::{Done, Output};
+use super::signals::Working;
+use crate::database::{Database, WriteOptions};
+use crate::error::{ErrorKind, Result, fail};
+use crate::executor::home::fresh_id;
+use crate::executor::{self, Ending, Home, MaxChanges, MergeOptions, MergeReport, OnBlocked, OnStale, Trust};
+use crate::plan::{Plan, PlanKind};
+use crate::report::text::{self, Saved, summary};
+use crate::report::{Analyzed, Merged};
+use crate::strategy::Strategy;
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const EXAMPLES: &str = "Examples:
+  merganser merge p-9c41
+  merganser merge p-9c41 --yes --json
+  merganser merge backup.json --to dev --strategy newest-wins --dry-run";
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum StaleArg {
+    /// Write nothing.
+    #[default]
+    Refuse,
+    /// Leave changed records out.
+    Skip,
+    /// Analyze again, keep the decisions, and merge that.
+    Reanalyze,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum BlockedArg {
+    /// Write nothing.
+    #[default]
+    Refuse,
+    /// Leave blocked records out.
+    Skip,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES, before_long_help = EXAMPLES)]
+pub(super) struct MergeArgs {
+    /// A plan (id or file), or a backup to analyze and merge
+    plan: String,
+    /// Do everything inside the transaction, then roll back
+    #[arg(long)]
+    dry_run: bool,
+    /// Current records that changed since the analysis
+    #[arg(long, value_enum, default_value_t)]
+    on_stale: StaleArg,
+    /// Records that can't be written
+    #[arg(long, value_enum, default_value_t)]
+    on_blocked: BlockedArg,
+    /// Write a whole backup before anything else
+    #[arg(long)]
+    backup_first: bool,
+    /// How long to wait for locks
+    #[arg(long, value_name = "DUR", value_parser = duration)]
+    lock_timeout: Option<Duration>,
+    /// How long one statement may take
+    #[arg(long, value_name = "DUR", value_parser = duration)]
+    statement_timeout: Option<Duration>,
+    /// Stop if more records would change: a number, or a share of the backup's records such as 5%
+    #[arg(long, value_name = "N|N%", value_parser = max_changes)]
+    max_changes: Option<MaxChanges>,
+    /// The name of a protected target
+    #[arg(long, value_name = "NAME")]
+    confirm: Option<String>,
+    /// What the audit log should say
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+    /// Carry out a plan that was made or changed elsewhere
+    #[arg(long)]
+    trust_plan: bool,
+    /// Keep the plan that was made for a backup given directly
+    #[arg(long)]
+    keep_plan: bool,
+    #[command(flatten)]
+    deciding: Deciding,
+    #[command(flatten)]
+    compare: Compare,
+}
+
+fn max_changes(text: &str) -> std::result::Result<MaxChanges, String> {
+    let wrong = || "write a number such as 500, or a share such as 5%".to_owned();
+    match text.strip_suffix('%') {
+        Some(percent) => {
+            let percent = percent.trim().parse().map_err(|_| wrong())?;
+            if (0.0..=100.0).contains(&percent) { Ok(MaxChanges::Percent(percent)) } else { Err(wrong()) }
+        }
+        None => text.trim().parse().map(MaxChanges::Records).map_err(|_| wrong()),
+    }
+}
+
+impl MergeArgs {
+    fn options(&self, context: &Context<'_>) -> MergeOptions {
+        let usual = WriteOptions::default();
+        MergeOptions {
+            ending: if self.dry_run { Ending::RollBack } else { Ending::Commit },
+            on_stale: if self.on_stale == StaleArg::Skip { OnStale::Skip } else { OnStale::Refuse },
+            on_blocked: if self.on_blocked == BlockedArg::Skip { OnBlocked::Skip } else { OnBlocked::Refuse },
+            trust: if self.trust_plan { Trust::Anything } else { Trust::SealedOnly },
+            max_changes: self.max_changes,
+            write: WriteOptions {
+                lock_timeout: self.lock_timeout.unwrap_or(usual.lock_timeout),
+                statement_timeout: self.statement_timeout.unwrap_or(usual.statement_timeout),
+            },
+            actor: context.actor(),
+            note: self.note.clone(),
+        }
+    }
+}
+
+pub(super) fn run(context: &Context<'_>, args: &MergeArgs) -> Result<Done> {
+    let home = context.home()?;
+    let (mut plan, target, temporary) = match saved_plan(&home, &args.plan)? {
+        Some(path) => {
+            let plan = Plan::open(&path)?;
+            if let [first, ..] = args.compare.given().as_slice() {
+                return Err(fail!(
+                    Usage,
+                    "{first} belongs to an analysis; the plan {} is made already",
+                    plan.meta().id
+                )
+                .hint("Analyze again with it, or merge the backup itself."));
+            }
+            let target = context.target_of(&plan.meta().database)?;
+            if !args.dry_run {
+                context.must_be_answerable(&target, args.confirm.as_deref())?;
+            }
+            (plan, target, None)
+        }
+        None => {
+            let target = context.target()?;
+            if !args.dry_run {
+                context.must_be_answerable(&target, args.confirm.as_deref())?;
+            }
+            let (plan, path) = analyzed(context, args, &home, &target)?;
+            (plan, target, Some(path))
+        }
+    };
+    let outcome = carry_out(context, args, &home, &mut plan, &target);
+    let keep = args.keep_plan || outcome.as_ref().is_err_and(|e| e.kind() == ErrorKind::NeedsDecision);
+    if let Some(path) = temporary.filter(|_| !keep) {
+        drop(plan);
+        std::fs::remove_file(path)?;
+    }
+    outcome
+}
+
+/// Finds the plan that is meant; `None` for a backup's file.
+fn saved_plan(home: &Home, name: &str) -> Result<Option<PathBuf>> {
+    let path = Path::new(name);
+    if path.is_file() {
+        return Ok(is_plan(path).then(|| path.to_owned()));
+    }
+    let looks_like_file = name.contains(['/', '.']) || path.exists();
+    match home.plan_path(name) {
+        Ok(path) => Ok(Some(path)),
+        Err(_) if looks_like_file && !name.ends_with(".mplan") => must_exist(path).map(|()| None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Tells a plan by its header: an SQLite file with the application id `MRGN`.
+pub(super) fn is_plan(path: &Path) -> bool {
+    let mut head = [0u8; 72];
+    std::fs::File::open(path).and_then(|mut f| f.read_exact(&mut head)).is_ok()
+        && head.starts_with(b"SQLite format 3\0")
+        && &head[68..72] == b"MRGN"
+}
+
+fn analyzed(context: &Context<'_>, args: &MergeArgs, home: &Home, target: &Target) -> Result<(Plan, PathBuf)> {
+    let options = args.compare.options(&args.deciding, target)?;
+    let base = args.compare.base(context);
+    let configured = context.config()?.settings.strategy.clone();
+    let strategy = args.deciding.name(args.compare.intent, configured.as_deref());
+    let id = fresh_id('p');
+    let out = home.plans().join(format!("{id}.mplan"));
+    let mut database = target.connect(context.out)?;
+    let wanted = Wanted {
+        backup: Path::new(&args.plan),
+        base: base.as_deref(),
+        read: args.compare.read.options(),
+        options,
+        strategy: &strategy,
+        table_strategies: args.deciding.tables()?,
+        id,
+        out: &out,
+    };
+    let (plan, _) = analyze(context, home, database.as_mut(), wanted)?;
+    Ok((plan, out))
+}
+
+fn carry_out(context: &Context<'_>, args: &MergeArgs, home: &Home, plan: &mut Plan, target: &Target) -> Result<Done> {
+    if plan.meta().kind != PlanKind::Merge {
+        return Err(fail!(Usage, "the plan {} takes a merge back; use 'merganser undo'", plan.meta().id));
+    }
+    if args.deciding.is_given() && saved(args) {
+        restrategy(plan, home, &args.deciding, if args.trust_plan { Trust::Anything } else { Trust::SealedOnly })?;
+    }
+    let (preview, _) = plan.settle(context.out)?;
+    let shown = Analyzed::of(plan, preview);
+    let secrets = context.secrets(Some(&target.settings))?;
+    context.out.chat(&summary(&shown, plan, &secrets, Saved::No));
+    let mut database = target.connect(context.out)?;
+    let options = args.options(context);
+    if !args.dry_run && preview.undecided == 0 && preview.writes() > 0 {
+        let mut question =
+            format!("Apply {} to {}?", text::plural(preview.writes(), "change"), database.identity().display);
+        if preview.deleted > 0 {
+            question = format!("This deletes {}. {question}", text::plural(preview.deleted, "record"));
+        }
+        context.confirm(target, &question, args.confirm.as_deref())?;
+    }
+    let backup = if args.backup_first && !args.dry_run && preview.writes() > 0 {
+        Some(super::backup::before_merge(context, home, database.as_mut())?)
+    } else {
+        None
+    };
+    let report = attempt(context, args, home, plan, database.as_mut(), &options)?;
+    let merged = Merged::of(&report, &plan.meta().id, options.ending);
+    context.out.text(&text::merged(&merged, &database.identity().display));
+    let mut done = Done::with(&merged);
+    done.fields.insert("target".to_owned(), json!(database.identity().display));
+    if let Some(path) = backup {
+        context.out.line(&format!("Backup made before: {path}"));
+        done.fields.insert("backup".to_owned(), json!(path));
+    }
+    let left_out = report.counts.blocked + report.counts.stale > 0 || !report.left_out.is_empty();
+    Ok(done.exit(if left_out { 3 } else { 0 }))
+}
+
+fn saved(args: &MergeArgs) -> bool {
+    !Path::new(&args.plan).is_file() || is_plan(Path::new(&args.plan))
+}
+
+/// Gives a plan another strategy; a plan made elsewhere is noticed before it is sealed again.
+pub(super) fn restrategy(plan: &mut Plan, home: &Home, deciding: &Deciding, trust: Trust) -> Result<()> {
+    let key = home.key()?;
+    if trust == Trust::SealedOnly {
+        plan.verify_seal(&key)?;
+    }
+    let usual = deciding.strategy.as_deref().map(Strategy::load).transpose()?;
+    let mut tables = Vec::new();
+    for (table, name) in deciding.tables()? {
+        let position = plan.table(&table)?;
+        let strategy = Strategy::load(&name)?;
+        tables.push((plan.meta().schema.tables[position].label(), strategy.name.clone(), strategy.text().to_owned()));
+    }
+    plan.update_meta(&key, |meta| {
+        if let Some(strategy) = usual {
+            meta.strategy = (strategy.name.clone(), strategy.text().to_owned());
+        }
+        for table in tables {
+            meta.table_strategies.retain(|(name, ..)| *name != table.0);
+            meta.table_strategies.push(table);
+        }
+        if deciding.preserve_newer || deciding.no_preserve_newer {
+            meta.options.preserve_newer = !deciding.no_preserve_newer;
+        }
+    })
+}
+
+fn attempt(
+    context: &Context<'_>,
+    args: &MergeArgs,
+    home: &Home,
+    plan: &mut Plan,
+    database: &mut dyn Database,
+    options: &MergeOptions,
+) -> Result<MergeReport> {
+    let out: &Output = context.out;
+    let first = {
+        let _working = Working::begin();
+        executor::merge(plan, database, home, options, out)
+    };
+    match first {
+        Err(error) if error.kind() == ErrorKind::PlanStale && args.on_stale == StaleArg::Reanalyze => {
+            out.warning("the plan is stale; analyzing again");
+            let (fresh, preview, _) = refresh(context, plan, None)?;
+            let fresh_path = fresh.path().to_owned();
+            *plan = fresh;
+            out.chat(&format!("A merge would write now: {}.", text::writes(&preview)));
+            let _working = Working::begin();
+            let outcome = executor::merge(plan, database, home, options, out);
+            if outcome.is_ok() && !args.keep_plan {
+                std::fs::remove_file(fresh_path)?;
+            }
+            outcome
+        }
+        other => other,
+    }
+}

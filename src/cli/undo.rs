@@ -1,0 +1,182 @@
+//! `undo` and `redo`: take a merge back, or an undo; what was changed since stays.
+
+use super::context::Context;
+use super::output::Done;
+use super::signals::Working;
+use crate::error::{Result, fail};
+use crate::executor::receipt::{self, ReceiptMeta};
+use crate::executor::{self, Ending, Home, MergeOptions, OnBlocked, OnStale, Receipt, State};
+use crate::plan::{Plan, PlanKind};
+use crate::report::Undone;
+use crate::report::text;
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+const EXAMPLES: &str = "Examples:
+  merganser undo
+  merganser undo m-9c41 --dry-run
+  merganser undo m-9c41 --only-tables users --yes";
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum KeptArg {
+    /// Records that were changed since stay, and are listed.
+    #[default]
+    Report,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES, before_long_help = EXAMPLES)]
+pub(super) struct UndoArgs {
+    /// The merge (undo) or the undo (redo); its id, or the beginning of it (default: the last one)
+    merge: Option<String>,
+    /// Do everything inside the transaction, then roll back
+    #[arg(long)]
+    dry_run: bool,
+    /// Only these tables
+    #[arg(long, value_name = "TABLES", value_delimiter = ',')]
+    only_tables: Vec<String>,
+    /// Records that were changed since
+    #[arg(long, value_enum, default_value_t)]
+    on_kept: KeptArg,
+    /// The name of a protected target
+    #[arg(long, value_name = "NAME")]
+    confirm: Option<String>,
+    /// What the audit log should say
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+}
+
+pub(super) fn undo(context: &Context<'_>, args: &UndoArgs) -> Result<Done> {
+    run(context, args, "undo")
+}
+
+pub(super) fn redo(context: &Context<'_>, args: &UndoArgs) -> Result<Done> {
+    run(context, args, "redo")
+}
+
+fn is_undo(meta: &ReceiptMeta) -> bool {
+    matches!(meta.kind, PlanKind::Undo { .. })
+}
+
+/// Finds what is to be taken back: the one named, else the last that was not taken back yet.
+fn find(home: &Home, args: &UndoArgs, word: &str) -> Result<Receipt> {
+    let (receipts, unreadable) = receipt::list(home)?;
+    let committed: Vec<&ReceiptMeta> = receipts.iter().filter(|r| r.state == State::Committed).collect();
+    // What took a receipt back, if anything did.
+    let back = |id: &str| {
+        committed.iter().find(|r| match &r.kind {
+            PlanKind::Undo { merge } => merge == id,
+            PlanKind::Redo { undo } => undo == id,
+            PlanKind::Merge => false,
+        })
+    };
+    let id = match &args.merge {
+        Some(name) => {
+            let mut meta = Receipt::open(&home.receipt_path(name)?)?.meta().clone();
+            if word == "redo" && !is_undo(&meta) {
+                meta = (*back(&meta.id).ok_or_else(|| fail!(Usage, "{} was not undone", meta.id))?).clone();
+            } else if word == "undo" && is_undo(&meta) {
+                return Err(
+                    fail!(Usage, "{} is an undo itself", meta.id).hint(format!("Use 'merganser redo {}'.", meta.id))
+                );
+            }
+            // What was taken back and brought again is taken back where it was brought last.
+            while let Some(again) = back(&meta.id).and_then(|r| back(&r.id)) {
+                meta = (**again).clone();
+            }
+            meta.id
+        }
+        None => {
+            let wanted = committed.iter().find(|r| is_undo(r) == (word == "redo") && back(&r.id).is_none());
+            let nothing = || {
+                let error = fail!(Usage, "there is nothing to {word} in {}", home.root().display());
+                if unreadable.is_empty() { error } else { error.details(unreadable.clone()) }
+            };
+            wanted.ok_or_else(nothing)?.id.clone()
+        }
+    };
+    Receipt::open(&home.receipts().join(format!("{id}.receipt")))
+}
+
+fn run(context: &Context<'_>, args: &UndoArgs, word: &str) -> Result<Done> {
+    let home = context.home()?;
+    let receipt = find(&home, args, word)?;
+    let meta = receipt.meta().clone();
+    let target = context.target_of(&meta.database)?;
+    if !args.dry_run {
+        context.must_be_answerable(&target, args.confirm.as_deref())?;
+    }
+    for name in &args.only_tables {
+        if !meta.schema.tables.iter().any(|t| t.label() == *name || t.name == *name) {
+            return Err(fail!(Usage, "--only-tables: {} wrote to no table {name:?}", meta.id));
+        }
+    }
+    let mut database = target.connect(context.out)?;
+    let path = home.plans().join(format!("{}.mplan", executor::home::fresh_id('p')));
+    let outcome =
+        executor::undo::plan(&home, &receipt, database.as_mut(), &args.only_tables, &path).and_then(|mut plan| {
+            let secrets = context.secrets(Some(&target.settings))?;
+            let lists = Undone::of(&plan, &secrets)?;
+            let verb = if word == "undo" { "Undoing" } else { "Redoing" };
+            context.out.chat(&format!("{verb} {} of {} on {}:", meta.id, meta.started_at, meta.database.display));
+            context.out.text(&text::undone(&lists, 20));
+            if !args.dry_run && lists.counts[0] > 0 {
+                let question =
+                    format!("Take back {} on {}?", text::plural(lists.counts[0], "change"), meta.database.display);
+                context.confirm(&target, &question, args.confirm.as_deref())?;
+            }
+            carry_out(context, args, &home, &mut plan, database.as_mut(), &lists)
+        });
+    // An undo's plan can be made again at any time; it is of no use afterwards.
+    if path.exists() {
+        std::fs::remove_file(&path)?;
+    }
+    let mut done = outcome?;
+    done.fields.insert("of".to_owned(), json!(meta.id));
+    Ok(done)
+}
+
+fn carry_out(
+    context: &Context<'_>,
+    args: &UndoArgs,
+    home: &Home,
+    plan: &mut Plan,
+    database: &mut dyn crate::database::Database,
+    lists: &Undone,
+) -> Result<Done> {
+    let options = MergeOptions {
+        ending: if args.dry_run { Ending::RollBack } else { Ending::Commit },
+        on_stale: OnStale::Refuse,
+        on_blocked: OnBlocked::Skip,
+        actor: context.actor(),
+        note: args.note.clone(),
+        ..MergeOptions::default()
+    };
+    let report = {
+        let _working = Working::begin();
+        executor::merge(plan, database, home, &options, context.out)?
+    };
+    let some = |text: &str| Some(text.to_owned()).filter(|t| !t.is_empty());
+    let id = some(&report.merge);
+    let last = match (&id, args.dry_run) {
+        (_, true) => "Dry run: rolled back; nothing was changed.".to_owned(),
+        (None, _) => "Nothing to take back. Nothing was changed.".to_owned(),
+        (Some(id), _) => format!("Done: {id}. Take it back with: merganser redo {id}"),
+    };
+    report.notes.iter().for_each(|n| context.out.line(&format!("  Note: {}", text::shown(n))));
+    context.out.line(&last);
+    let done = Done::with(&json!({
+        "merge": id,
+        "receipt": some(&report.receipt),
+        "changed": report.changed,
+        "dry_run": args.dry_run,
+        "counts": lists.counts_json(),
+        "reversed": lists.reversed, "kept": lists.kept, "blocked": lists.blocked,
+        "left_out": report.left_out,
+        "notes": report.notes,
+        "target": database.identity().display,
+        "redo": id.map(|id| format!("merganser redo {id}")),
+    }));
+    let blocked = lists.counts[2] > 0 || !report.left_out.is_empty();
+    Ok(done.exit(if blocked { 3 } else { 0 }))
+}

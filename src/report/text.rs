@@ -1,0 +1,331 @@
+//! Text for people: the summary of an analysis, records, merges. Everything that came from data is made harmless first.
+
+use super::{Analyzed, Merged, Secrets, Undone};
+use crate::model::change::Class;
+use crate::model::{Table, Value};
+use crate::plan::{Plan, Preview, Selector, Stored};
+use comfy_table::{CellAlignment, Table as Grid, presets};
+use std::fmt::Write as _;
+
+/// Makes text from data safe to print: control and direction characters are written out.
+pub fn shown(text: &str) -> String {
+    let risky = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    };
+    if !text.contains(risky) {
+        return text.to_owned();
+    }
+    text.chars().fold(String::with_capacity(text.len() + 8), |mut out, c| {
+        if risky(c) {
+            out.extend(c.escape_default())
+        } else {
+            out.push(c)
+        }
+        out
+    })
+}
+
+/// Shortens text to so many characters, with a mark.
+pub fn short(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// Lays rows out in aligned columns; the first `left` columns are aligned to the left, the rest to the right.
+pub fn aligned(header: &[&str], rows: &[Vec<String>], left: usize) -> String {
+    let mut grid = Grid::new();
+    grid.load_style(presets::NOTHING);
+    if !header.is_empty() {
+        grid.set_header(header.to_vec());
+    }
+    for row in rows {
+        grid.add_row(row.iter().map(|cell| shown(cell)).collect::<Vec<_>>());
+    }
+    for (position, column) in grid.column_iter_mut().enumerate() {
+        column.set_padding((0, 2));
+        if position >= left {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let mut text = String::new();
+    for line in grid.to_string().lines() {
+        let _ = writeln!(text, "  {}", line.trim_end());
+    }
+    text
+}
+
+/// Writes a length of time roughly: `2 d 20 h`.
+pub fn age(seconds: i64) -> String {
+    let seconds = seconds.max(0);
+    match (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60) {
+        (0, 0, 0, s) => format!("{s} s"),
+        (0, 0, m, _) => format!("{m} min"),
+        (0, h, m, _) => format!("{h} h {m} min"),
+        (d, h, _, _) => format!("{d} d {h} h"),
+    }
+}
+
+/// Writes an instant of a file for people, with its age where it can be read.
+pub fn when(text: &str) -> String {
+    match chrono::DateTime::parse_from_rfc3339(text) {
+        Ok(at) => {
+            let ago = age((chrono::Utc::now() - at.to_utc()).num_seconds());
+            format!("{} UTC, {ago} ago", at.to_utc().format("%Y-%m-%d %H:%M"))
+        }
+        Err(_) => shown(text),
+    }
+}
+
+/// Writes the summary of an analysis: counts per table, what needs a person, what comes next.
+pub fn summary(analyzed: &Analyzed, plan: &Plan, secrets: &Secrets, saved: Saved) -> String {
+    let meta = plan.meta();
+    let mut text = String::new();
+    if let Some(backup) = &meta.backup {
+        let name = std::path::Path::new(&backup.path).file_name().map(|n| n.to_string_lossy().into_owned());
+        let exported = backup.exported_at.as_deref().map(when).map(|w| format!("  (exported {w})")).unwrap_or_default();
+        let _ = writeln!(text, "Backup   {}{exported}", shown(&name.unwrap_or_else(|| backup.path.clone())));
+    }
+    let _ = writeln!(text, "Current  {}  (read {})", shown(&meta.database.display), when(&meta.created_at));
+    let base = match &meta.base {
+        Some(base) => format!("three-way, base {}", shown(&base.path)),
+        None => "two-way (no common base known)".to_owned(),
+    };
+    let _ = writeln!(text, "Compare  {base}   strategy: {}\n", shown(&meta.strategy.0));
+    text.push_str(&counts_table(analyzed));
+    text.push('\n');
+    text.push_str(&needs(analyzed, plan, secrets));
+    if !analyzed.not_carried.is_empty() {
+        let _ = writeln!(
+            text,
+            "  Not carried: {} exist only in current ({}); they keep their values.",
+            plural(analyzed.not_carried.len() as u64, "column"),
+            shown(&listed(&analyzed.not_carried, 6))
+        );
+    }
+    for note in analyzed.notes.iter().take(12) {
+        let _ = writeln!(text, "  Note: {}", shown(note));
+    }
+    if analyzed.notes.len() > 12 {
+        let _ = writeln!(text, "  … and {} more notes (--json lists all)", analyzed.notes.len() - 12);
+    }
+    let _ = writeln!(text, "  A merge would write: {}.", writes(&analyzed.preview));
+    if saved == Saved::Yes {
+        let _ = writeln!(text, "\nPlan saved: {} (expires in 7 days). Nothing was changed.", analyzed.id);
+        let next = match (analyzed.preview.undecided + analyzed.preview.blocked > 0, analyzed.preview.writes()) {
+            (true, _) => format!("merganser resolve {0}   then   merganser merge {0}", analyzed.id),
+            (false, 0) => "nothing to do; current already has what this backup would bring".to_owned(),
+            (false, _) => format!("merganser merge {}", analyzed.id),
+        };
+        let _ = writeln!(text, "Next: {next}");
+    }
+    text
+}
+
+/// Whether the summary is of a plan that was just saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Saved {
+    /// It was.
+    Yes,
+    /// It is only shown.
+    No,
+}
+
+fn counts_table(analyzed: &Analyzed) -> String {
+    let header = ["table", "new", "updated", "conflict", "unchanged", "blocked", "excluded", "current_only"];
+    let row = |name: &str, c: &crate::model::change::Counts| {
+        let mut cells = vec![name.to_owned()];
+        cells.extend(
+            [c.new, c.updated, c.conflict, c.unchanged, c.blocked, c.excluded, c.current_only].map(|n| n.to_string()),
+        );
+        cells
+    };
+    let mut rows: Vec<Vec<String>> = analyzed.tables.iter().map(|t| row(&t.name, &t.counts)).collect();
+    rows.push(row("total", &analyzed.counts));
+    aligned(&header, &rows, 1)
+}
+
+fn needs(analyzed: &Analyzed, plan: &Plan, secrets: &Secrets) -> String {
+    let mut lines = Vec::new();
+    if analyzed.counts.conflict > 0 {
+        let left = analyzed.preview.undecided;
+        let state = if left == analyzed.counts.conflict { String::new() } else { format!(" ({left} undecided)") };
+        lines.push(format!("{} conflicts{state}   merganser resolve {}", analyzed.counts.conflict, analyzed.id));
+    }
+    if analyzed.preview.blocked > 0 {
+        let selector = Selector { outcome: Some(crate::plan::Outcome::Blocked), ..Selector::default() };
+        let page = plan.page(&selector, 0, 5).map(|p| p.records).unwrap_or_default();
+        for (position, record) in page.iter().enumerate() {
+            let lead = if position == 0 { format!("{} blocked", analyzed.preview.blocked) } else { String::new() };
+            lines.push(format!("{lead:>12}     {}", shown(&line(plan, record, secrets))));
+        }
+    }
+    if lines.is_empty() {
+        return String::new();
+    }
+    let kinds = u64::from(analyzed.counts.conflict > 0) + u64::from(analyzed.preview.blocked > 0);
+    let verb = if kinds == 1 { "thing needs" } else { "things need" };
+    let mut text = format!("  {kinds} {verb} you:\n");
+    for line in lines {
+        let _ = writeln!(text, "    {line}");
+    }
+    text
+}
+
+/// Writes one record in one line: name, class, reason and note.
+pub fn line(plan: &Plan, record: &Stored, secrets: &Secrets) -> String {
+    let table = &plan.meta().schema.tables[record.finding.table];
+    let note = record.why.as_deref().or(record.finding.note.as_deref()).map(|n| format!(": {n}")).unwrap_or_default();
+    format!(
+        "{}: {}, {}{note}",
+        secrets.record_name(table, &record.finding.key),
+        record.finding.class,
+        record.finding.reason
+    )
+}
+
+/// Writes one record field by field.
+pub fn record(plan: &Plan, record: &Stored, secrets: &Secrets) -> String {
+    let finding = &record.finding;
+    let table = &plan.meta().schema.tables[finding.table];
+    let mut text = format!("{}   (id {})\n", shown(&line(plan, record, secrets)), record.conflict_id);
+    let has_base = finding.fields.iter().any(|f| f.base.is_some());
+    let mut header = vec!["field"];
+    if has_base {
+        header.push("base");
+    }
+    header.extend(["current", "backup", ""]);
+    let value = |column: usize, value: Option<&Value>| match value {
+        None => "—".to_owned(),
+        Some(value) => short(&quoted(table, column, value, secrets), 60),
+    };
+    let rows: Vec<Vec<String>> = finding
+        .fields
+        .iter()
+        .map(|f| {
+            let mut row = vec![table.columns[f.column].name.clone()];
+            if has_base {
+                row.push(value(f.column, f.base.as_ref().and_then(Option::as_ref)));
+            }
+            row.push(value(f.column, f.current.as_ref()));
+            row.push(value(f.column, f.backup.as_ref()));
+            row.push(if f.in_conflict { "! conflict".to_owned() } else { String::new() });
+            row
+        })
+        .collect();
+    text.push_str(&aligned(&header, &rows, header.len()));
+    let decision = match &record.decision {
+        None => "none".to_owned(),
+        Some(_) => super::RecordView::of(plan, record, secrets).decision.to_string(),
+    };
+    let outcome = record.outcome.map_or("not settled", crate::plan::Outcome::word);
+    let _ = writeln!(text, "  decision: {}   outcome: {outcome}", shown(&decision));
+    text
+}
+
+/// Quotes text, so that empty, blank and null look different.
+fn quoted(table: &Table, column: usize, value: &Value, secrets: &Secrets) -> String {
+    let text = secrets.text(table, column, value);
+    match value {
+        Value::Text(_) if !text.starts_with("[secret") => format!("{text:?}"),
+        _ => text,
+    }
+}
+
+/// Writes what a merge would write or wrote: `3 inserted, 2 updated`.
+pub fn writes(counts: &Preview) -> String {
+    let mut parts = Vec::new();
+    for (count, word) in [
+        (counts.inserted, "inserted"),
+        (counts.updated, "updated"),
+        (counts.deleted, "deleted"),
+        (counts.kept_newer, "kept because current is newer"),
+        (counts.kept, "kept"),
+        (counts.skipped, "left out"),
+        (counts.undecided, "undecided"),
+        (counts.blocked, "blocked"),
+        (counts.stale, "left out as stale"),
+    ] {
+        if count > 0 {
+            parts.push(format!("{count} {word}"));
+        }
+    }
+    if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }
+}
+
+/// Writes what a merge did.
+pub fn merged(merged: &Merged, target: &str) -> String {
+    let mut text = String::new();
+    if let Some(already) = &merged.already {
+        let _ = writeln!(text, "The plan was carried out before, as {already}. Nothing was changed.");
+        return text;
+    }
+    if !merged.tables.is_empty() {
+        let count = |t: &serde_json::Value, n: &str| t["counts"][n].to_string();
+        let names = ["inserted", "updated", "deleted", "kept_newer", "kept", "skipped", "stale", "blocked"];
+        let rows: Vec<Vec<String>> = merged
+            .tables
+            .iter()
+            .map(|t| {
+                let mut row = vec![t["name"].as_str().unwrap_or_default().to_owned()];
+                row.extend(names.iter().map(|n| count(t, n)));
+                row
+            })
+            .collect();
+        let mut header = vec!["table"];
+        header.extend(names);
+        text.push_str(&aligned(&header, &rows, 1));
+        text.push('\n');
+    }
+    for line in &merged.left_out {
+        let _ = writeln!(text, "  left out: {}", shown(line));
+    }
+    for note in &merged.notes {
+        let _ = writeln!(text, "  Note: {}", shown(note));
+    }
+    let what = writes(&merged.counts);
+    let _ = match (merged.dry_run, merged.changed) {
+        (true, _) => writeln!(text, "Dry run on {}: {what}. Rolled back; nothing was changed.", shown(target)),
+        (false, false) => writeln!(text, "Nothing to write: {what}. Nothing was changed."),
+        (false, true) => writeln!(text, "Merged into {}: {what}.", shown(target)),
+    };
+    if let (Some(undo), true) = (&merged.undo, merged.changed) {
+        let _ = writeln!(text, "Undo: {undo}");
+    }
+    text
+}
+
+/// Writes the three lists of an undo.
+pub fn undone(lists: &Undone, listed: usize) -> String {
+    let mut text = String::new();
+    let kinds = [
+        ("reversed", &lists.reversed, "taken back"),
+        ("kept", &lists.kept, "changed since the merge, stay as they are"),
+        ("blocked", &lists.blocked, "can't be taken back"),
+    ];
+    for (position, (word, list, meaning)) in kinds.into_iter().enumerate() {
+        let _ = writeln!(text, "  {:>6} {word:<9} {meaning}", lists.counts[position]);
+        for line in list.iter().take(listed).filter(|_| position > 0) {
+            let _ = writeln!(text, "           {}", shown(line));
+        }
+    }
+    text
+}
+
+/// Writes a count with its noun.
+pub fn plural(count: u64, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+fn listed(names: &[String], most: usize) -> String {
+    let mut text = names.iter().take(most).cloned().collect::<Vec<_>>().join(", ");
+    if names.len() > most {
+        let _ = write!(text, " and {} more", names.len() - most);
+    }
+    text
+}
+
+/// Returns the classes shown when records are listed without a class.
+pub const LISTED: [Class; 5] = [Class::New, Class::Updated, Class::Conflict, Class::Blocked, Class::CurrentOnly];
