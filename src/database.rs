@@ -210,6 +210,8 @@ pub trait Transaction: Snapshot {
 
     /// Deletes records by key; returns the positions that found no record.
     ///
+    /// In a table without a key each of `keys` is a whole record, one cell per column, and one record equal to it goes.
+    ///
     /// # Errors
     /// `Refused` naming the record and the constraint.
     fn delete(&mut self, table: &Table, keys: &[Vec<OwnedCell>]) -> Result<Vec<usize>>;

@@ -192,7 +192,8 @@ impl Prepare<'_> {
                 prepared.stale.push(stale);
                 continue;
             }
-            let before = now.unwrap_or_default();
+            let keyless_goes = target.key.is_empty() && one.kind == ActionKind::Delete;
+            let before = if keyless_goes { one.cells.clone() } else { now.unwrap_or_default() };
             let after = match one.kind {
                 ActionKind::Delete => Vec::new(),
                 ActionKind::Insert | ActionKind::Update => {

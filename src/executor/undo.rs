@@ -86,7 +86,7 @@ pub fn plan(
     };
     let plan = Plan::create(to, meta.clone())?;
     let snapshot = database.snapshot()?;
-    let mut making = Making { database, receipt, plan, snapshot };
+    let mut making = Making { database, receipt, plan, snapshot, taken: Default::default() };
     for &table in &chosen {
         making.table(table)?;
     }
@@ -103,6 +103,8 @@ struct Making<'a> {
     receipt: &'a Receipt,
     plan: Plan,
     snapshot: Box<dyn Snapshot>,
+    /// How many equal records of tables without a key are spoken for.
+    taken: std::collections::HashMap<String, usize>,
 }
 
 impl Making<'_> {
@@ -133,12 +135,40 @@ impl Making<'_> {
         Ok(now)
     }
 
+    /// Finds a record of a table without a key that equals an image and that no other image has found before.
+    fn equal_record(&mut self, target: &Table, wanted: &[OwnedCell]) -> Result<Option<Vec<OwnedCell>>> {
+        let known = |c: &usize| !matches!(wanted[*c], OwnedCell::Null | OwnedCell::Absent);
+        let columns: Vec<usize> = (0..wanted.len()).filter(known).collect();
+        let tuple: Vec<OwnedCell> = columns.iter().map(|&c| wanted[c].clone()).collect();
+        let mut found: Vec<Vec<OwnedCell>> = Vec::new();
+        if columns.is_empty() {
+            return Ok(None);
+        }
+        self.snapshot.fetch(target, &columns, &[tuple], &mut |_, cells| {
+            let now: Vec<OwnedCell> = cells.iter().map(|&c| OwnedCell::from(c)).collect();
+            if differing(target, wanted, &now).is_empty() {
+                found.push(now);
+            }
+            Ok(())
+        })?;
+        let name = format!("{}: {wanted:?}", target.label());
+        let taken = self.taken.entry(name).or_default();
+        let next = found.into_iter().nth(*taken);
+        *taken += usize::from(next.is_some());
+        Ok(next)
+    }
+
     /// Adds one record to one of the three lists.
     fn record(&mut self, table: usize, image: &super::receipt::Image, now: Option<Vec<OwnedCell>>) -> Result<()> {
         let target = &self.receipt.meta().schema.tables[table];
+        let keyless = target.key.is_empty() && image.kind == ActionKind::Insert;
+        let equal = if keyless { self.equal_record(target, &image.after)? } else { None };
         let edited = |now: &[OwnedCell]| target.names(&differing(target, &image.after, now)).join(", ");
         let (outcome, why) = match (image.kind, &now) {
-            _ if target.key.is_empty() => (Outcome::Blocked, "the table has no key to find the record by".to_owned()),
+            (ActionKind::Insert, None) if target.key.is_empty() => match &equal {
+                None => (Outcome::Kept, "changed or deleted since".to_owned()),
+                Some(_) => (Outcome::Deleted, String::new()),
+            },
             (ActionKind::Insert, None) => (Outcome::Kept, "deleted since".to_owned()),
             (ActionKind::Update, None) => (Outcome::Kept, "deleted since".to_owned()),
             (ActionKind::Delete, Some(_)) => (Outcome::Kept, "added again since".to_owned()),
@@ -206,9 +236,12 @@ impl Making<'_> {
                     .filter(|&c| target.columns[c].writable() && image.before[c] != OwnedCell::Absent)
                     .collect(),
                 Outcome::Updated => differing_exactly(&image.before, &image.after),
+                Outcome::Deleted if keyless => (0..target.columns.len()).collect(),
                 _ => Vec::new(),
             };
-            let cells = columns.iter().map(|&c| image.before[c].clone()).collect();
+            // A record without a key is found by all that it holds.
+            let from = equal.as_ref().unwrap_or(&image.before);
+            let cells = columns.iter().filter_map(|&c| from.get(c).cloned()).collect();
             let kind = match outcome {
                 Outcome::Inserted => ActionKind::Insert,
                 Outcome::Updated => ActionKind::Update,

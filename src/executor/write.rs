@@ -291,7 +291,9 @@ impl Writing<'_> {
     }
 
     fn delete(&mut self, target: &Table, images: &[Image]) -> Result<()> {
-        let keys: Vec<Vec<OwnedCell>> = images.iter().rev().map(|image| image.key.clone()).collect();
+        let keyless = target.key.is_empty();
+        let key = |image: &Image| if keyless { image.before.clone() } else { image.key.clone() };
+        let keys: Vec<Vec<OwnedCell>> = images.iter().rev().map(key).collect();
         match self.transaction.delete(target, &keys)?.first() {
             Some(&missed) => Err(dropped(target, &keys[missed], "deletion")),
             None => Ok(()),
@@ -301,7 +303,7 @@ impl Writing<'_> {
     /// Reads every written record back and compares it with what was meant.
     fn verify(&mut self, counts_before: &HashMap<usize, u64>) -> Result<Vec<String>> {
         let mut changed_by_trigger: BTreeMap<String, u64> = BTreeMap::new();
-        let mut inserted_keyless: HashMap<usize, u64> = HashMap::new();
+        let mut grown: HashMap<usize, i64> = HashMap::new();
         self.receipt.begin()?;
         let mut after = 0;
         loop {
@@ -312,20 +314,21 @@ impl Writing<'_> {
             for batch in images.chunk_by(|a, b| a.table == b.table) {
                 let target = self.table(batch[0].table).clone();
                 if target.key.is_empty() {
-                    *inserted_keyless.entry(batch[0].table).or_default() += batch.len() as u64;
+                    let by = |image: &Image| if image.kind == ActionKind::Delete { -1 } else { 1 };
+                    *grown.entry(batch[0].table).or_default() += batch.iter().map(by).sum::<i64>();
                     continue;
                 }
                 self.verify_batch(&target, batch, &mut changed_by_trigger)?;
             }
         }
-        for (table, inserted) in inserted_keyless {
+        for (table, by) in grown {
             let target = self.table(table).clone();
             let now = self.transaction.count(&target)?;
-            let expected = counts_before.get(&table).copied().unwrap_or(0) + inserted;
+            let expected = counts_before.get(&table).copied().unwrap_or(0).saturating_add_signed(by);
             if now != expected {
                 return Err(fail!(
                     Refused,
-                    "{}: {now} records after inserting {inserted}, {expected} were expected",
+                    "{}: {now} records are there after writing, {expected} were expected",
                     target.label()
                 ));
             }

@@ -167,7 +167,14 @@ impl Transaction for Write {
     }
 
     fn delete(&mut self, table: &Table, keys: &[Vec<OwnedCell>]) -> Result<Vec<usize>> {
-        let text = format!("DELETE FROM {} WHERE {}", sql::quote(&table.name), sql::all(table, &table.key, "="));
+        let name = sql::quote(&table.name);
+        let text = if table.key.is_empty() {
+            let all: Vec<usize> = (0..table.columns.len()).collect();
+            let same = sql::all(table, &all, "IS");
+            format!("DELETE FROM {name} WHERE rowid = (SELECT rowid FROM {name} WHERE {same} LIMIT 1)")
+        } else {
+            format!("DELETE FROM {name} WHERE {}", sql::all(table, &table.key, "="))
+        };
         let mut missed = Vec::new();
         for (position, key) in keys.iter().enumerate() {
             let changed = self.execute(&text, key.iter()).map_err(|e| e.at(name_of(table, key)))?;
