@@ -3,7 +3,7 @@
 //! *Shape:* `plans/`, `undo/`, `backups/`, `locks/`, `keys/state.key`, `audit.jsonl`; folders 0700, files 0600.
 
 use crate::error::{Result, fail};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// An open data folder.
@@ -27,7 +27,12 @@ impl Home {
         }
         if root.exists() {
             let mode = std::fs::metadata(root).map_err(|e| failed(e.to_string()))?.mode();
-            if mode & 0o077 != 0 {
+            let empty = std::fs::read_dir(root).map_err(|e| failed(e.to_string()))?.next().is_none();
+            if mode & 0o077 != 0 && empty {
+                // Nothing in it can have been read yet.
+                std::fs::set_permissions(root, std::fs::Permissions::from_mode(0o700))
+                    .map_err(|e| failed(e.to_string()))?;
+            } else if mode & 0o077 != 0 {
                 return Err(failed(format!("others can read it (mode {:o})", mode & 0o777))
                     .hint(format!("Run 'chmod 700 {}', or choose another folder with --data-dir.", root.display())));
             }

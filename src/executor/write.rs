@@ -33,8 +33,9 @@ pub(super) fn attempt(
     let prepared = match prepare(plan, database, transaction.as_mut(), &mut receipt, options, progress) {
         Ok(prepared) => prepared,
         Err(error) => {
-            transaction.rollback()?;
-            receipt.discard()?;
+            // The first error is the one to report; dropping the transaction rolls back as well.
+            let _ = transaction.rollback();
+            let _ = receipt.discard();
             return Err(nothing_changed(error));
         }
     };
@@ -52,7 +53,8 @@ pub(super) fn attempt(
         Err(error) => {
             // After an error nothing more is said on this connection but ROLLBACK (CHECKS 1.3).
             let _ = transaction.rollback();
-            receipt.set_state(|m| m.state = State::RolledBack)?;
+            // Where this can't be noted either (a full disk), recovery finds the records as they were.
+            let _ = receipt.set_state(|m| m.state = State::RolledBack);
             return Err(nothing_changed(error));
         }
     };
@@ -64,7 +66,7 @@ pub(super) fn attempt(
     failpoint("before-commit");
     if let Err(error) = transaction.commit() {
         let state = if error.kind() == ErrorKind::OutcomeUnknown { State::Unknown } else { State::RolledBack };
-        receipt.set_state(|m| m.state = state)?;
+        let _ = receipt.set_state(|m| m.state = state);
         return Err(match state {
             State::Unknown => error.hint("Run 'merganser status': it finds out whether the merge is there."),
             _ => nothing_changed(error),
