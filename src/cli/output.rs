@@ -193,8 +193,8 @@ impl Output {
 
     /// Prints one event for programs.
     pub(super) fn event(&self, value: &impl Serialize) {
-        let Ok(mut text) = serde_json::to_string(value) else { return };
-        text.push('\n');
+        let Ok(value) = serde_json::to_value(value) else { return };
+        let text = line_of(value);
         if let Some(log) = &self.log {
             // A log that can't be written must not stop the work it is about.
             let _ = log.lock().unwrap_or_else(std::sync::PoisonError::into_inner).write_all(text.as_bytes());
@@ -299,6 +299,19 @@ impl Output {
         }
         text
     }
+}
+
+/// Writes an event as one line; what readers look for first comes first.
+fn line_of(value: Json) -> String {
+    let Json::Object(mut members) = value else { return format!("{value}\n") };
+    let mut parts = Vec::with_capacity(members.len());
+    for name in ["type", "ok", "exit_code", "id", "table", "key"] {
+        if let Some(value) = members.remove(name) {
+            parts.push(format!("{}:{value}", json!(name)));
+        }
+    }
+    parts.extend(members.into_iter().map(|(name, value)| format!("{}:{value}", json!(name))));
+    format!("{{{}}}\n", parts.join(","))
 }
 
 /// Returns the time as JSON lines have it.
