@@ -65,6 +65,8 @@ pub(super) struct Output {
     color: bool,
     stdout: Mutex<anstream::AutoStream<std::io::Stdout>>,
     log: Option<Mutex<std::fs::File>>,
+    /// Whether the command answers with one document: only its result is printed, after an error if there was one.
+    document: AtomicBool,
     ended: AtomicBool,
     lost: AtomicBool,
     state: Mutex<State>,
@@ -133,6 +135,7 @@ impl Output {
             color: false,
             stdout: Mutex::new(anstream::AutoStream::auto(std::io::stdout())),
             log: None,
+            document: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             lost: AtomicBool::new(false),
             state: Mutex::new(State { phase: None, told: Instant::now(), begun: Instant::now() }),
@@ -194,18 +197,21 @@ impl Output {
     /// Prints one event for programs.
     pub(super) fn event(&self, value: &impl Serialize) {
         let Ok(value) = serde_json::to_value(value) else { return };
+        let answers = matches!(value["type"].as_str(), Some("result" | "error"));
         let text = line_of(value);
         if let Some(log) = &self.log {
             // A log that can't be written must not stop the work it is about.
             let _ = log.lock().unwrap_or_else(std::sync::PoisonError::into_inner).write_all(text.as_bytes());
         }
-        if self.mode == Mode::Json && !self.ended.load(Ordering::SeqCst) {
+        let silent = self.document.load(Ordering::SeqCst) && !answers;
+        if self.mode == Mode::Json && !silent && !self.ended.load(Ordering::SeqCst) {
             self.raw(&text);
         }
     }
 
     /// Prints the first line of a command that reports events.
     pub(super) fn start(&self, command: &str, shape: Shape) {
+        self.document.store(shape == Shape::Document, Ordering::SeqCst);
         if shape == Shape::Lines {
             self.event(&json!({
                 "type": "start", "schema": "merganser.events/1", "version": env!("CARGO_PKG_VERSION"),
