@@ -1,16 +1,25 @@
 //! The command line: reads arguments, asks people, prints. What is done is done by the layers below.
 
+mod about;
 mod analyze;
 mod args;
 mod backup;
 mod compare;
+mod config;
 mod context;
+mod demo;
+mod doctor;
 mod inspect;
+mod log;
 mod merge;
 mod output;
+mod resolve;
 mod show;
 mod signals;
 mod stale;
+mod status;
+mod strategies;
+mod target;
 mod undo;
 
 use args::{Cli, Command};
@@ -51,6 +60,19 @@ fn run(context: &Context<'_>, command: Command) -> crate::Result<Done> {
         Command::Merge(args) => merge::run(context, &args),
         Command::Undo(args) => undo::undo(context, &args),
         Command::Redo(args) => undo::redo(context, &args),
+        Command::Resolve(args) => resolve::run(context, &args),
+        Command::Log(args) => log::run(context, &args),
+        Command::Status(_) => status::run(context),
+        Command::Backup(args) => backup::run(context, &args),
+        Command::Strategies(args) => strategies::run(context, &args),
+        Command::Target(args) => target::run(context, &args),
+        Command::Config(args) => config::run(context, &args),
+        Command::Doctor(_) => doctor::run(context),
+        Command::Demo(args) => demo::run(context, &args),
+        Command::Completions(args) => about::completions(context, &args),
+        Command::Man(args) => about::man(context, &args),
+        Command::Version(_) => about::version(context),
+        Command::Schema(args) => about::schema(context, &args),
     }
 }
 
@@ -59,10 +81,12 @@ fn refused(error: &clap::Error, arguments: &[std::ffi::OsString]) -> ExitCode {
     let json = arguments.iter().any(|a| a == "--json");
     if json && error.use_stderr() {
         let text = error.to_string();
-        let message = text.trim().trim_start_matches("error: ").to_owned();
+        let mut lines = text.lines().map(str::trim).filter(|l| !l.is_empty());
+        let message = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let hint: Vec<&str> = lines.collect();
         let out = Output::json();
         out.start("usage", output::Shape::Lines);
-        return out.end(None, Err(crate::error::fail!(Usage, "{message}")));
+        return out.end(None, Err(crate::error::fail!(Usage, "{message}").hint(hint.join("; "))));
     }
     // Nobody is left to be told when this fails.
     let _ = error.print();

@@ -9,4 +9,4 @@ pub mod text;
 pub mod view;
 
 pub use secrets::Secrets;
-pub use view::{Analyzed, ErrorView, FieldView, Merged, RecordView, TableView, Undone};
+pub use view::{Analyzed, ErrorView, FieldView, Merged, RecordView, TableView, Undone, name_of};

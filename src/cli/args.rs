@@ -109,6 +109,33 @@ pub(super) enum Command {
     Undo(super::undo::UndoArgs),
     /// Take an undo back
     Redo(super::undo::UndoArgs),
+    /// Decide conflicts, one by one or in bulk
+    Resolve(super::resolve::ResolveArgs),
+    /// What was done, by whom, when
+    #[command(visible_alias = "history")]
+    Log(super::log::LogArgs),
+    /// Target reachable? lock held? unfinished run?
+    Status(super::status::StatusArgs),
+    /// Make and list backups
+    Backup(super::backup::BackupArgs),
+    /// The strategies that decide conflicts
+    Strategies(super::strategies::StrategiesArgs),
+    /// Named connections
+    Target(super::target::TargetArgs),
+    /// What is set, and where it came from
+    Config(super::config::ConfigArgs),
+    /// Check set-up, privileges, limits, clock
+    Doctor(super::doctor::DoctorArgs),
+    /// Try everything on a small database made for it
+    Demo(super::demo::DemoArgs),
+    /// Shell completions
+    Completions(super::about::CompletionsArgs),
+    /// Manual pages
+    Man(super::about::ManArgs),
+    /// The version
+    Version(super::about::VersionArgs),
+    /// JSON Schemas of what --json prints
+    Schema(super::about::SchemaArgs),
 }
 
 impl Command {
@@ -121,15 +148,44 @@ impl Command {
             Self::Merge(_) => "merge",
             Self::Undo(_) => "undo",
             Self::Redo(_) => "redo",
+            Self::Resolve(_) => "resolve",
+            Self::Log(_) => "log",
+            Self::Status(_) => "status",
+            Self::Backup(_) => "backup",
+            Self::Strategies(_) => "strategies",
+            Self::Target(_) => "target",
+            Self::Config(_) => "config",
+            Self::Doctor(_) => "doctor",
+            Self::Demo(_) => "demo",
+            Self::Completions(_) => "completions",
+            Self::Man(_) => "man",
+            Self::Version(_) => "version",
+            Self::Schema(_) => "schema",
         }
     }
 
     /// Says in which form the command's JSON comes.
     pub(super) fn shape(&self) -> Shape {
         match self {
-            Self::Analyze(_) | Self::Merge(_) | Self::Undo(_) | Self::Redo(_) => Shape::Lines,
+            Self::Analyze(_)
+            | Self::Merge(_)
+            | Self::Undo(_)
+            | Self::Redo(_)
+            | Self::Resolve(_)
+            | Self::Backup(_)
+            | Self::Demo(_) => Shape::Lines,
             Self::Show(args) => args.shape(),
-            Self::Inspect(_) => Shape::Document,
+            Self::Inspect(_)
+            | Self::Log(_)
+            | Self::Status(_)
+            | Self::Strategies(_)
+            | Self::Target(_)
+            | Self::Config(_)
+            | Self::Doctor(_)
+            | Self::Completions(_)
+            | Self::Man(_)
+            | Self::Version(_)
+            | Self::Schema(_) => Shape::Document,
         }
     }
 }

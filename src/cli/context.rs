@@ -48,6 +48,11 @@ impl<'a> Context<'a> {
         Self { global, out, config: OnceCell::new() }
     }
 
+    /// Shares nothing but the output: no configuration file is read.
+    pub(super) fn without_config(global: &'a Global, out: &'static Output) -> Self {
+        Self { global, out, config: OnceCell::from(Config::default()) }
+    }
+
     /// Returns the configuration, read at first use.
     pub(super) fn config(&self) -> Result<&Config> {
         if self.config.get().is_none() {

@@ -7,12 +7,12 @@ use super::context::{Context, Target};
 use super::output::{Done, Output};
 use super::signals::Working;
 use crate::database::{Database, WriteOptions};
-use crate::error::{ErrorKind, Result, fail};
+use crate::error::{Error, ErrorKind, Result, fail};
 use crate::executor::home::fresh_id;
 use crate::executor::{self, Ending, Home, MaxChanges, MergeOptions, MergeReport, OnBlocked, OnStale, Trust};
 use crate::plan::{Plan, PlanKind};
 use crate::report::text::{self, Saved, summary};
-use crate::report::{Analyzed, Merged};
+use crate::report::{Analyzed, Merged, Secrets, name_of};
 use crate::strategy::Strategy;
 use clap::{Args, ValueEnum};
 use serde_json::json;
@@ -226,8 +226,12 @@ fn carry_out(context: &Context<'_>, args: &MergeArgs, home: &Home, plan: &mut Pl
     } else {
         None
     };
-    let report = attempt(context, args, home, plan, database.as_mut(), &options)?;
-    let merged = Merged::of(&report, &plan.meta().id, options.ending);
+    let report = attempt(context, args, home, plan, database.as_mut(), &options)
+        .map_err(|error| scrubbed(&error, plan, &secrets).unwrap_or(error))?;
+    let mut merged = Merged::of(&report, &plan.meta().id, options.ending);
+    for line in &mut merged.left_out {
+        *line = clean_line(plan, &secrets, line);
+    }
     context.out.text(&text::merged(&merged, &database.identity().display));
     let mut done = Done::with(&merged);
     done.fields.insert("target".to_owned(), json!(database.identity().display));
@@ -237,6 +241,36 @@ fn carry_out(context: &Context<'_>, args: &MergeArgs, home: &Home, plan: &mut Pl
     }
     let left_out = report.counts.blocked + report.counts.stale > 0 || !report.left_out.is_empty();
     Ok(done.exit(if left_out { 3 } else { 0 }))
+}
+
+/// Removes secret values from an error about records of the plan, and names the plan so that it is found; `None` where
+/// the error is fine as it is.
+fn scrubbed(error: &Error, plan: &Plan, secrets: &Secrets) -> Option<Error> {
+    let message = clean_line(plan, secrets, &error.full_message());
+    let details: Vec<String> = error.detail_lines().iter().map(|l| clean_line(plan, secrets, l)).collect();
+    // A plan that is kept elsewhere is not found by its id.
+    let hint = error.hint_text().map(|h| h.replace(&plan.meta().id, &name_of(plan)));
+    let same = message == error.full_message() && details == error.detail_lines();
+    if same && hint.as_deref() == error.hint_text() {
+        return None;
+    }
+    let clean = Error::new(error.kind(), message).details(details);
+    Some(match hint {
+        Some(hint) => clean.hint(hint),
+        None => clean,
+    })
+}
+
+/// Removes the secrets of the record that a line is about; such a line begins with its name: `users/41: …`.
+fn clean_line(plan: &Plan, secrets: &Secrets, line: &str) -> String {
+    let name = line.split_once(": ").map_or(line, |(name, _)| name);
+    match plan.record(name) {
+        Ok(record) => {
+            let finding = &record.finding;
+            secrets.scrub(&plan.meta().schema.tables[finding.table], &finding.fields, line)
+        }
+        Err(_) => line.to_owned(),
+    }
 }
 
 fn saved(args: &MergeArgs) -> bool {

@@ -65,6 +65,8 @@ pub(super) struct Output {
     color: bool,
     stdout: Mutex<anstream::AutoStream<std::io::Stdout>>,
     log: Option<Mutex<std::fs::File>>,
+    /// Whether the command answers with one document: only its result is printed, after an error if there was one.
+    document: AtomicBool,
     ended: AtomicBool,
     lost: AtomicBool,
     state: Mutex<State>,
@@ -133,6 +135,7 @@ impl Output {
             color: false,
             stdout: Mutex::new(anstream::AutoStream::auto(std::io::stdout())),
             log: None,
+            document: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             lost: AtomicBool::new(false),
             state: Mutex::new(State { phase: None, told: Instant::now(), begun: Instant::now() }),
@@ -193,19 +196,22 @@ impl Output {
 
     /// Prints one event for programs.
     pub(super) fn event(&self, value: &impl Serialize) {
-        let Ok(mut text) = serde_json::to_string(value) else { return };
-        text.push('\n');
+        let Ok(value) = serde_json::to_value(value) else { return };
+        let answers = matches!(value["type"].as_str(), Some("result" | "error"));
+        let text = line_of(value);
         if let Some(log) = &self.log {
             // A log that can't be written must not stop the work it is about.
             let _ = log.lock().unwrap_or_else(std::sync::PoisonError::into_inner).write_all(text.as_bytes());
         }
-        if self.mode == Mode::Json && !self.ended.load(Ordering::SeqCst) {
+        let silent = self.document.load(Ordering::SeqCst) && !answers;
+        if self.mode == Mode::Json && !silent && !self.ended.load(Ordering::SeqCst) {
             self.raw(&text);
         }
     }
 
     /// Prints the first line of a command that reports events.
     pub(super) fn start(&self, command: &str, shape: Shape) {
+        self.document.store(shape == Shape::Document, Ordering::SeqCst);
         if shape == Shape::Lines {
             self.event(&json!({
                 "type": "start", "schema": "merganser.events/1", "version": env!("CARGO_PKG_VERSION"),
@@ -299,6 +305,19 @@ impl Output {
         }
         text
     }
+}
+
+/// Writes an event as one line; what readers look for first comes first.
+fn line_of(value: Json) -> String {
+    let Json::Object(mut members) = value else { return format!("{value}\n") };
+    let mut parts = Vec::with_capacity(members.len());
+    for name in ["type", "ok", "exit_code", "id", "table", "key"] {
+        if let Some(value) = members.remove(name) {
+            parts.push(format!("{}:{value}", json!(name)));
+        }
+    }
+    parts.extend(members.into_iter().map(|(name, value)| format!("{}:{value}", json!(name))));
+    format!("{{{}}}\n", parts.join(","))
 }
 
 /// Returns the time as JSON lines have it.

@@ -1,5 +1,6 @@
 //! Secret columns: their values are shown as a short digest, so that two can be told apart and neither is known.
 
+use crate::model::change::Field;
 use crate::model::{Table, Value, names};
 use serde_json::{Value as Json, json};
 
@@ -71,6 +72,17 @@ impl Secrets {
     pub fn key_text(&self, table: &Table, key: &[Value]) -> String {
         let parts: Vec<String> = table.key.iter().zip(key).map(|(&c, v)| self.text(table, c, v)).collect();
         parts.join(",")
+    }
+
+    /// Removes the secret values of a record from a sentence about it.
+    pub fn scrub(&self, table: &Table, fields: &[Field], text: &str) -> String {
+        let label = table.label();
+        let hidden = fields.iter().filter(|f| self.hides(&label, &table.columns[f.column].name));
+        let values = hidden.flat_map(|f| [f.base.clone().flatten(), f.current.clone(), f.backup.clone()]).flatten();
+        values.filter(|v| !v.is_null()).fold(text.to_owned(), |text, value| {
+            let secret = value.to_string();
+            if secret.len() < 3 { text } else { text.replace(&secret, &format!("[secret {}]", digest(&value))) }
+        })
     }
 
     /// Returns the key as the contract's object, without secrets.

@@ -115,9 +115,9 @@ pub fn summary(analyzed: &Analyzed, plan: &Plan, secrets: &Secrets, saved: Saved
     if saved == Saved::Yes {
         let _ = writeln!(text, "\nPlan saved: {} (expires in 7 days). Nothing was changed.", analyzed.id);
         let next = match (analyzed.preview.undecided + analyzed.preview.blocked > 0, analyzed.preview.writes()) {
-            (true, _) => format!("merganser resolve {0}   then   merganser merge {0}", analyzed.id),
+            (true, _) => format!("merganser resolve {0}   then   merganser merge {0}", shown(&analyzed.name)),
             (false, 0) => "nothing to do; current already has what this backup would bring".to_owned(),
-            (false, _) => format!("merganser merge {}", analyzed.id),
+            (false, _) => format!("merganser merge {}", shown(&analyzed.name)),
         };
         let _ = writeln!(text, "Next: {next}");
     }
@@ -152,7 +152,8 @@ fn needs(analyzed: &Analyzed, plan: &Plan, secrets: &Secrets) -> String {
     if analyzed.counts.conflict > 0 {
         let left = analyzed.preview.undecided;
         let state = if left == analyzed.counts.conflict { String::new() } else { format!(" ({left} undecided)") };
-        lines.push(format!("{} conflicts{state}   merganser resolve {}", analyzed.counts.conflict, analyzed.id));
+        let many = plural(analyzed.counts.conflict, "conflict");
+        lines.push(format!("{many}{state}   merganser resolve {}", shown(&analyzed.name)));
     }
     if analyzed.preview.blocked > 0 {
         let selector = Selector { outcome: Some(crate::plan::Outcome::Blocked), ..Selector::default() };
@@ -177,7 +178,8 @@ fn needs(analyzed: &Analyzed, plan: &Plan, secrets: &Secrets) -> String {
 /// Writes one record in one line: name, class, reason and note.
 pub fn line(plan: &Plan, record: &Stored, secrets: &Secrets) -> String {
     let table = &plan.meta().schema.tables[record.finding.table];
-    let note = record.why.as_deref().or(record.finding.note.as_deref()).map(|n| format!(": {n}")).unwrap_or_default();
+    let note = record.why.as_deref().or(record.finding.note.as_deref());
+    let note = note.map(|n| format!(": {}", secrets.scrub(table, &record.finding.fields, n))).unwrap_or_default();
     format!(
         "{}: {}, {}{note}",
         secrets.record_name(table, &record.finding.key),

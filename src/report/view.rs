@@ -29,6 +29,9 @@ pub struct Analyzed {
     pub plan: String,
     /// The plan's id.
     pub id: String,
+    /// What a command finds the plan by: its id, or its path where it is kept elsewhere.
+    #[serde(skip)]
+    pub name: String,
     /// Records per class.
     pub counts: Counts,
     /// The same per table, parents first.
@@ -53,6 +56,13 @@ pub struct Analyzed {
     pub notes: Vec<String>,
 }
 
+/// Returns what a command finds a plan by.
+pub fn name_of(plan: &Plan) -> String {
+    let (path, id) = (plan.path(), &plan.meta().id);
+    let named_by_id = path.file_name().is_some_and(|n| n.to_string_lossy() == format!("{id}.mplan"));
+    if named_by_id { id.clone() } else { path.display().to_string() }
+}
+
 impl Analyzed {
     /// Describes a plan.
     pub fn of(plan: &Plan, preview: Preview) -> Self {
@@ -67,6 +77,7 @@ impl Analyzed {
         Self {
             plan: absolute.display().to_string(),
             id: meta.id.clone(),
+            name: name_of(plan),
             counts: meta.counts(),
             tables: tables.collect(),
             not_carried: meta.not_carried.clone(),
@@ -152,7 +163,7 @@ impl RecordView {
             class: finding.class.word(),
             reason: finding.reason.word(),
             decision: record.decision.as_ref().map_or(Json::Null, |d| decision_json(&label, d, secrets)),
-            note: record.why.clone().or_else(|| finding.note.clone()),
+            note: record.why.as_ref().or(finding.note.as_ref()).map(|note| secrets.scrub(table, &finding.fields, note)),
             outcome: record.outcome.map(Outcome::word),
             backup_record: Some(finding.place.record).filter(|r| *r > 0),
             fields: fields.collect(),

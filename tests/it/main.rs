@@ -1,5 +1,6 @@
 //! The integration tests: one binary, real database servers.
 
+mod cli;
 mod engines;
 mod oracle;
 mod proxy;

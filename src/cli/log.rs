@@ -1,0 +1,153 @@
+//! `log`: what was done, by whom, when; and whether the log is as it was written.
+
+use super::context::Context;
+use super::output::Done;
+use crate::error::Result;
+use crate::executor::{Receipt, audit};
+use crate::model::encode;
+use crate::plan::ActionKind;
+use crate::report::text::{aligned, plural, shown};
+use crate::report::{Secrets, html};
+use clap::{Args, Subcommand};
+use serde_json::{Value as Json, json};
+
+const EXAMPLES: &str = "Examples:
+  merganser log --limit 20
+  merganser log show m-9c41
+  merganser log verify";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES, before_long_help = EXAMPLES)]
+pub(super) struct LogArgs {
+    /// At most so many entries, the newest first
+    #[arg(long, default_value_t = 50)]
+    limit: usize,
+    #[command(subcommand)]
+    command: Option<LogCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+enum LogCommand {
+    /// One merge: who, when, what was written
+    Show {
+        /// The merge's id, or the beginning of it
+        id: String,
+        /// As one HTML file
+        #[arg(long)]
+        html: bool,
+    },
+    /// Check that no entry was changed, removed or reordered
+    Verify,
+}
+
+pub(super) fn run(context: &Context<'_>, args: &LogArgs) -> Result<Done> {
+    match &args.command {
+        None => list(context, args.limit),
+        Some(LogCommand::Show { id, html }) => show(context, id, *html),
+        Some(LogCommand::Verify) => {
+            let entries = audit::verify(&context.home()?)?;
+            context.out.line(&format!(
+                "The log is as it was written: {}.",
+                if entries == 1 { "1 entry".to_owned() } else { format!("{entries} entries") }
+            ));
+            Ok(Done::with(&json!({"entries": entries, "valid": true})))
+        }
+    }
+}
+
+fn list(context: &Context<'_>, limit: usize) -> Result<Done> {
+    let mut entries = audit::read(&context.home()?)?;
+    entries.reverse();
+    entries.truncate(limit);
+    let rows: Vec<Vec<String>> = entries
+        .iter()
+        .map(|e| {
+            let counts = format!("+{} ~{} -{}", e.counts.inserted, e.counts.updated, e.counts.deleted);
+            let note = e.note.clone().unwrap_or_default();
+            vec![e.time.clone(), e.event.clone(), e.merge.clone(), counts, e.actor.clone(), e.database.clone(), note]
+        })
+        .collect();
+    if rows.is_empty() {
+        context.out.line("Nothing was done yet.");
+    } else {
+        context.out.text(&aligned(&["time", "event", "id", "records", "who", "database", "note"], &rows, 7));
+    }
+    Ok(Done::with(&json!({"entries": entries})))
+}
+
+fn show(context: &Context<'_>, id: &str, as_html: bool) -> Result<Done> {
+    let receipt = Receipt::open(&context.home()?.receipt_path(id)?)?;
+    let meta = receipt.meta().clone();
+    let secrets = context.secrets(None)?;
+    let written = written(&receipt, &secrets)?;
+    if as_html {
+        let document = html::receipt(&meta, &written);
+        if context.out.is_json() {
+            return Ok(Done::with(&json!({"document": document})));
+        }
+        context.out.raw(&document);
+        return Ok(Done::default());
+    }
+    let out = context.out;
+    out.line(&format!("{}  {:?}", meta.id, meta.state));
+    out.line(&format!("  started   {}", meta.started_at));
+    out.line(&format!("  committed {}", meta.committed_at.as_deref().unwrap_or("–")));
+    out.line(&format!("  by        {}", shown(&meta.actor)));
+    out.line(&format!("  on        {}", shown(&meta.database.display)));
+    if let Some((path, _)) = &meta.backup {
+        out.line(&format!("  backup    {}", shown(path)));
+    }
+    if let Some(note) = &meta.note {
+        out.line(&format!("  note      {}", shown(note)));
+    }
+    let c = meta.counts;
+    out.line(&format!("  wrote     {} inserted, {} updated, {} deleted", c.inserted, c.updated, c.deleted));
+    for (table, lines) in &written {
+        out.line(&format!("  {}: {}", shown(table), plural(lines.len() as u64, "record")));
+        let most = if out.verbose > 0 { usize::MAX } else { 20 };
+        lines.iter().take(most).for_each(|line| out.line(&format!("    {}", shown(line))));
+        if lines.len() > most {
+            out.line("    … (-v lists all)");
+        }
+    }
+    let tables: Vec<Json> = written.iter().map(|(t, lines)| json!({"name": t, "records": lines})).collect();
+    Ok(Done::with(&json!({
+        "merge": meta.id, "state": meta.state, "kind": meta.kind, "plan": meta.plan, "started_at": meta.started_at,
+        "committed_at": meta.committed_at, "actor": meta.actor, "note": meta.note, "target": meta.database.display,
+        "backup": meta.backup.as_ref().map(|b| &b.0), "counts": meta.counts, "tables": tables,
+        "receipt": receipt.path(),
+    })))
+}
+
+/// Names every record that was written, per table: `updated 41: name, email`.
+fn written(receipt: &Receipt, secrets: &Secrets) -> Result<Vec<(String, Vec<String>)>> {
+    let mut tables: Vec<(String, Vec<String>)> = Vec::new();
+    let mut after = 0;
+    loop {
+        let images = receipt.page(after, 500)?;
+        let Some(last) = images.last() else { return Ok(tables) };
+        after = last.id;
+        for image in images {
+            let table = &receipt.meta().schema.tables[image.table];
+            let key: Vec<_> = table
+                .key
+                .iter()
+                .zip(&image.key)
+                .filter_map(|(&c, cell)| encode::value_of(cell.as_cell(), &table.columns[c]))
+                .collect();
+            let what = match image.kind {
+                ActionKind::Insert => "inserted",
+                ActionKind::Update => "updated",
+                ActionKind::Delete => "deleted",
+            };
+            let names = table.names(&image.columns).join(", ");
+            let fields = if image.kind == ActionKind::Update { format!(": {names}") } else { String::new() };
+            let line = format!("{what} {}{fields}", secrets.key_text(table, &key));
+            let label = table.label();
+            match tables.iter_mut().find(|(name, _)| *name == label) {
+                Some((_, lines)) => lines.push(line),
+                None => tables.push((label, vec![line])),
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! `status`: is the target reachable, is a merge running, how did an unfinished one end; which plans wait.
+
+use super::context::{Context, Target};
+use super::output::Done;
+use crate::error::Result;
+use crate::executor::{State, receipt, recover};
+use crate::plan::Plan;
+use crate::report::text::{aligned, shown};
+use clap::Args;
+use serde_json::{Value as Json, json};
+
+const EXAMPLES: &str = "Examples:
+  merganser status
+  merganser status --to prod --json";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES, before_long_help = EXAMPLES)]
+pub(super) struct StatusArgs {}
+
+pub(super) fn run(context: &Context<'_>) -> Result<Done> {
+    let out = context.out;
+    let home = context.home()?;
+    out.line(&format!("Data folder  {}", home.root().display()));
+    let (receipts, unreadable) = receipt::list(&home)?;
+    unreadable.iter().for_each(|line| out.warning(line));
+    let mut targets: Vec<Target> = Vec::new();
+    match context.target() {
+        Ok(target) => targets.push(target),
+        Err(error) if context.global.to.is_some() => return Err(error),
+        Err(_) => {
+            let mut ids: Vec<String> = Vec::new();
+            for open in receipts.iter().filter(|r| matches!(r.state, State::Intent | State::Unknown)) {
+                if !ids.contains(&open.database.id) {
+                    ids.push(open.database.id.clone());
+                    targets.push(context.target_of(&open.database)?);
+                }
+            }
+        }
+    }
+    let mut reports = Vec::new();
+    let mut unknown = false;
+    for target in &targets {
+        let mut database = target.connect(out)?;
+        let display = database.identity().display.clone();
+        let (settled, holder) = recover::status(&home, database.as_mut())?;
+        out.line(&format!("Current      {} reachable", shown(&display)));
+        out.line(&format!("Lock         {}", holder.as_deref().map_or("free".to_owned(), |h| format!("held by {h}"))));
+        for one in &settled {
+            unknown |= one.state == State::Unknown;
+            let found = match one.state {
+                State::Committed => "was committed: its records are there",
+                State::RolledBack => "was not committed: nothing of it is there",
+                State::Intent | State::Unknown => "can't be told from the records: look at them",
+            };
+            out.line(&format!("Unfinished   {} {found}", one.id));
+            one.lines.iter().for_each(|line| out.line(&format!("    {}", shown(line))));
+        }
+        reports.push(json!({"target": display, "reachable": true, "lock": holder, "settled": settled}));
+    }
+    let plans = plans(context, &home)?;
+    let last = receipts.iter().find(|r| r.state == State::Committed);
+    if let Some(last) = last {
+        out.line(&format!("Last         {} at {} on {}", last.id, last.started_at, shown(&last.database.display)));
+    }
+    let done = Done::with(&json!({
+        "data_dir": home.root(), "targets": reports, "plans": plans,
+        "last": last.map(|l| &l.id), "unreadable": unreadable,
+    }));
+    Ok(if unknown { done.exit(23) } else { done })
+}
+
+fn plans(context: &Context<'_>, home: &crate::executor::Home) -> Result<Vec<Json>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(home.plans())? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|e| e == "mplan")
+            && let Ok(plan) = Plan::open(&path)
+        {
+            let meta = plan.meta().clone();
+            found.push((meta.created_at, meta.id, meta.database.display, meta.expires_at, path));
+        }
+    }
+    found.sort_by(|a, b| b.cmp(a));
+    if !found.is_empty() {
+        let rows: Vec<Vec<String>> =
+            found.iter().take(20).map(|p| vec![p.1.clone(), p.0.clone(), p.2.clone(), p.3.clone()]).collect();
+        context.out.line("Plans");
+        context.out.text(&aligned(&["id", "made", "for", "expires"], &rows, 4));
+    }
+    Ok(found
+        .into_iter()
+        .map(|(made, id, target, expires, path)| {
+            json!({"id": id, "created_at": made, "target": target, "expires_at": expires, "path": path})
+        })
+        .collect())
+}
