@@ -4,7 +4,7 @@ use super::context::{Context, Target};
 use super::output::{Done, Output};
 use super::signals::Working;
 use crate::analyzer::graph;
-use crate::backup::{self, AtomicFile, Compression, SmartBackupWriter, SmartOptions, TableOptions};
+use crate::backup::{self, Compression, Layout, TableOptions, WriteFormat};
 use crate::database::url::ConnectUrl;
 use crate::database::{Database, sqlite::Sqlite};
 use crate::error::{Result, fail};
@@ -107,8 +107,9 @@ fn create(context: &Context<'_>, args: &CreateArgs) -> Result<Done> {
     let records = match args.format {
         FormatArg::Smart => {
             let mut database = target.connect(context.out)?;
-            let options = SmartOptions { compression, pretty: args.pretty, exported_at: super::output::now() };
-            write_smart(context.out, database.as_mut(), &path, &options, &args.only_tables)?
+            let layout = if args.pretty { Layout::Pretty } else { Layout::Compact };
+            let format = WriteFormat::SmartBackup(compression, layout);
+            write_smart(context.out, database.as_mut(), &path, format, &args.only_tables)?
         }
         FormatArg::Sqlite => copy(&target, &path)?,
     };
@@ -140,7 +141,7 @@ fn write_smart(
     out: &Output,
     database: &mut dyn Database,
     path: &Path,
-    options: &SmartOptions,
+    format: WriteFormat,
     only: &[String],
 ) -> Result<Vec<(String, u64)>> {
     let _working = Working::begin();
@@ -154,7 +155,7 @@ fn write_smart(
         }
     }
     let chosen = |t: &Table| only.is_empty() || only.iter().any(|n| *n == t.label() || *n == t.name);
-    let mut writer = SmartBackupWriter::new(AtomicFile::create(path)?, options)?;
+    let mut writer = backup::create(path, format, &super::output::now())?;
     let mut snapshot = database.snapshot()?;
     let mut counts = Vec::new();
     for position in graph::order(&schema).tables {
@@ -174,7 +175,7 @@ fn write_smart(
         })?;
         counts.push((label, done));
     }
-    writer.finish()?.commit()?;
+    writer.finish()?;
     Ok(counts)
 }
 
@@ -195,8 +196,8 @@ fn copy(target: &Target, path: &Path) -> Result<Vec<(String, u64)>> {
 /// Writes the backup that `merge --backup-first` asks for and returns its path.
 pub(super) fn before_merge(context: &Context<'_>, home: &Home, database: &mut dyn Database) -> Result<String> {
     let path = free_name(&home.backups(), "json.gz");
-    let options = SmartOptions { compression: Compression::Gzip, pretty: false, exported_at: super::output::now() };
-    write_smart(context.out, database, &path, &options, &[])
+    let format = WriteFormat::SmartBackup(Compression::Gzip, Layout::Compact);
+    write_smart(context.out, database, &path, format, &[])
         .map_err(|e| e.at("the backup before the merge").and("nothing was changed"))?;
     Ok(path.display().to_string())
 }
