@@ -256,12 +256,12 @@ fn needs_nobody(plan: &Plan, preview: &Preview, options: &MergeOptions) -> Resul
         Ok(page.records.iter().map(|r| describe(plan, r)).collect())
     };
     if preview.undecided > 0 {
-        return Err(fail!(NeedsDecision, "{} of the conflicts are undecided; nothing was changed", preview.undecided)
+        return Err(fail!(NeedsDecision, "undecided conflicts: {}; nothing was changed", preview.undecided)
             .details(list(Outcome::Undecided)?)
             .hint(format!("Decide them with 'merganser resolve {}', or choose another strategy.", plan.meta().id)));
     }
     if preview.blocked > 0 && options.on_blocked == OnBlocked::Refuse {
-        return Err(fail!(NeedsDecision, "{} records are blocked; nothing was changed", preview.blocked)
+        return Err(fail!(NeedsDecision, "blocked records: {}; nothing was changed", preview.blocked)
             .details(list(Outcome::Blocked)?)
             .hint(
                 "Mend them, leave them out with --on-blocked skip, or skip them one by one with 'merganser resolve'.",

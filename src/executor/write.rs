@@ -148,7 +148,7 @@ fn prepare(
         let count = prepared.stale.len();
         return Err(fail!(
             PlanStale,
-            "the plan {} is stale; nothing was changed: {count} current records changed since the analysis",
+            "the plan {} is stale; nothing was changed; current records that changed since the analysis: {count}",
             plan.meta().id
         )
         .details(lines(&prepared.stale))

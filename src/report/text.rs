@@ -149,11 +149,16 @@ fn counts_table(analyzed: &Analyzed) -> String {
 
 fn needs(analyzed: &Analyzed, plan: &Plan, secrets: &Secrets) -> String {
     let mut lines = Vec::new();
-    if analyzed.counts.conflict > 0 {
-        let left = analyzed.preview.undecided;
-        let state = if left == analyzed.counts.conflict { String::new() } else { format!(" ({left} undecided)") };
-        let many = plural(analyzed.counts.conflict, "conflict");
-        lines.push(format!("{many}{state}   merganser resolve {}", shown(&analyzed.name)));
+    let undecided = analyzed.preview.undecided;
+    let settled = analyzed.counts.conflict.saturating_sub(undecided);
+    let mut text = String::new();
+    if settled > 0 {
+        let many = plural(settled, "conflict");
+        let _ =
+            writeln!(text, "  {many} decided already; look with   merganser show {} conflicts", shown(&analyzed.name));
+    }
+    if undecided > 0 {
+        lines.push(format!("{}   merganser resolve {}", plural(undecided, "conflict"), shown(&analyzed.name)));
     }
     if analyzed.preview.blocked > 0 {
         let selector = Selector { outcome: Some(crate::plan::Outcome::Blocked), ..Selector::default() };
@@ -164,11 +169,11 @@ fn needs(analyzed: &Analyzed, plan: &Plan, secrets: &Secrets) -> String {
         }
     }
     if lines.is_empty() {
-        return String::new();
+        return text;
     }
-    let kinds = u64::from(analyzed.counts.conflict > 0) + u64::from(analyzed.preview.blocked > 0);
+    let kinds = u64::from(undecided > 0) + u64::from(analyzed.preview.blocked > 0);
     let verb = if kinds == 1 { "thing needs" } else { "things need" };
-    let mut text = format!("  {kinds} {verb} you:\n");
+    let _ = writeln!(text, "  {kinds} {verb} you:");
     for line in lines {
         let _ = writeln!(text, "    {line}");
     }
