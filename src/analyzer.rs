@@ -1,6 +1,6 @@
 //! The analyzer: every record of a backup compared with the current database and classified, with the reason.
 //!
-//! No I/O of its own: it pulls from a backup's [`Reader`] and a database's [`Snapshot`], and hands what it finds to a
+//! No I/O of its own: it pulls from a backup's `Reader` and a database's `Snapshot`, and hands what it finds to a
 //! [`Findings`] store. The classes do not depend on any strategy.
 
 pub mod classify;
@@ -19,7 +19,7 @@ mod spill;
 mod tests;
 
 pub use options::Options;
-pub use run::{Base, analyze};
+pub use run::{Base, Current, analyze};
 
 use crate::backup::{Place, Summary};
 use crate::error::Result;

@@ -1,6 +1,6 @@
 //! Databases: one trait, one adapter a folder. Adapters read schema and records, and write what an executor tells them.
 //!
-//! Everything that enters or leaves a database is a [`Cell`](crate::model::Cell) in that database's own terms;
+//! Everything that enters or leaves a database is a [`Cell`] in that database's own terms;
 //! [`Database::store`] turns a canonical value into such a cell or says why it can't be held.
 
 mod blocking;

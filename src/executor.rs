@@ -124,7 +124,7 @@ const RETRIES: usize = 5;
 /// # Errors
 /// `NeedsDecision` for undecided or blocked records, `PlanStale` listing what changed, `PlanMismatch` for another
 /// database, backup or schema, `Busy`, `Refused`, `OutOfSpace`, `Unreachable`, `LimitReached`: nothing was written.
-/// `OutcomeUnknown`: the connection was lost during the commit; [`recover::settle`] finds the truth.
+/// `OutcomeUnknown`: the connection was lost during the commit; [`recover::settle_all`] finds the truth.
 pub fn merge(
     plan: &mut Plan,
     database: &mut dyn Database,

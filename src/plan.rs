@@ -27,7 +27,7 @@ use crate::error::{Error, ErrorKind, Result, fail};
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
 
-/// `MRGN` as a number, in the file's header (https://sqlite.org/fileformat2.html#application_id).
+/// `MRGN` as a number, in the file's header (<https://sqlite.org/fileformat2.html#application_id>).
 const APPLICATION_ID: i32 = 0x4d52_474e;
 /// The format that this version writes and reads.
 const FORMAT: i32 = 1;

@@ -73,6 +73,9 @@ const ENTRY_BYTES: usize = 160;
 /// Gives the next batch of a side; `None` at its end.
 pub(crate) type Pull<'a> = dyn FnMut(Side) -> Result<Option<Batch>> + 'a;
 
+/// Takes a row of a partition.
+pub(super) type TakeRow<'a> = dyn FnMut(Side, RowRef<'_>) -> Result<()> + 'a;
+
 /// Takes what met, or what stayed alone at the end.
 pub(crate) type Emit<'a> = dyn FnMut(Met<'_>) -> Result<()> + 'a;
 
@@ -194,7 +197,7 @@ impl Join {
     pub(super) fn join_partition(
         &self,
         table: &str,
-        rows: &mut dyn FnMut(&mut dyn FnMut(Side, RowRef<'_>) -> Result<()>) -> Result<()>,
+        rows: impl FnOnce(&mut TakeRow<'_>) -> Result<()>,
         emit: &mut Emit<'_>,
     ) -> Result<()> {
         let mut waiting = Pending { table: HashTable::new(), bytes: 0, sides: self.sides.clone() };

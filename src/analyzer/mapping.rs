@@ -232,8 +232,7 @@ fn parts(schema: &Schema, options: &Options) -> Result<Vec<Part>> {
     };
     let only = options.only_tables.iter().map(resolve).collect::<Result<Vec<_>>>()?;
     let skip = options.skip_tables.iter().map(resolve).collect::<Result<Vec<_>>>()?;
-    let migrations =
-        |t: &Table| MIGRATION_TABLES.contains(&t.name.as_str()) && !options.only_tables.iter().any(|n| *n == t.name);
+    let migrations = |t: &Table| MIGRATION_TABLES.contains(&t.name.as_str()) && !options.only_tables.contains(&t.name);
     let chosen: Vec<usize> = (0..schema.tables.len())
         .filter(|&t| {
             (only.is_empty() || only.contains(&Some(t))) && !skip.contains(&Some(t)) && !migrations(&schema.tables[t])

@@ -27,6 +27,16 @@ pub struct Base<'a> {
     pub open: &'a (dyn Fn() -> Result<Box<dyn Reader>> + Sync),
 }
 
+/// The current database, as an analysis sees it.
+pub struct Current<'a> {
+    /// The adapter: turns values into cells.
+    pub database: &'a dyn Database,
+    /// One consistent view, for the scan and every look-up after it.
+    pub snapshot: &'a mut dyn Snapshot,
+    /// Its schema.
+    pub schema: Schema,
+}
+
 enum FromBackup {
     Table(usize, TableHeader),
     Excluded(usize, TableHeader, u64),
@@ -57,13 +67,12 @@ enum FromSide {
 pub fn analyze(
     backup: Box<dyn Reader>,
     base: Option<&Base<'_>>,
-    database: &dyn Database,
-    snapshot: &mut dyn Snapshot,
-    schema: Schema,
+    current: Current<'_>,
     options: &Options,
     findings: &mut dyn Findings,
     progress: &dyn Progress,
 ) -> Result<Analysis> {
+    let Current { database, snapshot, schema } = current;
     let from_sqlite = backup.format() == Format::Sqlite;
     let native = if from_sqlite && schema.engine == Engine::Sqlite { Native::Yes } else { Native::No };
     let mapping = Mapping::new(schema, options)?;

@@ -72,7 +72,7 @@ impl Spill {
                 drop(file);
                 finer.join(join, table, emit)?;
             } else {
-                join.join_partition(table, &mut |sink| read_rows(&file, sink), emit)?;
+                join.join_partition(table, |sink| read_rows(&file, sink), emit)?;
             }
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! The shape of a database: tables, columns, keys, references. Read from the current database, never from a backup.
 
+use super::value::Value;
 use serde::{Deserialize, Serialize};
 
 /// A database engine.
@@ -82,6 +83,28 @@ pub enum ColumnType {
     Any,
     /// A type without rules of its own here (ranges, geometry, intervals …): compared and written as the engine's text.
     Other(String),
+}
+
+impl ColumnType {
+    /// Tells whether a value is of the kind that the type holds; null is of every kind.
+    pub fn holds(&self, value: &Value) -> bool {
+        matches!(
+            (self, value),
+            (_, Value::Null)
+                | (Self::Any, _)
+                | (Self::Boolean, Value::Bool(_))
+                | (Self::Integer { .. }, Value::Integer(_))
+                | (Self::Decimal { .. }, Value::Decimal(_) | Value::Integer(_))
+                | (Self::Float { .. }, Value::Float(_))
+                | (Self::Text { .. } | Self::Enum(_) | Self::Other(_), Value::Text(_) | Value::RawText(_))
+                | (Self::Bytes { .. }, Value::Bytes(_))
+                | (Self::Json, Value::Json(_))
+                | (Self::Timestamp { .. }, Value::Timestamp(_))
+                | (Self::Date, Value::Date(_))
+                | (Self::Time { .. }, Value::Time(_))
+                | (Self::Uuid, Value::Uuid(_))
+        )
+    }
 }
 
 /// How a column stores values that its type alone doesn't fix: SQLite has no date or UUID type, applications choose.

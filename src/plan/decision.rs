@@ -187,22 +187,5 @@ pub fn typed(json: &serde_json::Value, table: &Table, column: usize) -> Result<V
         }
     };
     let value = encode::value_of(cell, target).ok_or_else(|| unfit("stands for no value"))?;
-    use crate::model::ColumnType as T;
-    let fits = matches!(
-        (&target.ty, &value),
-        (_, Value::Null)
-            | (T::Any | T::Other(_), _)
-            | (T::Boolean, Value::Bool(_))
-            | (T::Integer { .. }, Value::Integer(_))
-            | (T::Decimal { .. }, Value::Decimal(_))
-            | (T::Float { .. }, Value::Float(_))
-            | (T::Text { .. } | T::Enum(_), Value::Text(_))
-            | (T::Bytes { .. }, Value::Bytes(_))
-            | (T::Json, Value::Json(_))
-            | (T::Timestamp { .. }, Value::Timestamp(_))
-            | (T::Date, Value::Date(_))
-            | (T::Time { .. }, Value::Time(_))
-            | (T::Uuid, Value::Uuid(_))
-    );
-    if fits { Ok(value) } else { Err(unfit(&format!("does not fit the type {}", target.declared))) }
+    if target.ty.holds(&value) { Ok(value) } else { Err(unfit(&format!("does not fit the type {}", target.declared))) }
 }

@@ -1,7 +1,7 @@
 //! Making a plan: from a backup, a database and what was asked to a settled, sealed plan file.
 
 use super::{BackupPin, Meta, Plan, PlanKind, Preview};
-use crate::analyzer::{self, Base, Options};
+use crate::analyzer::{self, Base, Current, Options};
 use crate::backup::{self, ReadOptions, Summary};
 use crate::database::Database;
 use crate::error::{Result, fail};
@@ -97,9 +97,7 @@ fn build(request: &Request<'_>, database: &mut dyn Database, progress: &dyn Prog
     let analysis = analyzer::analyze(
         reader,
         base.as_ref(),
-        database,
-        snapshot.as_mut(),
-        schema,
+        Current { database, snapshot: snapshot.as_mut(), schema },
         &request.options,
         &mut plan,
         progress,

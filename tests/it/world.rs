@@ -3,7 +3,6 @@
 use merganser::analyzer::Options;
 use merganser::database::{Database, sqlite::Sqlite};
 use merganser::executor::{self, Ending, Home, MergeOptions, MergeReport, OnBlocked, Receipt};
-use merganser::model::change::Counts;
 use merganser::plan::make::{Request, make};
 use merganser::plan::{Plan, Preview, Selector, Stored};
 use merganser::progress::Quiet;
@@ -11,14 +10,14 @@ use merganser::{Result, executor::home::fresh_id};
 use std::path::PathBuf;
 
 /// A folder with everything in it, removed at the end.
-pub struct World {
-    pub folder: tempfile::TempDir,
-    pub home: Home,
+pub(crate) struct World {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) home: Home,
 }
 
 impl World {
     /// Makes a world whose current database is made by SQL.
-    pub fn new(sql: &str) -> Self {
+    pub(crate) fn new(sql: &str) -> Self {
         // In memory where there is such a folder: the tests wait for the disk often enough.
         let memory = std::path::Path::new("/dev/shm");
         let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }
@@ -29,48 +28,48 @@ impl World {
         world
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Runs SQL on the current database, as an application would.
-    pub fn sql(&self, sql: &str) {
+    pub(crate) fn sql(&self, sql: &str) {
         self.connection().execute_batch(sql).unwrap_or_else(|e| panic!("{e}: {sql}"));
     }
 
-    pub fn connection(&self) -> rusqlite::Connection {
+    pub(crate) fn connection(&self) -> rusqlite::Connection {
         let connection = rusqlite::Connection::open(self.path("current.db")).expect("opens");
         connection.execute_batch("PRAGMA foreign_keys = ON; PRAGMA synchronous = OFF").expect("pragmas");
         connection
     }
 
     /// Writes a file into the world's folder.
-    pub fn file(&self, name: &str, content: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str, content: &str) -> PathBuf {
         let path = self.path(name);
         std::fs::write(&path, content).expect("writes");
         path
     }
 
     /// Writes a Smart Backup of tables given as `(name, records)`.
-    pub fn backup(&self, name: &str, tables: &[(&str, serde_json::Value)]) -> PathBuf {
+    pub(crate) fn backup(&self, name: &str, tables: &[(&str, serde_json::Value)]) -> PathBuf {
         let tables: Vec<_> = tables.iter().map(|(n, r)| serde_json::json!({"tableName": n, "records": r})).collect();
         self.file(name, &serde_json::json!({"tables": tables, "metadata": {"version": "1.0"}}).to_string())
     }
 
     /// Writes an SQLite backup made by SQL.
-    pub fn sqlite_backup(&self, name: &str, sql: &str) -> PathBuf {
+    pub(crate) fn sqlite_backup(&self, name: &str, sql: &str) -> PathBuf {
         let path = self.path(name);
         let connection = rusqlite::Connection::open(&path).expect("opens");
         connection.execute_batch(sql).unwrap_or_else(|e| panic!("{e}: {sql}"));
         path
     }
 
-    pub fn database(&self) -> Sqlite {
+    pub(crate) fn database(&self) -> Sqlite {
         Sqlite::open(&self.path("current.db")).expect("opens")
     }
 
     /// Analyzes under a strategy.
-    pub fn analyze(
+    pub(crate) fn analyze(
         &self,
         backup: &str,
         base: Option<&str>,
@@ -80,7 +79,7 @@ impl World {
         self.analyze_with(&mut self.database(), backup, base, strategy, options)
     }
 
-    pub fn analyze_with(
+    pub(crate) fn analyze_with(
         &self,
         database: &mut dyn Database,
         backup: &str,
@@ -105,13 +104,13 @@ impl World {
         make(&request, database, &Quiet)
     }
 
-    pub fn merge(&self, plan: &mut Plan, ending: Ending, on_blocked: OnBlocked) -> Result<MergeReport> {
+    pub(crate) fn merge(&self, plan: &mut Plan, ending: Ending, on_blocked: OnBlocked) -> Result<MergeReport> {
         let options = MergeOptions { ending, on_blocked, actor: "test".to_owned(), ..MergeOptions::default() };
         executor::merge(plan, &mut self.database(), &self.home, &options, &Quiet)
     }
 
     /// Takes a merge back.
-    pub fn undo(&self, merge: &str) -> Result<MergeReport> {
+    pub(crate) fn undo(&self, merge: &str) -> Result<MergeReport> {
         let receipt = Receipt::open(&self.home.receipt_path(merge)?)?;
         let out = self.home.plans().join(format!("{}.mplan", fresh_id('p')));
         let mut plan = executor::undo::plan(&self.home, &receipt, &mut self.database(), &[], &out)?;
@@ -119,12 +118,12 @@ impl World {
     }
 
     /// Returns the whole content, table by table, as SQL text with each value's storage class.
-    pub fn content(&self) -> Vec<String> {
+    pub(crate) fn content(&self) -> Vec<String> {
         dump(&self.connection())
     }
 
     /// Reads one value.
-    pub fn value(&self, sql: &str) -> String {
+    pub(crate) fn value(&self, sql: &str) -> String {
         let value: rusqlite::types::Value =
             self.connection().query_row(sql, [], |r| r.get(0)).unwrap_or_else(|e| panic!("{e}: {sql}"));
         match value {
@@ -138,7 +137,7 @@ impl World {
 }
 
 /// Lists all records of a database, by table, in order of content.
-pub fn dump(connection: &rusqlite::Connection) -> Vec<String> {
+pub(crate) fn dump(connection: &rusqlite::Connection) -> Vec<String> {
     let mut lines = Vec::new();
     let mut tables =
         connection.prepare("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").expect("prepares");
@@ -160,7 +159,7 @@ pub fn dump(connection: &rusqlite::Connection) -> Vec<String> {
 }
 
 /// Lists the records of a plan as `table/key class reason`.
-pub fn listed(plan: &Plan) -> Vec<String> {
+pub(crate) fn listed(plan: &Plan) -> Vec<String> {
     let mut lines = Vec::new();
     plan.each(&Selector::default(), &mut |record: Stored| {
         let table = plan.meta().schema.tables[record.finding.table].label();
@@ -171,9 +170,4 @@ pub fn listed(plan: &Plan) -> Vec<String> {
     .expect("a readable plan");
     lines.sort();
     lines
-}
-
-/// Adds up to what the backup has.
-pub fn total(counts: &Counts) -> u64 {
-    counts.backup_records()
 }

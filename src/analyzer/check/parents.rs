@@ -52,12 +52,12 @@ impl Check<'_> {
                     match remembered.get(&bytes).cloned() {
                         Some(Parent::Present) | None => {}
                         Some(Parent::Excluded) => {
-                            if let Some(mut pulled) = check.arriving(foreign_key, &values)? {
-                                if pulled.class == Class::Excluded {
-                                    let note = format!("pulled in: {} refers to it", check.label_of(&finding));
-                                    check.reclass(&mut pulled, Class::New, Reason::OnlyInBackup, Some(note))?;
-                                    changed = true;
-                                }
+                            if let Some(mut pulled) = check.arriving(foreign_key, &values)?
+                                && pulled.class == Class::Excluded
+                            {
+                                let note = format!("pulled in: {} refers to it", check.label_of(&finding));
+                                check.reclass(&mut pulled, Class::New, Reason::OnlyInBackup, Some(note))?;
+                                changed = true;
                             }
                             remembered.insert(bytes, Parent::Present);
                         }

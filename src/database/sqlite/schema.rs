@@ -1,4 +1,4 @@
-//! Reading an SQLite schema by its pragmas (https://sqlite.org/pragma.html) and the CREATE statements it keeps.
+//! Reading an SQLite schema by its pragmas (<https://sqlite.org/pragma.html>) and the CREATE statements it keeps.
 
 use super::{error, sample, sql};
 use crate::error::Result;
@@ -129,7 +129,7 @@ fn table(connection: &Connection, name: &str, without_rowid: bool, strict: bool)
     })
 }
 
-/// Maps a declared type to what applications mean by it; SQLite itself looks at less (https://sqlite.org/datatype3.html).
+/// Maps a declared type to what applications mean by it; SQLite itself looks at less (<https://sqlite.org/datatype3.html>).
 fn column_type(declared: &str, strict: bool) -> ColumnType {
     let upper = declared.to_ascii_uppercase();
     let has = |word: &str| upper.contains(word);

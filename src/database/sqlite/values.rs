@@ -2,7 +2,7 @@
 
 use crate::model::calendar::{Timestamp, format_date};
 use crate::model::schema::{IsoSuffix, Storage};
-use crate::model::{Cell, Column, ColumnType, OwnedCell, Value};
+use crate::model::{Cell, Column, OwnedCell, Value};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
 /// Reads what SQLite hands out, losing nothing.
@@ -42,7 +42,7 @@ pub(crate) fn bound(cell: &OwnedCell) -> ToSqlOutput<'_> {
 /// Turns a canonical value into what the column stores, in the column's own style, or says why it can't be held.
 pub(crate) fn store(column: &Column, value: &Value) -> Result<OwnedCell, String> {
     let cell = natural(column, value)?;
-    if misfit(column, value) {
+    if !column.ty.holds(value) {
         return Err(format!("{} does not fit a column of type {}", value.kind(), shown(&column.declared)));
     }
     Ok(cell)
@@ -50,25 +50,6 @@ pub(crate) fn store(column: &Column, value: &Value) -> Result<OwnedCell, String>
 
 fn shown(declared: &str) -> &str {
     if declared.is_empty() { "(none)" } else { declared }
-}
-
-/// Tells whether a value's kind is not the column's.
-fn misfit(column: &Column, value: &Value) -> bool {
-    match (&column.ty, value) {
-        (_, Value::Null) | (ColumnType::Any, _) => false,
-        (ColumnType::Boolean, Value::Bool(_))
-        | (ColumnType::Integer { .. }, Value::Integer(_))
-        | (ColumnType::Decimal { .. }, Value::Decimal(_) | Value::Integer(_))
-        | (ColumnType::Float { .. }, Value::Float(_))
-        | (ColumnType::Text { .. } | ColumnType::Enum(_) | ColumnType::Other(_), Value::Text(_) | Value::RawText(_))
-        | (ColumnType::Bytes { .. }, Value::Bytes(_))
-        | (ColumnType::Json, Value::Json(_))
-        | (ColumnType::Timestamp { .. }, Value::Timestamp(_))
-        | (ColumnType::Date, Value::Date(_))
-        | (ColumnType::Time { .. }, Value::Time(_))
-        | (ColumnType::Uuid, Value::Uuid(_)) => false,
-        _ => true,
-    }
 }
 
 /// Turns a value into the storage class of its kind, whatever the column's type.
