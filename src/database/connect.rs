@@ -13,8 +13,6 @@ pub fn connect(target: &str) -> Result<Box<dyn Database>> {
     match &url {
         ConnectUrl::Sqlite(path) => Ok(Box::new(Sqlite::open(path)?)),
         ConnectUrl::Postgres(_) => Ok(Box::new(Postgres::connect(&url)?)),
-        ConnectUrl::Mysql(_) => {
-            Err(crate::error::fail!(Usage, "MySQL and MariaDB are not built into this version yet"))
-        }
+        ConnectUrl::Mysql(_) => Ok(Box::new(Mysql::connect(&url)?)),
     }
 }
