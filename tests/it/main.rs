@@ -1,6 +1,8 @@
 //! The integration tests: one binary, real database servers.
 
+mod engine_story;
 mod engines;
+mod live;
 mod oracle;
 mod proxy;
 mod servers;
