@@ -37,6 +37,8 @@ pub struct Capabilities {
     pub defers_all_foreign_keys: bool,
     /// Constraints declared deferrable can wait for the end of the transaction.
     pub defers_declared: bool,
+    /// A record that refers to itself can be deleted as it is (InnoDB takes it for its own child).
+    pub deletes_self_references: bool,
     /// The outcome of a transaction can be asked for by its id after the connection is gone.
     pub knows_transaction_outcome: bool,
     /// Any column holds any kind of value (SQLite tables that are not STRICT).

@@ -10,6 +10,7 @@ pub mod recover;
 pub mod undo;
 
 mod lock;
+mod order;
 mod prepare;
 mod write;
 

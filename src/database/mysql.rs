@@ -125,6 +125,7 @@ impl Database for Mysql {
         Capabilities {
             defers_all_foreign_keys: false,
             defers_declared: false,
+            deletes_self_references: false,
             knows_transaction_outcome: false,
             dynamic_types: false,
         }

@@ -84,6 +84,13 @@ impl Postgres {
         Session::open(&self.url)
     }
 
+    /// Opens a transaction in which everything that may wait for its end does.
+    fn open_to_write(&self, options: &WriteOptions) -> Result<Session> {
+        let mut session = self.open_transaction("READ WRITE", options)?;
+        session.run("SET CONSTRAINTS ALL DEFERRED", "starting a transaction")?;
+        Ok(session)
+    }
+
     /// Opens a connection and a transaction on it with the settings of CHECKS 2.
     fn open_transaction(&self, mode: &str, options: &WriteOptions) -> Result<Session> {
         let mut session = self.open()?;
@@ -132,6 +139,7 @@ impl Database for Postgres {
         Capabilities {
             defers_all_foreign_keys: false,
             defers_declared: true,
+            deletes_self_references: true,
             knows_transaction_outcome: true,
             dynamic_types: false,
         }
@@ -153,7 +161,7 @@ impl Database for Postgres {
 
     fn begin(&mut self, options: &WriteOptions) -> Result<Box<dyn Transaction>> {
         let end = Instant::now() + options.lock_timeout;
-        let mut session = self.open_transaction("READ WRITE", options)?;
+        let mut session = self.open_to_write(options)?;
         loop {
             let sql = "SELECT pg_try_advisory_xact_lock($1)";
             let row = first(session.rows(sql, bind([MERGE_LOCK]), "taking the merge lock")?)?;
@@ -169,7 +177,7 @@ impl Database for Postgres {
             // Waiting inside the transaction would leave it with a view from before the other merge.
             session.close();
             std::thread::sleep(LOCK_PAUSE);
-            session = self.open_transaction("READ WRITE", options)?;
+            session = self.open_to_write(options)?;
         }
     }
 

@@ -89,6 +89,7 @@ impl Database for Sqlite {
         Capabilities {
             defers_all_foreign_keys: true,
             defers_declared: true,
+            deletes_self_references: true,
             knows_transaction_outcome: false,
             dynamic_types: true,
         }

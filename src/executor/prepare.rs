@@ -181,7 +181,7 @@ impl Prepare<'_> {
         intended: Vec<Intended>,
         preview: &mut Preview,
         prepared: &mut Prepared,
-        parked_keys: &mut HashSet<Vec<u8>>,
+        parked_keys: &mut HashSet<(Vec<u8>, usize)>,
     ) -> Result<()> {
         let target = &self.plan.meta().schema.tables[table];
         let now = self.current(target, &intended)?;
@@ -279,7 +279,7 @@ impl Prepare<'_> {
         before: &[OwnedCell],
         after: &[OwnedCell],
         prepared: &mut Prepared,
-        parked_keys: &mut HashSet<Vec<u8>>,
+        parked_keys: &mut HashSet<(Vec<u8>, usize)>,
     ) -> Result<Option<String>> {
         let target = &self.plan.meta().schema.tables[table];
         if after.is_empty() {
@@ -302,22 +302,22 @@ impl Prepare<'_> {
             if key == one.key || key_bytes == one.record.finding.key_bytes {
                 continue;
             }
-            let planned = match self.plan.by_key(table, &key_bytes)? {
-                Some(record) if record.outcome == Some(Outcome::Deleted) => true,
-                Some(record) if record.outcome == Some(Outcome::Updated) => {
-                    record.finding.fields.iter().any(|f| unique.columns.contains(&f.column) && f.backup != f.current)
-                }
+            let planned = self.plan.by_key(table, &key_bytes)?.filter(|record| match record.outcome {
+                Some(Outcome::Deleted) => true,
+                Some(Outcome::Updated) => unique.columns.iter().any(|&c| gives_up(record, c)),
                 _ => false,
-            };
-            if !planned {
+            });
+            let Some(planned) = planned else {
                 let names = target.names(&unique.columns).join(", ");
                 let values: Vec<Value> = key_values(target, &holder);
                 return Ok(Some(format!("{names}: held by {}/{} ({})", target.label(), Key(values), unique.name)));
-            }
-            if !parked_keys.insert(key_bytes) {
+            };
+            let waits = unique.deferrable && self.database.capabilities().defers_declared;
+            if waits || unique.columns.iter().any(|&c| parked_keys.contains(&(key_bytes.clone(), c))) {
                 continue;
             }
-            let free = |c: &&usize| !target.key.contains(c);
+            // Only what the record's own change writes again may be parked.
+            let free = |c: &&usize| !target.key.contains(c) && gives_up(&planned, **c);
             let column = unique
                 .columns
                 .iter()
@@ -334,6 +334,7 @@ impl Prepare<'_> {
                 )
                 .hint("Leave one of the records out, or change one of them by hand first."));
             };
+            parked_keys.insert((key_bytes, column));
             prepared.parked.push(Parked { table, key, column, before: holder[column].clone(), parked });
         }
         Ok(None)
@@ -351,6 +352,12 @@ const ALL: [Outcome; 9] = [
     Outcome::Blocked,
     Outcome::Stale,
 ];
+
+/// Tells whether a record's planned change takes its value of a column away.
+fn gives_up(record: &Stored, column: usize) -> bool {
+    record.outcome == Some(Outcome::Deleted)
+        || record.finding.fields.iter().any(|f| f.column == column && f.backup != f.current)
+}
 
 /// Finds a value that no record has, to stand in for a unique value for a moment.
 fn parking_value(column: &crate::model::Column, number: usize) -> Option<OwnedCell> {

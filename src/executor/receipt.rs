@@ -94,7 +94,7 @@ pub struct Image {
     pub after: Vec<OwnedCell>,
     /// The columns that were written.
     pub columns: Vec<usize>,
-    /// How many records of the same table must come before: a self reference's depth.
+    /// How many steps of records must come before it among those of tables that refer to it or to each other.
     pub level: usize,
 }
 
@@ -162,6 +162,18 @@ impl Receipt {
         self.connection
             .prepare_cached("UPDATE records SET after = ?2 WHERE id = ?1")
             .and_then(|mut s| s.execute(params![id, json]))
+            .map_err(|e| lost(&self.path, e))?;
+        Ok(())
+    }
+
+    /// Sets how many steps of records come before an image's.
+    ///
+    /// # Errors
+    /// `OutOfSpace`.
+    pub fn set_level(&mut self, id: i64, level: usize) -> Result<()> {
+        self.connection
+            .prepare_cached("UPDATE records SET level = ?2 WHERE id = ?1")
+            .and_then(|mut s| s.execute(params![id, level as i64]))
             .map_err(|e| lost(&self.path, e))?;
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! One attempt at the transaction: prepare, note the intent, write, read back, check, end (CHECKS 2, S9–S21).
 
+use super::order::{self, Order};
 use super::prepare::{Parked, Prepare, Prepared, Refusal};
 use super::receipt::{Counted, Image, Receipt, ReceiptMeta, State};
 use super::{Ending, Home, LISTED, MergeOptions, MergeReport, OnBlocked, OnStale, audit, home, nothing_changed};
@@ -11,6 +12,7 @@ use crate::model::{OwnedCell, Table, encode};
 use crate::plan::{ActionKind, Plan, PlanKind};
 use crate::progress::{Phase, Progress, failpoint};
 use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeInclusive;
 
 /// Records written in one go.
 const BATCH: usize = 500;
@@ -30,8 +32,14 @@ pub(super) fn attempt(
     let receipts = scratch.as_ref().map_or_else(|| home.receipts(), |s| s.path().to_owned());
     let mut receipt = Receipt::create(&receipts, first_meta(plan, options, transaction.id()?))?;
     progress.phase(Phase::Record);
-    let prepared = match prepare(plan, database, transaction.as_mut(), &mut receipt, options, progress) {
-        Ok(prepared) => prepared,
+    let planned: Vec<usize> = plan.meta().tables.iter().map(|t| t.table).collect();
+    let capabilities = database.capabilities();
+    let ordered = prepare(plan, database, transaction.as_mut(), &mut receipt, options, progress).and_then(|prepared| {
+        let order = order::order(&plan.meta().schema, &planned, capabilities, &mut receipt)?;
+        Ok((prepared, order))
+    });
+    let (prepared, order) = match ordered {
+        Ok(ordered) => ordered,
         Err(error) => {
             // The first error is the one to report; dropping the transaction rolls back as well.
             let _ = transaction.rollback();
@@ -46,8 +54,14 @@ pub(super) fn attempt(
         return Ok(report(plan, &prepared, None, Vec::new()));
     }
     receipt.seal_intent()?;
-    let mut writing =
-        Writing { plan, transaction: transaction.as_mut(), receipt: &mut receipt, parked: &prepared.parked, progress };
+    let mut writing = Writing {
+        plan,
+        transaction: transaction.as_mut(),
+        receipt: &mut receipt,
+        parked: &prepared.parked,
+        order: &order,
+        progress,
+    };
     let notes = match writing.run() {
         Ok(notes) => notes,
         Err(error) => {
@@ -185,14 +199,19 @@ struct Writing<'a> {
     transaction: &'a mut dyn Transaction,
     receipt: &'a mut Receipt,
     parked: &'a [Parked],
+    order: &'a Order,
     progress: &'a dyn Progress,
 }
+
+/// Every level of a table's records.
+const ALL_LEVELS: RangeInclusive<usize> = 0..=usize::MAX;
 
 impl Writing<'_> {
     /// Writes everything and reads it back; returns what should be told.
     fn run(&mut self) -> Result<Vec<String>> {
         self.progress.phase(Phase::Write);
-        let order: Vec<usize> = self.plan.meta().tables.iter().map(|t| t.table).collect();
+        let groups = &self.order.groups;
+        let order: Vec<usize> = groups.iter().flat_map(|g| g.tables.iter().copied()).collect();
         let mut counts_before = HashMap::new();
         for &table in &order {
             let target = self.table(table).clone();
@@ -201,14 +220,20 @@ impl Writing<'_> {
             }
         }
         self.park()?;
-        for &table in &order {
-            self.each(ActionKind::Insert, table, Self::insert)?;
+        for group in groups {
+            self.levels(ActionKind::Insert, &group.tables, group.last_insert, Self::insert)?;
+            for &table in group.tables.iter().filter(|_| !self.order.opened.is_empty()) {
+                self.each(ActionKind::Insert, table, ALL_LEVELS, Self::close)?;
+            }
         }
         for &table in &order {
-            self.each(ActionKind::Update, table, Self::update)?;
+            self.each(ActionKind::Update, table, ALL_LEVELS, Self::update)?;
         }
-        for &table in order.iter().rev() {
-            self.each(ActionKind::Delete, table, Self::delete)?;
+        for group in groups.iter().rev() {
+            for &table in group.tables.iter().filter(|_| !self.order.opened.is_empty()) {
+                self.each(ActionKind::Delete, table, ALL_LEVELS, Self::open)?;
+            }
+            self.levels(ActionKind::Delete, &group.tables, group.last_delete, Self::delete)?;
         }
         self.progress.phase(Phase::Verify);
         let notes = self.verify(&counts_before)?;
@@ -239,20 +264,41 @@ impl Writing<'_> {
         Ok(())
     }
 
+    /// Runs a step over the images of a group of tables, level by level where there is more than one table.
+    fn levels(
+        &mut self,
+        kind: ActionKind,
+        tables: &[usize],
+        last: usize,
+        step: fn(&mut Self, &Table, &[Image]) -> Result<()>,
+    ) -> Result<()> {
+        if let [table] = tables {
+            return self.each(kind, *table, ALL_LEVELS, step);
+        }
+        for level in 0..=last {
+            for &table in tables {
+                self.each(kind, table, level..=level, step)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Runs a step over the images of a kind and table, in batches that write the same columns.
     fn each(
         &mut self,
         kind: ActionKind,
         table: usize,
+        levels: RangeInclusive<usize>,
         step: fn(&mut Self, &Table, &[Image]) -> Result<()>,
     ) -> Result<()> {
         let target = self.table(table).clone();
         let label = target.label();
-        let mut after = (0, 0);
+        let mut after = (*levels.start(), 0);
         let mut done = 0;
         loop {
             self.progress.go_on()?;
-            let images = self.receipt.ordered(kind, table, after, BATCH)?;
+            let mut images = self.receipt.ordered(kind, table, after, BATCH)?;
+            images.retain(|image| image.level <= *levels.end());
             let Some(last) = images.last() else { return Ok(()) };
             after = (last.level, last.id);
             for batch in images.chunk_by(|a, b| a.columns == b.columns) {
@@ -266,9 +312,51 @@ impl Writing<'_> {
 
     fn insert(&mut self, target: &Table, images: &[Image]) -> Result<()> {
         let columns = &images[0].columns;
+        let cell = |image: &Image, column: usize| {
+            if self.opened(image).contains(&column) { OwnedCell::Null } else { image.after[column].clone() }
+        };
         let rows: Vec<Vec<OwnedCell>> =
-            images.iter().map(|image| columns.iter().map(|&c| image.after[c].clone()).collect()).collect();
+            images.iter().map(|image| columns.iter().map(|&c| cell(image, c)).collect()).collect();
         self.transaction.insert(target, columns, &rows)
+    }
+
+    /// Returns the columns of an image that are null for a while.
+    fn opened(&self, image: &Image) -> &[usize] {
+        self.order.opened.get(&image.id).map_or(&[], Vec::as_slice)
+    }
+
+    /// Sets the references that were inserted as null.
+    fn close(&mut self, target: &Table, images: &[Image]) -> Result<()> {
+        self.turn(target, images, |cell| (OwnedCell::Null, cell), |image| &image.after)
+    }
+
+    /// Takes references away from records that are deleted.
+    fn open(&mut self, target: &Table, images: &[Image]) -> Result<()> {
+        self.turn(target, images, |cell| (cell, OwnedCell::Null), |image| &image.before)
+    }
+
+    fn turn(
+        &mut self,
+        target: &Table,
+        images: &[Image],
+        change: fn(OwnedCell) -> (OwnedCell, OwnedCell),
+        cells: fn(&Image) -> &Vec<OwnedCell>,
+    ) -> Result<()> {
+        let order = self.order;
+        let columns = |image: &Image| order.opened.get(&image.id).map_or(&[][..], Vec::as_slice);
+        let opened: Vec<&Image> = images.iter().filter(|image| !columns(image).is_empty()).collect();
+        for batch in opened.chunk_by(|a, b| columns(a) == columns(b)) {
+            let columns = columns(batch[0]);
+            let update = |image: &&Image| {
+                let (before, after) = columns.iter().map(|&c| change(cells(image)[c].clone())).unzip();
+                RowUpdate { key: image.key.clone(), before, after }
+            };
+            let updates: Vec<RowUpdate> = batch.iter().map(update).collect();
+            if let Some(&missed) = self.transaction.update(target, columns, &updates)?.first() {
+                return Err(dropped(target, &batch[missed].key, "update"));
+            }
+        }
+        Ok(())
     }
 
     fn update(&mut self, target: &Table, images: &[Image]) -> Result<()> {
@@ -378,8 +466,11 @@ impl Writing<'_> {
                 if equal {
                     continue;
                 }
-                let event = if image.kind == ActionKind::Insert { "INSERT" } else { "UPDATE" };
-                if target.triggers.iter().any(|t| t.event.contains(event)) {
+                let inserted = image.kind == ActionKind::Insert;
+                let updated = !inserted || self.order.opened.contains_key(&image.id);
+                let fires =
+                    |event: &str| (inserted && event.contains("INSERT")) || (updated && event.contains("UPDATE"));
+                if target.triggers.iter().any(|t| fires(&t.event)) {
                     *by_trigger.entry(format!("{}.{}", target.label(), definition.name)).or_default() += 1;
                     continue;
                 }
@@ -473,7 +564,7 @@ impl Writing<'_> {
     }
 }
 
-fn shown(table: &Table, key: &[OwnedCell]) -> String {
+pub(super) fn shown(table: &Table, key: &[OwnedCell]) -> String {
     let values = table.key.iter().zip(key).filter_map(|(&c, cell)| encode::value_of(cell.as_cell(), &table.columns[c]));
     crate::model::Key(values.collect()).to_string()
 }

@@ -1,7 +1,9 @@
 //! The integration tests: one binary, real database servers.
 
 mod cli;
+mod engine_story;
 mod engines;
+mod live;
 mod oracle;
 mod proxy;
 mod servers;

@@ -27,6 +27,7 @@ static MARIADB: LazyLock<Server> = LazyLock::new(start_mariadb);
 static DATABASES: AtomicU32 = AtomicU32::new(0);
 
 /// A database that only one test uses.
+#[derive(Clone)]
 pub(crate) struct Fresh {
     /// Its address for the adapter under test.
     pub(crate) url: String,

@@ -39,7 +39,9 @@ pub(super) fn map(error: sqlx::Error, doing: &str) -> Error {
         1153 => (ErrorKind::Refused, "a value is larger than the server's max_allowed_packet; raise it"),
         _ => return Error::new(ErrorKind::Refused, format!("{message} [{number}]")),
     };
-    Error::new(kind, message).hint(hint)
+    let error = Error::new(kind, message).hint(hint);
+    // The server gave up this transaction for another one's sake, or for what another one changed.
+    if matches!(number, 1213 | 1614 | 1020) { error.retryable() } else { error }
 }
 
 /// Tells whether the connection ended, so that a commit's outcome is not known.

@@ -30,8 +30,9 @@ pub(super) fn map(error: sqlx::Error, doing: &str) -> Error {
         if hint.is_empty() { error } else { error.hint(hint) }
     };
     match code {
-        "40001" => error(ErrorKind::Busy, "serialization failure: another session changed the same records; try again"),
-        "40P01" => error(ErrorKind::Busy, "deadlock: another session holds what this one needs; try again"),
+        "40001" => error(ErrorKind::Busy, "serialization failure: another session changed the same records; try again")
+            .retryable(),
+        "40P01" => error(ErrorKind::Busy, "deadlock: another session holds what this one needs; try again").retryable(),
         "55P03" => error(ErrorKind::Busy, "another session holds the lock; try again later or raise the lock timeout"),
         "57014" => {
             error(ErrorKind::LimitReached, "the statement took longer than the limit; raise the statement timeout")
