@@ -20,7 +20,7 @@ use crate::database::{Database, WriteOptions};
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::model::Schema;
 use crate::plan::{Outcome, Plan, PlanKind, Preview, Selector};
-use crate::progress::{Phase, Progress};
+use crate::progress::{Phase, Progress, failpoint};
 use serde::{Deserialize, Serialize};
 
 /// What to do when current records changed since the analysis.
@@ -137,6 +137,7 @@ pub fn merge(
     }
     pinned(plan, database)?;
     let _lock = lock::Lock::take(home, &plan.meta().database.id)?;
+    failpoint("locked");
     let unsettled = recover::settle_all(home, database)?;
     if let Some(done) = receipt::merged_by(home, &plan.meta().id)? {
         return Ok(MergeReport { already: Some(done), ..MergeReport::default() });

@@ -1,7 +1,7 @@
 //! One attempt at the transaction: prepare, note the intent, write, read back, check, end (CHECKS 2, S9–S21).
 
 use super::prepare::{Parked, Prepare, Prepared, Refusal};
-use super::receipt::{Counted, Image, Receipt, ReceiptMeta, State};
+use super::receipt::{Counted, Image, Keyless, Receipt, ReceiptMeta, State};
 use super::{Ending, Home, LISTED, MergeOptions, MergeReport, OnBlocked, OnStale, audit, home, nothing_changed};
 use crate::database::{Database, RowUpdate, Transaction};
 use crate::error::{Error, ErrorKind, Result, fail};
@@ -25,10 +25,12 @@ pub(super) fn attempt(
     progress.phase(Phase::Lock);
     super::receipt::sweep(home)?;
     let mut transaction = database.begin(&options.write)?;
+    failpoint("begun");
     // A dry run keeps its images in a folder that goes away with it.
     let scratch = if options.ending == Ending::RollBack { Some(tempfile::tempdir()?) } else { None };
     let receipts = scratch.as_ref().map_or_else(|| home.receipts(), |s| s.path().to_owned());
     let mut receipt = Receipt::create(&receipts, first_meta(plan, options, transaction.id()?))?;
+    failpoint("receipt-started");
     progress.phase(Phase::Record);
     let prepared = match prepare(plan, database, transaction.as_mut(), &mut receipt, options, progress) {
         Ok(prepared) => prepared,
@@ -38,13 +40,22 @@ pub(super) fn attempt(
             return Err(nothing_changed(error));
         }
     };
-    receipt.set_counts(Counted::from(&prepared.counts));
     if prepared.counts.writes() == 0 {
         transaction.rollback()?;
         receipt.discard()?;
         return Ok(report(plan, &prepared, None, Vec::new()));
     }
+    match keyless(plan, transaction.as_mut(), &prepared) {
+        Ok(keyless) => receipt.set_counts(Counted::from(&prepared.counts), keyless),
+        Err(error) => {
+            transaction.rollback()?;
+            receipt.discard()?;
+            return Err(nothing_changed(error));
+        }
+    }
+    failpoint("prepared");
     receipt.seal_intent()?;
+    failpoint("intent");
     let mut writing =
         Writing { plan, transaction: transaction.as_mut(), receipt: &mut receipt, parked: &prepared.parked, progress };
     let notes = match writing.run() {
@@ -87,6 +98,7 @@ fn finish(
     let noted = receipt.set_state(|m| {
         m.state = State::Committed;
         m.committed_at = Some(now);
+        m.unfinished = true;
     });
     if let Err(error) = noted {
         notes.push(format!(
@@ -94,6 +106,7 @@ fn finish(
             error.full_message()
         ));
     }
+    failpoint("marked");
     let tables: Vec<&Table> = prepared
         .tables
         .iter()
@@ -106,9 +119,18 @@ fn finish(
             error.full_message()
         ));
     }
-    if let Err(error) = audit::append(home, receipt.meta()) {
-        notes.push(format!("the merge is done, but the audit log could not be written ({})", error.full_message()));
+    failpoint("counted");
+    match audit::append(home, receipt.meta()) {
+        Ok(()) => {
+            failpoint("audited");
+            // If this is lost, the last two steps are taken again, and find that they were taken.
+            let _ = receipt.set_state(|m| m.unfinished = false);
+        }
+        Err(error) => {
+            notes.push(format!("the merge is done, but the audit log could not be written ({})", error.full_message()));
+        }
     }
+    failpoint("finished");
     Ok(report(plan, prepared, Some(&receipt), notes))
 }
 
@@ -129,7 +151,21 @@ fn first_meta(plan: &Plan, options: &MergeOptions, transaction: Option<String>) 
         transaction,
         schema: meta.schema.clone(),
         counts: Counted::default(),
+        unfinished: false,
+        keyless: Vec::new(),
     }
+}
+
+/// Notes how the tables without a key are before records are added to them.
+fn keyless(plan: &Plan, transaction: &mut dyn Transaction, prepared: &Prepared) -> Result<Vec<Keyless>> {
+    let mut found = Vec::new();
+    for (table, counts) in prepared.tables.iter().filter(|(_, counts)| counts.inserted > 0) {
+        let target = &plan.meta().schema.tables[*table];
+        if target.key.is_empty() {
+            found.push(super::recover::keyless(transaction, *table, target)?);
+        }
+    }
+    Ok(found)
 }
 
 fn prepare(
@@ -191,14 +227,9 @@ impl Writing<'_> {
     fn run(&mut self) -> Result<Vec<String>> {
         self.progress.phase(Phase::Write);
         let order: Vec<usize> = self.plan.meta().tables.iter().map(|t| t.table).collect();
-        let mut counts_before = HashMap::new();
-        for &table in &order {
-            let target = self.table(table).clone();
-            if target.key.is_empty() {
-                counts_before.insert(table, self.transaction.count(&target)?);
-            }
-        }
+        let counts_before = self.receipt.meta().keyless.iter().map(|k| (k.table, k.count)).collect();
         self.park()?;
+        failpoint("parked");
         for &table in &order {
             self.each(ActionKind::Insert, table, Self::insert)?;
         }
@@ -208,8 +239,11 @@ impl Writing<'_> {
         for &table in order.iter().rev() {
             self.each(ActionKind::Delete, table, Self::delete)?;
         }
+        failpoint("written");
         self.progress.phase(Phase::Verify);
         let notes = self.verify(&counts_before)?;
+        self.receipt.keep_images()?;
+        failpoint("verified");
         let tables: Vec<Table> = order.iter().map(|&t| self.table(t).clone()).collect();
         self.transaction.check(&tables.iter().collect::<Vec<_>>())?;
         // The last moment at which stopping costs nothing.
