@@ -21,7 +21,7 @@ use crate::database::{Database, WriteOptions};
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::model::Schema;
 use crate::plan::{Outcome, Plan, PlanKind, Preview, Selector};
-use crate::progress::{Phase, Progress};
+use crate::progress::{Phase, Progress, failpoint};
 use serde::{Deserialize, Serialize};
 
 /// What to do when current records changed since the analysis.
@@ -138,6 +138,7 @@ pub fn merge(
     }
     pinned(plan, database)?;
     let _lock = lock::Lock::take(home, &plan.meta().database.id)?;
+    failpoint("locked");
     let unsettled = recover::settle_all(home, database)?;
     if let Some(done) = receipt::merged_by(home, &plan.meta().id)? {
         return Ok(MergeReport { already: Some(done), ..MergeReport::default() });
@@ -164,6 +165,14 @@ pub fn merge(
             outcome => return outcome,
         }
     }
+}
+
+/// Takes the lock that a merge takes, and gives it back: says whether a write transaction can be opened now.
+///
+/// # Errors
+/// As beginning a merge.
+pub fn can_write(database: &mut dyn Database, options: &WriteOptions) -> Result<()> {
+    database.begin(options)?.rollback()
 }
 
 /// Checks that the plan is for this database and not too old.

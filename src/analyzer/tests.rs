@@ -1,1 +1,1 @@
-
+//! Tests of the analyzer's parts.

@@ -86,7 +86,7 @@ fn database(checks: &mut Checks<'_>, database: &mut dyn Database) {
     }
     // Beginning takes the lock that a merge takes; nothing is written before it is given back.
     let options = WriteOptions { lock_timeout: Duration::from_secs(2), ..WriteOptions::default() };
-    match database.begin(&options).and_then(|t| t.rollback()) {
+    match crate::executor::can_write(database, &options) {
         Ok(()) => checks.add(Found::Fine, "writing", "a write transaction can be opened"),
         Err(error) => checks.add(Found::Problem, "writing", &error.full_message()),
     }

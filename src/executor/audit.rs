@@ -42,7 +42,7 @@ impl Entry {
     }
 }
 
-/// Appends what a receipt says of its merge, durably.
+/// Appends what a receipt says of its merge, durably; once, however often it is called.
 ///
 /// # Errors
 /// `Failed`, `OutOfSpace`.
@@ -50,7 +50,12 @@ pub fn append(home: &Home, meta: &ReceiptMeta) -> Result<()> {
     let path = home.audit();
     let mut file = std::fs::OpenOptions::new().append(true).read(true).create(true).mode(0o600).open(&path)?;
     file.lock()?;
-    let last = read(home)?.pop();
+    let mut entries = read(home)?;
+    // A merge that was killed right here comes again when it is settled.
+    if entries.iter().any(|e| e.merge == meta.id) {
+        return Ok(());
+    }
+    let last = entries.pop();
     let entry = Entry {
         sequence: last.as_ref().map_or(1, |e| e.sequence + 1),
         time: meta.committed_at.clone().unwrap_or_else(|| meta.started_at.clone()),

@@ -58,6 +58,23 @@ pub struct ReceiptMeta {
     pub schema: Schema,
     /// Records per outcome.
     pub counts: Counted,
+    /// Whether counters and the audit log still have to follow the commit.
+    #[serde(default)]
+    pub unfinished: bool,
+    /// The tables without a key that it adds records to, as they were before.
+    #[serde(default)]
+    pub keyless: Vec<Keyless>,
+}
+
+/// A table whose records can't be looked up one by one, as it was before a merge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keyless {
+    /// The table's position in the schema.
+    pub table: usize,
+    /// How many records it had.
+    pub count: u64,
+    /// The sum of their digests: the same for the same records in any order.
+    pub digest: u64,
 }
 
 /// The counts that are kept of a merge.
@@ -178,9 +195,10 @@ impl Receipt {
         Ok(())
     }
 
-    /// Sets the counts; written down with the intent.
-    pub fn set_counts(&mut self, counts: Counted) {
+    /// Sets the counts and how tables without a key were; written down with the intent.
+    pub fn set_counts(&mut self, counts: Counted, keyless: Vec<Keyless>) {
         self.meta.counts = counts;
+        self.meta.keyless = keyless;
     }
 
     /// Makes the intent and all images durable: after this, and only after this, the database may be written to.
@@ -200,12 +218,21 @@ impl Receipt {
         Ok(())
     }
 
-    /// Begins a change of images that [`Receipt::set_state`] ends.
+    /// Begins a change of images that [`Receipt::keep_images`] ends.
     ///
     /// # Errors
     /// `OutOfSpace`.
     pub fn begin(&mut self) -> Result<()> {
         self.connection.execute_batch("BEGIN").map_err(|e| lost(&self.path, e))
+    }
+
+    /// Makes the images as they were read back durable: before the commit, since afterwards they may have to tell whether
+    /// it took place.
+    ///
+    /// # Errors
+    /// `OutOfSpace`.
+    pub fn keep_images(&mut self) -> Result<()> {
+        self.connection.execute_batch("COMMIT").map_err(|e| lost(&self.path, e))
     }
 
     /// Notes how the merge stands, durably.

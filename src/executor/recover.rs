@@ -2,8 +2,9 @@
 //!
 //! PostgreSQL is asked for the transaction by its id. Elsewhere the records tell, compared with the receipt's images.
 
+use super::receipt::{Keyless, ReceiptMeta};
 use super::{Home, Receipt, State, audit, lock, receipt};
-use crate::database::Database;
+use crate::database::{Database, Snapshot};
 use crate::error::Result;
 use crate::model::{OwnedCell, encode};
 use crate::plan::ActionKind;
@@ -30,6 +31,12 @@ pub struct Settlement {
     pub lines: Vec<String>,
 }
 
+impl Settlement {
+    fn of(meta: &ReceiptMeta, state: State) -> Self {
+        Self { id: meta.id.clone(), state, after: 0, before: 0, neither: 0, lines: Vec::new() }
+    }
+}
+
 /// Settles every merge of this database whose end is not known. Call it under the lock.
 ///
 /// # Errors
@@ -39,9 +46,16 @@ pub fn settle_all(home: &Home, database: &mut dyn Database) -> Result<Vec<Settle
     let id = database.identity().id.clone();
     let mut settled = Vec::new();
     for meta in receipts {
-        if meta.database.id == id && matches!(meta.state, State::Intent | State::Unknown) {
-            let path = home.receipts().join(format!("{}.receipt", meta.id));
+        if meta.database.id != id {
+            continue;
+        }
+        let path = home.receipts().join(format!("{}.receipt", meta.id));
+        if matches!(meta.state, State::Intent | State::Unknown) {
             settled.push(settle(home, database, Receipt::open(&path)?)?);
+        } else if meta.unfinished
+            && let Err(error) = finish(home, database, &mut Receipt::open(&path)?)
+        {
+            settled.push(Settlement { lines: vec![error.full_message()], ..Settlement::of(&meta, State::Committed) });
         }
     }
     Ok(settled)
@@ -67,39 +81,79 @@ fn settle(home: &Home, database: &mut dyn Database, mut receipt: Receipt) -> Res
         None => None,
     };
     let mut found = match told {
-        Some(committed) => Settlement {
-            id: receipt.meta().id.clone(),
-            state: if committed { State::Committed } else { State::RolledBack },
-            after: 0,
-            before: 0,
-            neither: 0,
-            lines: Vec::new(),
-        },
+        Some(committed) => Settlement::of(receipt.meta(), if committed { State::Committed } else { State::RolledBack }),
         None => compare(database, &receipt)?,
     };
-    if found.state == State::Committed {
-        let tables: Vec<crate::model::Table> = receipt.meta().schema.tables.clone();
-        database.advance_counters(&tables.iter().filter(|t| !t.key.is_empty()).collect::<Vec<_>>())?;
-    }
     let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
     receipt.set_state(|m| {
         m.state = found.state;
         if found.state == State::Committed {
             m.committed_at = Some(now);
+            m.unfinished = true;
         }
     })?;
-    if found.state == State::Committed {
-        audit::append(home, receipt.meta())?;
-    }
     found.lines.truncate(LISTED);
+    if found.state == State::Committed
+        && let Err(error) = finish(home, database, &mut receipt)
+    {
+        found.lines.push(error.full_message());
+    }
+    Ok(found)
+}
+
+/// Takes the steps that follow a commit; taking them twice does no harm.
+fn finish(home: &Home, database: &mut dyn Database, receipt: &mut Receipt) -> Result<()> {
+    let tables: Vec<crate::model::Table> = receipt.meta().schema.tables.clone();
+    database.advance_counters(&tables.iter().filter(|t| !t.key.is_empty()).collect::<Vec<_>>())?;
+    audit::append(home, receipt.meta())?;
+    receipt.set_state(|m| m.unfinished = false)
+}
+
+/// Counts and digests the records of a table without a key.
+///
+/// *Complexity:* one scan of the table.
+pub(super) fn keyless(
+    view: &mut (impl Snapshot + ?Sized),
+    position: usize,
+    table: &crate::model::Table,
+) -> Result<Keyless> {
+    let mut found = Keyless { table: position, count: 0, digest: 0 };
+    let mut bytes = Vec::new();
+    view.scan(table, &mut |cells| {
+        bytes.clear();
+        for (cell, column) in cells.iter().zip(&table.columns) {
+            encode::encode(*cell, column, &mut bytes);
+        }
+        found.count += 1;
+        found.digest = found.digest.wrapping_add(xxhash_rust::xxh3::xxh3_64(&bytes));
+        Ok(())
+    })?;
     Ok(found)
 }
 
 fn compare(database: &mut dyn Database, receipt: &Receipt) -> Result<Settlement> {
     let mut snapshot = database.snapshot()?;
     let meta = receipt.meta();
-    let mut found =
-        Settlement { id: meta.id.clone(), state: State::Unknown, after: 0, before: 0, neither: 0, lines: Vec::new() };
+    let mut found = Settlement::of(meta, State::Unknown);
+    for was in &meta.keyless {
+        let table = &meta.schema.tables[was.table];
+        let now = keyless(snapshot.as_mut(), was.table, table)?;
+        let added = added_to(receipt, was.table)?;
+        if now == *was {
+            found.before += added;
+        } else if now.count == was.count + added {
+            found.after += added;
+        } else {
+            found.neither += added;
+            found.lines.push(format!(
+                "{}: {} records, neither {} nor {}",
+                table.label(),
+                now.count,
+                was.count,
+                was.count + added
+            ));
+        }
+    }
     let mut position = 0;
     loop {
         let images = receipt.page(position, PAGE)?;
@@ -152,6 +206,18 @@ fn compare(database: &mut dyn Database, receipt: &Receipt) -> Result<Settlement>
         _ => State::Unknown,
     };
     Ok(found)
+}
+
+/// Counts the records that a merge adds to a table without a key.
+fn added_to(receipt: &Receipt, table: usize) -> Result<u64> {
+    let mut count = 0;
+    let mut after = (0, 0);
+    loop {
+        let images = receipt.ordered(ActionKind::Insert, table, after, PAGE)?;
+        let Some(last) = images.last() else { return Ok(count) };
+        after = (last.level, last.id);
+        count += images.len() as u64;
+    }
 }
 
 /// Tells whether a record is as an image says; what the image left to the engine may be anything.

@@ -2,7 +2,7 @@
 
 use super::order::{self, Order};
 use super::prepare::{Parked, Prepare, Prepared, Refusal};
-use super::receipt::{Counted, Image, Receipt, ReceiptMeta, State};
+use super::receipt::{Counted, Image, Keyless, Receipt, ReceiptMeta, State};
 use super::{Ending, Home, LISTED, MergeOptions, MergeReport, OnBlocked, OnStale, audit, home, nothing_changed};
 use crate::database::{Database, RowUpdate, Transaction};
 use crate::error::{Error, ErrorKind, Result, fail};
@@ -27,10 +27,12 @@ pub(super) fn attempt(
     progress.phase(Phase::Lock);
     super::receipt::sweep(home)?;
     let mut transaction = database.begin(&options.write)?;
+    failpoint("begun");
     // A dry run keeps its images in a folder that goes away with it.
     let scratch = if options.ending == Ending::RollBack { Some(tempfile::tempdir()?) } else { None };
     let receipts = scratch.as_ref().map_or_else(|| home.receipts(), |s| s.path().to_owned());
     let mut receipt = Receipt::create(&receipts, first_meta(plan, options, transaction.id()?))?;
+    failpoint("receipt-started");
     progress.phase(Phase::Record);
     let planned: Vec<usize> = plan.meta().tables.iter().map(|t| t.table).collect();
     let capabilities = database.capabilities();
@@ -47,13 +49,22 @@ pub(super) fn attempt(
             return Err(nothing_changed(error));
         }
     };
-    receipt.set_counts(Counted::from(&prepared.counts));
     if prepared.counts.writes() == 0 {
         transaction.rollback()?;
         receipt.discard()?;
         return Ok(report(plan, &prepared, None, Vec::new()));
     }
+    match keyless(plan, transaction.as_mut(), &prepared) {
+        Ok(keyless) => receipt.set_counts(Counted::from(&prepared.counts), keyless),
+        Err(error) => {
+            let _ = transaction.rollback();
+            let _ = receipt.discard();
+            return Err(nothing_changed(error));
+        }
+    }
+    failpoint("prepared");
     receipt.seal_intent()?;
+    failpoint("intent");
     let mut writing = Writing {
         plan,
         transaction: transaction.as_mut(),
@@ -103,6 +114,7 @@ fn finish(
     let noted = receipt.set_state(|m| {
         m.state = State::Committed;
         m.committed_at = Some(now);
+        m.unfinished = true;
     });
     if let Err(error) = noted {
         notes.push(format!(
@@ -110,6 +122,7 @@ fn finish(
             error.full_message()
         ));
     }
+    failpoint("marked");
     let tables: Vec<&Table> = prepared
         .tables
         .iter()
@@ -122,9 +135,18 @@ fn finish(
             error.full_message()
         ));
     }
-    if let Err(error) = audit::append(home, receipt.meta()) {
-        notes.push(format!("the merge is done, but the audit log could not be written ({})", error.full_message()));
+    failpoint("counted");
+    match audit::append(home, receipt.meta()) {
+        Ok(()) => {
+            failpoint("audited");
+            // If this is lost, the last two steps are taken again, and find that they were taken.
+            let _ = receipt.set_state(|m| m.unfinished = false);
+        }
+        Err(error) => {
+            notes.push(format!("the merge is done, but the audit log could not be written ({})", error.full_message()));
+        }
     }
+    failpoint("finished");
     Ok(report(plan, prepared, Some(&receipt), notes))
 }
 
@@ -145,7 +167,21 @@ fn first_meta(plan: &Plan, options: &MergeOptions, transaction: Option<String>) 
         transaction,
         schema: meta.schema.clone(),
         counts: Counted::default(),
+        unfinished: false,
+        keyless: Vec::new(),
     }
+}
+
+/// Notes how the tables without a key are before records are added to them.
+fn keyless(plan: &Plan, transaction: &mut dyn Transaction, prepared: &Prepared) -> Result<Vec<Keyless>> {
+    let mut found = Vec::new();
+    for (table, counts) in prepared.tables.iter().filter(|(_, counts)| counts.writes() > 0) {
+        let target = &plan.meta().schema.tables[*table];
+        if target.key.is_empty() {
+            found.push(super::recover::keyless(transaction, *table, target)?);
+        }
+    }
+    Ok(found)
 }
 
 fn prepare(
@@ -212,14 +248,9 @@ impl Writing<'_> {
         self.progress.phase(Phase::Write);
         let groups = &self.order.groups;
         let order: Vec<usize> = groups.iter().flat_map(|g| g.tables.iter().copied()).collect();
-        let mut counts_before = HashMap::new();
-        for &table in &order {
-            let target = self.table(table).clone();
-            if target.key.is_empty() {
-                counts_before.insert(table, self.transaction.count(&target)?);
-            }
-        }
+        let counts_before = self.receipt.meta().keyless.iter().map(|k| (k.table, k.count)).collect();
         self.park()?;
+        failpoint("parked");
         for group in groups {
             self.levels(ActionKind::Insert, &group.tables, group.last_insert, Self::insert)?;
             for &table in group.tables.iter().filter(|_| !self.order.opened.is_empty()) {
@@ -235,8 +266,11 @@ impl Writing<'_> {
             }
             self.levels(ActionKind::Delete, &group.tables, group.last_delete, Self::delete)?;
         }
+        failpoint("written");
         self.progress.phase(Phase::Verify);
         let notes = self.verify(&counts_before)?;
+        self.receipt.keep_images()?;
+        failpoint("verified");
         let tables: Vec<Table> = order.iter().map(|&t| self.table(t).clone()).collect();
         self.transaction.check(&tables.iter().collect::<Vec<_>>())?;
         // The last moment at which stopping costs nothing.
@@ -383,7 +417,7 @@ impl Writing<'_> {
     fn delete(&mut self, target: &Table, images: &[Image]) -> Result<()> {
         let keyless = target.key.is_empty();
         let key = |image: &Image| if keyless { image.before.clone() } else { image.key.clone() };
-        let keys: Vec<Vec<OwnedCell>> = images.iter().rev().map(key).collect();
+        let keys: Vec<Vec<OwnedCell>> = images.iter().map(key).collect();
         match self.transaction.delete(target, &keys)?.first() {
             Some(&missed) => Err(dropped(target, &keys[missed], "deletion")),
             None => Ok(()),

@@ -1,11 +1,18 @@
 //! The integration tests: one binary, real database servers.
 
+#![allow(unreachable_pub)] // pub here means: for the other test files
+
+mod accoreg;
+mod bad_input;
+mod chinook;
 mod cli;
 mod engine_story;
 mod engines;
+mod faults;
 mod live;
 mod oracle;
 mod proxy;
 mod servers;
 mod story;
+mod tidy;
 mod world;

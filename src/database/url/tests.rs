@@ -1,3 +1,5 @@
+//! Tests of database URLs.
+
 use super::*;
 
 fn postgres(text: &str) -> ServerUrl {

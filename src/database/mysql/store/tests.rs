@@ -1,3 +1,5 @@
+//! Tests of what MySQL and MariaDB can hold.
+
 use super::*;
 use crate::model::Cell;
 use crate::model::encode::value_of;
