@@ -40,6 +40,8 @@ pub(super) struct Check<'a> {
     pub(super) tables: &'a mut [TableResult],
     /// Tables in which a new record may be the second of its key.
     pub(super) doubtful: Vec<usize>,
+    /// Tables of which a record was pulled in as a parent since they were checked.
+    pub(super) pulled_in: std::collections::BTreeSet<usize>,
     pub(super) progress: &'a dyn Progress,
 }
 
@@ -67,6 +69,11 @@ impl Check<'_> {
                 if self.options.parents != Parents::None {
                     changed |= self.parents(table)?;
                 }
+            }
+            // A parent that was pulled in has to meet what every arriving record has to meet.
+            for table in std::mem::take(&mut self.pulled_in) {
+                self.storable(table)?;
+                self.claims(table)?;
             }
             if !changed {
                 return Ok(());

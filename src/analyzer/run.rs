@@ -118,8 +118,19 @@ pub fn analyze(
     }
     let not_carried = not_carried(&mapping, &tables);
     progress.phase(Phase::Check);
-    Check { mapping: &mapping, options, database, native, snapshot, findings, tables: &mut tables, doubtful, progress }
-        .run()?;
+    Check {
+        mapping: &mapping,
+        options,
+        database,
+        native,
+        snapshot,
+        findings,
+        tables: &mut tables,
+        doubtful,
+        pulled_in: Default::default(),
+        progress,
+    }
+    .run()?;
     Ok(Analysis {
         schema: mapping.schema,
         compared: mapping.compared,

@@ -175,7 +175,7 @@ fn first_meta(plan: &Plan, options: &MergeOptions, transaction: Option<String>) 
 /// Notes how the tables without a key are before records are added to them.
 fn keyless(plan: &Plan, transaction: &mut dyn Transaction, prepared: &Prepared) -> Result<Vec<Keyless>> {
     let mut found = Vec::new();
-    for (table, counts) in prepared.tables.iter().filter(|(_, counts)| counts.writes() > 0) {
+    for (table, _) in prepared.tables.iter().filter(|(_, counts)| counts.writes() > 0) {
         let target = &plan.meta().schema.tables[*table];
         if target.key.is_empty() {
             found.push(super::recover::keyless(transaction, *table, target)?);

@@ -335,7 +335,9 @@ impl Table {
         let mut plain = self.clone();
         for column in &mut plain.columns {
             column.storage = Storage::Native;
-            if matches!(column.ty, ColumnType::Timestamp { .. } | ColumnType::Uuid | ColumnType::Integer { .. }) {
+            let sampled =
+                matches!(column.ty, ColumnType::Timestamp { .. } | ColumnType::Uuid | ColumnType::Integer { .. });
+            if sampled || matches!(column.ty, ColumnType::Text { .. }) {
                 column.ty = ColumnType::Any;
             }
         }

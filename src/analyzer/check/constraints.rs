@@ -31,6 +31,8 @@ impl Check<'_> {
             let records = check.complete(table, &page)?;
             let mut probes = Vec::new();
             for (mut finding, record) in page.into_iter().zip(records) {
+                // A table is checked again when a parent was pulled in.
+                finding.limits = Default::default();
                 let (cells, refusal) = check.cells(target, &mut finding, &record);
                 match refusal {
                     None => probes.push((finding, cells)),
@@ -155,8 +157,10 @@ impl Check<'_> {
         for (mut finding, other) in [(first, &keys[1]), (second, &keys[0])] {
             if open {
                 let rival = Holder { columns: columns.to_vec(), key_bytes: other.clone(), text: why.to_owned() };
-                finding.limits.rivals.push(rival);
-                self.findings.revise(&finding)?;
+                if !finding.limits.rivals.contains(&rival) {
+                    finding.limits.rivals.push(rival);
+                    self.findings.revise(&finding)?;
+                }
             } else if finding.class != Class::Blocked {
                 self.reclass(&mut finding, Class::Blocked, Reason::UniqueTwiceInBackup, Some(why.to_owned()))?;
             }
@@ -201,8 +205,11 @@ impl Check<'_> {
             if let Some(stored) = self.findings.find(table, &finding.key_bytes)? {
                 finding.limits = stored.limits;
             }
-            finding.limits.holders.push(Holder { columns: columns.to_vec(), key_bytes, text });
-            self.findings.revise(&finding)?;
+            let holder = Holder { columns: columns.to_vec(), key_bytes, text };
+            if !finding.limits.holders.contains(&holder) {
+                finding.limits.holders.push(holder);
+                self.findings.revise(&finding)?;
+            }
         }
         Ok(())
     }
@@ -216,7 +223,7 @@ impl Check<'_> {
                     if check.moves_away(table, &holder)? {
                         continue;
                     }
-                    finding.fields.iter_mut().for_each(|f| f.in_conflict = !f.is_timestamp);
+                    finding.fields.iter_mut().for_each(|f| f.in_conflict = holder.columns.contains(&f.column));
                     check.reclass(&mut finding, Class::Conflict, Reason::UniqueTaken, Some(holder.text))?;
                     changed = true;
                     break;

@@ -57,6 +57,7 @@ impl Check<'_> {
                             {
                                 let note = format!("pulled in: {} refers to it", check.label_of(&finding));
                                 check.reclass(&mut pulled, Class::New, Reason::OnlyInBackup, Some(note))?;
+                                check.pulled_in.insert(pulled.table);
                                 changed = true;
                             }
                             remembered.insert(bytes, Parent::Present);

@@ -41,13 +41,16 @@ pub(super) fn find_styles(connection: &Connection, table: &mut Table) -> Result<
     Ok(())
 }
 
-fn is_candidate(table: &Table, column: usize) -> bool {
-    let column = &table.columns[column];
+fn is_candidate(table: &Table, position: usize) -> bool {
+    let column = &table.columns[position];
     column.writable()
         && match &column.ty {
             ColumnType::Timestamp { .. } | ColumnType::Date | ColumnType::Uuid => true,
             ColumnType::Integer { .. } => looks_like_time(&column.name),
-            ColumnType::Text { .. } => column.declared.eq_ignore_ascii_case("char(32)"),
+            ColumnType::Text { .. } => {
+                column.declared.eq_ignore_ascii_case("char(32)")
+                    || (looks_like_time(&column.name) && !table.key.contains(&position))
+            }
             _ => false,
         }
 }
@@ -75,6 +78,15 @@ fn apply(table: &mut Table, column: usize, sample: &[rusqlite::types::Value]) {
         ColumnType::Uuid | ColumnType::Text { .. } => {
             let char32 = target.declared.eq_ignore_ascii_case("char(32)");
             let all_hex = !texts.is_empty() && texts.iter().all(|t| t.len() == 32 && parse_uuid(t).is_some());
+            let instants = |t: &&str| t.len() >= 16 && parse_timestamp(t).is_some();
+            if !char32 && matches!(target.ty, ColumnType::Text { .. }) {
+                // A text column of instants: compared as instants, written in its own form.
+                if texts.len() == sample.len() && !texts.is_empty() && texts.iter().all(instants) {
+                    target.ty = ColumnType::Timestamp { zoned: true, digits: 9 };
+                    target.storage = iso_style(&texts).unwrap_or_default();
+                }
+                return;
+            }
             if char32 && all_hex {
                 target.ty = ColumnType::Uuid;
             }
