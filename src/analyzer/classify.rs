@@ -228,6 +228,8 @@ pub fn instant(value: &Value, column: &Column) -> Option<Timestamp> {
         Value::Timestamp(t) => Some(*t),
         Value::Date(days) => Some(Timestamp { seconds: days.checked_mul(86_400)?, nanos: 0, digits: 0, zoned: false }),
         Value::Text(text) => parse_timestamp(text.trim()),
+        Value::Float(f) => encode::to_timestamp(crate::model::Cell::Real(*f), column.storage),
+        Value::Decimal(d) => encode::to_timestamp(crate::model::Cell::Real(d.to_f64()), column.storage),
         Value::Integer(i) => {
             let storage = if column.storage == Storage::Native { Storage::HexText } else { column.storage };
             encode::to_timestamp(crate::model::Cell::Int(i64::try_from(*i).ok()?), storage)

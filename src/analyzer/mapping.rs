@@ -56,10 +56,15 @@ pub(crate) struct Mapping {
 impl Mapping {
     /// Sets up keys, timestamp columns and filters on a schema.
     pub(crate) fn new(mut schema: Schema, options: &Options) -> Result<Self> {
+        let mut primary_stays: Vec<(usize, usize)> = Vec::new();
         for (table, columns) in &options.keys {
             let position = find_table(&schema, table)?;
             let key = columns.iter().map(|c| find_column(&schema.tables[position], c)).collect::<Result<Vec<_>>>()?;
             let target = &mut schema.tables[position];
+            if target.key_is_primary {
+                // Records are told apart otherwise; what others refer to them by must not change.
+                primary_stays.extend(target.key.iter().filter(|c| !key.contains(c)).map(|&c| (position, c)));
+            }
             target.key_is_primary = target.key_is_primary && target.key == key;
             target.key = key;
         }
@@ -85,7 +90,8 @@ impl Mapping {
             }
         }
         let parts = parts(&schema, options)?;
-        let compared = compared(&schema, options)?;
+        let mut compared = compared(&schema, options)?;
+        primary_stays.into_iter().for_each(|(table, column)| compared[table][column] = false);
         let mut filters = vec![Vec::new(); schema.tables.len()];
         for condition in &options.conditions {
             let (table, condition) = filter::split(condition)?;

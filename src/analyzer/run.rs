@@ -475,6 +475,11 @@ impl Visit<'_> {
                 Ok(())
             }
             (Some(_), None) if !self.chosen => Ok(()),
+            // Without a key there is nothing by which a record could be deleted.
+            (Some(current), None) if current.key.is_empty() || self.target.key.is_empty() => {
+                self.counts.current_only += 1;
+                Ok(())
+            }
             _ => self.differing(base, current, backup),
         }
     }

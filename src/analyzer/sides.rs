@@ -116,6 +116,8 @@ impl RecordSink for BackupSink<'_> {
             }
         };
         self.at += 1;
+        // A redaction mark stands for a value that was left out, in whatever kind of backup.
+        let cell = if matches!(cell, Cell::Text("[REDACTED]" | "***REDACTED***")) { Cell::Absent } else { cell };
         if let Some(column) = column
             && (self.mapping.compared[self.table][column] || !self.mapping.filters[self.table].is_empty())
             && !self.encoder.put(column, cell)

@@ -1,17 +1,18 @@
 //! From settled records to images: inside the transaction, under lock, every record is read again and compared with what
 //! the plan saw; what is to be written becomes cells of this database; unique values in the way are parked.
 
+mod room;
+
 use super::receipt::{Image, Receipt};
 use crate::analyzer::digests;
 use crate::database::{Database, Transaction};
 use crate::error::{Result, fail};
 use crate::model::change::Class;
 use crate::model::schema::Engine;
-use crate::model::{Cell, ColumnType, Key, OwnedCell, Table, Value, encode};
+use crate::model::{Cell, Key, OwnedCell, Table, Value, encode};
 use crate::plan::settle::{Strategies, settle};
 use crate::plan::{ActionKind, Outcome, Plan, PlanKind, Preview, Selector, Stored};
 use crate::progress::Progress;
-use std::collections::HashSet;
 
 /// Records prepared in one go.
 const PAGE: usize = 500;
@@ -65,9 +66,23 @@ impl Prepare<'_> {
         let strategies = Strategies::of(self.plan)?;
         let mut prepared = Prepared::default();
         let order: Vec<usize> = self.plan.meta().tables.iter().map(|t| t.table).collect();
-        for table in order {
+        for &table in &order {
             let preview = self.table(table, &strategies, &mut prepared)?;
             prepared.tables.push((table, preview));
+        }
+        // What one refusal takes along is found until nothing changes any more.
+        loop {
+            let mut refused = self.still_referenced(&order)?;
+            refused.extend(self.orphans(&order, &prepared)?);
+            for &table in &order {
+                refused.extend(self.make_room(table, &mut prepared)?);
+            }
+            if refused.is_empty() {
+                break;
+            }
+            for refusal in refused {
+                self.take_back(refusal, &mut prepared)?;
+            }
         }
         for (_, preview) in &prepared.tables {
             let total = &mut prepared.counts;
@@ -81,7 +96,6 @@ impl Prepare<'_> {
     fn table(&mut self, table: usize, strategies: &Strategies, prepared: &mut Prepared) -> Result<Preview> {
         let label = self.plan.meta().schema.tables[table].label();
         let mut preview = Preview::default();
-        let mut parked_keys = HashSet::new();
         let (mut after, mut done) = (0, 0);
         let selector = Selector { table: Some(table), ..Selector::default() };
         loop {
@@ -104,7 +118,7 @@ impl Prepare<'_> {
                     _ => {}
                 }
             }
-            self.page(table, intended, &mut preview, prepared, &mut parked_keys)?;
+            self.page(table, intended, &mut preview, prepared)?;
             self.progress.advance(&label, done, None);
         }
     }
@@ -181,7 +195,6 @@ impl Prepare<'_> {
         intended: Vec<Intended>,
         preview: &mut Preview,
         prepared: &mut Prepared,
-        parked_keys: &mut HashSet<(Vec<u8>, usize)>,
     ) -> Result<()> {
         let target = &self.plan.meta().schema.tables[table];
         let now = self.current(target, &intended)?;
@@ -207,11 +220,7 @@ impl Prepare<'_> {
         }
         let refused = self.refused(target, &images)?;
         for ((one, before, after), refused) in images.iter().zip(refused) {
-            let held = match refused {
-                Some(why) => Some(why),
-                None => self.make_room(table, one, before, after, prepared, parked_keys)?,
-            };
-            if let Some(why) = held {
+            if let Some(why) = refused {
                 *preview.of(Outcome::Blocked) += 1;
                 prepared.blocked.push(refusal(target, &one.record, why));
                 continue;
@@ -221,7 +230,12 @@ impl Prepare<'_> {
                 id: 0,
                 table,
                 kind: one.kind,
-                key: one.key.clone(),
+                // An existing record is found by its key as the database spells it.
+                key: if before.is_empty() {
+                    one.key.clone()
+                } else {
+                    target.key.iter().map(|&c| before[c].clone()).collect()
+                },
                 before: before.clone(),
                 after: after.clone(),
                 columns: one.columns.clone(),
@@ -270,75 +284,6 @@ impl Prepare<'_> {
         }
         Ok(refused)
     }
-
-    /// Parks the holders of unique values that a record takes and the plan takes from them; says who holds one for good.
-    fn make_room(
-        &mut self,
-        table: usize,
-        one: &Intended,
-        before: &[OwnedCell],
-        after: &[OwnedCell],
-        prepared: &mut Prepared,
-        parked_keys: &mut HashSet<(Vec<u8>, usize)>,
-    ) -> Result<Option<String>> {
-        let target = &self.plan.meta().schema.tables[table];
-        if after.is_empty() {
-            return Ok(None);
-        }
-        for unique in target.uniques.iter().filter(|u| u.columns != target.key && u.predicate.is_none()) {
-            let takes = unique.columns.iter().any(|&c| before.get(c) != Some(&after[c]));
-            let tuple: Vec<OwnedCell> = unique.columns.iter().map(|&c| after[c].clone()).collect();
-            if !takes || tuple.iter().any(|c| matches!(c, OwnedCell::Null | OwnedCell::Absent)) {
-                continue;
-            }
-            let mut holder: Option<Vec<OwnedCell>> = None;
-            self.transaction.fetch(target, &unique.columns, std::slice::from_ref(&tuple), &mut |_, cells| {
-                holder = Some(cells.iter().map(|&c| OwnedCell::from(c)).collect());
-                Ok(())
-            })?;
-            let Some(holder) = holder else { continue };
-            let key: Vec<OwnedCell> = target.key.iter().map(|&c| holder[c].clone()).collect();
-            let key_bytes = key_bytes(target, &holder);
-            if key == one.key || key_bytes == one.record.finding.key_bytes {
-                continue;
-            }
-            let planned = self.plan.by_key(table, &key_bytes)?.filter(|record| match record.outcome {
-                Some(Outcome::Deleted) => true,
-                Some(Outcome::Updated) => unique.columns.iter().any(|&c| gives_up(record, c)),
-                _ => false,
-            });
-            let Some(planned) = planned else {
-                let names = target.names(&unique.columns).join(", ");
-                let values: Vec<Value> = key_values(target, &holder);
-                return Ok(Some(format!("{names}: held by {}/{} ({})", target.label(), Key(values), unique.name)));
-            };
-            let waits = unique.deferrable && self.database.capabilities().defers_declared;
-            if waits || unique.columns.iter().any(|&c| parked_keys.contains(&(key_bytes.clone(), c))) {
-                continue;
-            }
-            // Only what the record's own change writes again may be parked.
-            let free = |c: &&usize| !target.key.contains(c) && gives_up(&planned, **c);
-            let column = unique
-                .columns
-                .iter()
-                .filter(free)
-                .find(|&&c| target.columns[c].nullable)
-                .or_else(|| unique.columns.iter().find(free));
-            let value = column.and_then(|&c| parking_value(&target.columns[c], prepared.parked.len()).map(|v| (c, v)));
-            let Some((column, parked)) = value else {
-                let names = target.names(&unique.columns).join(", ");
-                return Err(fail!(
-                    Refused,
-                    "{}: values of {names} swap places and none of the columns can hold a passing value",
-                    target.label()
-                )
-                .hint("Leave one of the records out, or change one of them by hand first."));
-            };
-            parked_keys.insert((key_bytes, column));
-            prepared.parked.push(Parked { table, key, column, before: holder[column].clone(), parked });
-        }
-        Ok(None)
-    }
 }
 
 const ALL: [Outcome; 9] = [
@@ -353,38 +298,8 @@ const ALL: [Outcome; 9] = [
     Outcome::Stale,
 ];
 
-/// Tells whether a record's planned change takes its value of a column away.
-fn gives_up(record: &Stored, column: usize) -> bool {
-    record.outcome == Some(Outcome::Deleted)
-        || record.finding.fields.iter().any(|f| f.column == column && f.backup != f.current)
-}
-
-/// Finds a value that no record has, to stand in for a unique value for a moment.
-fn parking_value(column: &crate::model::Column, number: usize) -> Option<OwnedCell> {
-    if column.nullable {
-        return Some(OwnedCell::Null);
-    }
-    Some(match &column.ty {
-        ColumnType::Text { max_chars } if max_chars.is_none_or(|m| m >= 20) => {
-            OwnedCell::Text(format!("\u{1}parked {number}"))
-        }
-        ColumnType::Text { .. } => return None,
-        ColumnType::Integer { min, .. } => OwnedCell::Int(min.checked_add(i64::try_from(number).ok()?)?),
-        ColumnType::Any => OwnedCell::Text(format!("\u{1}parked {number}")),
-        _ => return None,
-    })
-}
-
 fn key_values(table: &Table, cells: &[OwnedCell]) -> Vec<Value> {
     table.key.iter().filter_map(|&c| encode::value_of(cells[c].as_cell(), &table.columns[c])).collect()
-}
-
-fn key_bytes(table: &Table, cells: &[OwnedCell]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for (&column, value) in table.key.iter().zip(key_values(table, cells)) {
-        encode::encode_key_part(&value, table.columns[column].collation, &mut bytes);
-    }
-    bytes
 }
 
 /// Encodes a record's cells as the analysis did.

@@ -170,6 +170,16 @@ impl Receipt {
         Ok(())
     }
 
+    /// Removes an image; says whether it was there.
+    ///
+    /// # Errors
+    /// `OutOfSpace`.
+    pub fn remove(&mut self, id: i64) -> Result<bool> {
+        let removed =
+            self.connection.execute("DELETE FROM records WHERE id = ?", [id]).map_err(|e| lost(&self.path, e))?;
+        Ok(removed > 0)
+    }
+
     /// Replaces the after image of a record by what was read back.
     ///
     /// # Errors
@@ -418,5 +428,10 @@ pub(super) fn sweep(home: &Home) -> Result<()> {
 /// As [`list`].
 pub fn merged_by(home: &Home, plan: &str) -> Result<Option<String>> {
     let (receipts, _) = list(home)?;
-    Ok(receipts.into_iter().find(|r| r.plan == plan && r.state == State::Committed).map(|r| r.id))
+    let committed = |r: &&ReceiptMeta| r.state == State::Committed;
+    let taken_back = |id: &str| {
+        let undoes = |r: &&ReceiptMeta| matches!(&r.kind, PlanKind::Undo { merge } if merge == id);
+        receipts.iter().filter(committed).any(|r| undoes(&r))
+    };
+    Ok(receipts.iter().filter(committed).find(|r| r.plan == plan && !taken_back(&r.id)).map(|r| r.id.clone()))
 }

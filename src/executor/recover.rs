@@ -198,11 +198,10 @@ fn compare(database: &mut dyn Database, receipt: &Receipt) -> Result<Settlement>
         }
     }
     found.state = match (found.after, found.before, found.neither) {
+        (0, 0, _) => State::Unknown,
+        // All or nothing was written, so a single record that only the merge can have made so tells of all.
+        (_, 0, _) => State::Committed,
         (0, _, 0) => State::RolledBack,
-        (_, 0, 0) => State::Committed,
-        // Others wrote since; one transaction wrote all or nothing, so a single clear image tells.
-        (after, 0, _) if after > 0 => State::Committed,
-        (0, before, _) if before > 0 => State::RolledBack,
         _ => State::Unknown,
     };
     Ok(found)

@@ -110,6 +110,10 @@ pub fn encode(cell: Cell<'_>, column: &Column, out: &mut Vec<u8>) {
         ColumnType::Json => match cell {
             Cell::Text(text) | Cell::Json(text) | Cell::Number(text) => return push_bytes(JSON, text.as_bytes(), out),
             Cell::Bool(b) => return push_bytes(JSON, if b { b"true" } else { b"false" }, out),
+            // SQLite stores a JSON number as a number where the column's affinity asks for it.
+            Cell::Int(i) => return push_bytes(JSON, i.to_string().as_bytes(), out),
+            Cell::UInt(u) => return push_bytes(JSON, u.to_string().as_bytes(), out),
+            Cell::Real(r) if r.is_finite() => return push_bytes(JSON, format!("{r:?}").as_bytes(), out),
             // A document may carry a JSON column as nested JSON or, as many exports do, as a string holding the text.
             Cell::String(text)
                 if matches!(text.trim_start().as_bytes().first(), Some(b'{' | b'['))
@@ -219,7 +223,14 @@ fn to_float(cell: Cell<'_>) -> Option<f64> {
         // Exact up to 2^53; beyond, the neighbours differ and a whole number is not the double nearest to it.
         Cell::Int(i) if i.unsigned_abs() <= 1 << 53 => Some(i as f64),
         Cell::UInt(u) if u <= 1 << 53 => Some(u as f64),
-        Cell::Number(text) => text.parse::<f64>().ok().filter(|f| f.is_finite()),
+        // A whole number that is no double would be rounded without a word.
+        Cell::Number(text) => match text.parse::<i128>() {
+            Ok(whole) if whole.unsigned_abs() > 1 << 53 => {
+                let float = text.parse::<f64>().ok()?;
+                (Decimal::from_f64(float)?.to_i128() == Some(whole)).then_some(float)
+            }
+            _ => text.parse::<f64>().ok().filter(|f| f.is_finite()),
+        },
         Cell::String(text) | Cell::Text(text) => match text {
             "NaN" | "nan" => Some(f64::NAN),
             "Infinity" | "inf" | "+Infinity" => Some(f64::INFINITY),
@@ -281,6 +292,10 @@ fn real_timestamp(value: f64, storage: Storage) -> Option<Timestamp> {
         // Julian day 2440587.5 is 1970-01-01 00:00 UTC (https://sqlite.org/lang_datefunc.html); good to a millisecond.
         Storage::JulianDay => (value - 2_440_587.5) * 86_400.0,
         Storage::Epoch { digits } => value / 10f64.powi(i32::from(digits)),
+        // Days of our centuries are millions; seconds since 1970 are more.
+        _ if (1_000_000.0..4_000_000.0).contains(&value) => (value - 2_440_587.5) * 86_400.0,
+        // Milliseconds since 1970, as JavaScript counts.
+        _ if value.abs() > 1e11 => value / 1000.0,
         _ => value,
     };
     let millis = (seconds * 1000.0).round();

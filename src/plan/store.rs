@@ -239,13 +239,21 @@ impl Plan {
             None => ("conflict_id", name.to_owned(), None),
         };
         let text =
-            format!("SELECT {COLUMNS} FROM records WHERE {column} = ?1 AND (?2 IS NULL OR table_id = ?2) LIMIT 1");
+            format!("SELECT {COLUMNS} FROM records WHERE {column} = ?1 AND (?2 IS NULL OR table_id = ?2) LIMIT 2");
         let found = self
             .connection
-            .query_row(&text, params![value, table.map(|t| t as i64)], raw)
-            .optional()
+            .prepare_cached(&text)
+            .and_then(|mut s| {
+                s.query_map(params![value, table.map(|t| t as i64)], raw)?.collect::<rusqlite::Result<Vec<_>>>()
+            })
             .map_err(|e| lost(&self.path, e))?;
-        found.ok_or_else(missing)?.read(self)
+        let mut found = found.into_iter();
+        match (found.next(), found.next()) {
+            (Some(only), None) => only.read(self),
+            (None, _) => Err(missing()),
+            (Some(one), Some(other)) => Err(fail!(Usage, "{name:?} names more than one record of the plan")
+                .hint(format!("Write the record's id instead: {} or {}.", one.conflict_id, other.conflict_id))),
+        }
     }
 
     /// Finds a table of the plan by the current name, the backup's name, or either folded.
@@ -404,9 +412,9 @@ pub(crate) fn seen(record: &Stored) -> String {
 }
 
 /// Returns the stable id of a record: the same for the same table and key in every plan.
-fn conflict_id(label: &str, key: &str) -> String {
+fn conflict_id(label: &str, key_bytes: &[u8]) -> String {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(label.as_bytes()).update(&[0]).update(key.as_bytes());
+    hasher.update(label.as_bytes()).update(&[0]).update(key_bytes);
     hasher.finalize().to_hex()[..16].to_owned()
 }
 
@@ -439,7 +447,7 @@ impl Findings for Plan {
                     finding.table as i64,
                     finding.key_bytes,
                     key,
-                    conflict_id(&label, &key),
+                    conflict_id(&label, &finding.key_bytes),
                     finding.class.word(),
                     finding.reason.word(),
                     finding.note,

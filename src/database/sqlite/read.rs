@@ -167,7 +167,7 @@ fn probe(memory: &Connection, table: &Table, record: &[OwnedCell]) -> Result<Opt
         format!("INSERT INTO {name} DEFAULT VALUES")
     } else {
         let marks = vec!["?"; given.len()].join(", ");
-        format!("INSERT INTO {name} ({}) VALUES ({marks})", sql::list(table, &given))
+        format!("INSERT OR ABORT INTO {name} ({}) VALUES ({marks})", sql::list(table, &given))
     };
     memory.execute_batch("SAVEPOINT probe").map_err(error)?;
     let outcome = memory

@@ -37,6 +37,7 @@ pub(super) fn find_styles(connection: &Connection, table: &mut Table) -> Result<
     }
     for (&column, sample) in candidates.iter().zip(&samples) {
         apply(table, column, sample);
+        spelled_alike(table, column, sample);
     }
     Ok(())
 }
@@ -87,6 +88,12 @@ fn apply(table: &mut Table, column: usize, sample: &[rusqlite::types::Value]) {
                 }
                 return;
             }
+            let canonical = |t: &&str| parse_uuid(t).is_some_and(|u| crate::model::Value::Uuid(u).to_string() == **t);
+            if target.ty == ColumnType::Uuid && !all_hex && !texts.iter().all(canonical) {
+                // Spelled otherwise than they would be looked up: as text every record is found again.
+                target.ty = ColumnType::Text { max_chars: None };
+                return;
+            }
             if char32 && all_hex {
                 target.ty = ColumnType::Uuid;
             }
@@ -125,6 +132,21 @@ fn apply(table: &mut Table, column: usize, sample: &[rusqlite::types::Value]) {
     }
 }
 
+/// Takes a key column of instants that are not all spelled as they would be looked up for the text that it is.
+fn spelled_alike(table: &mut Table, column: usize, sample: &[rusqlite::types::Value]) {
+    let target = &table.columns[column];
+    let Storage::IsoText { separator, digits, suffix } = target.storage else { return };
+    let alike = |v: &rusqlite::types::Value| match v {
+        rusqlite::types::Value::Text(t) => parse_timestamp(t)
+            .is_some_and(|stamp| stamp.format(separator, digits.max(stamp.digits), suffix.text()) == *t),
+        _ => true,
+    };
+    if table.key.contains(&column) && !sample.iter().all(alike) {
+        table.columns[column].ty = ColumnType::Text { max_chars: None };
+        table.columns[column].storage = Storage::Native;
+    }
+}
+
 /// Finds the unit of counts since 1970 by their size, where all agree: between 1973 and 2286.
 fn epoch_unit(integers: &[i64]) -> Option<u8> {
     let unit = |i: i64| match i.unsigned_abs() {
@@ -142,13 +164,29 @@ fn iso_style(texts: &[&str]) -> Option<Storage> {
     let separator = if first.contains('T') { 'T' } else { ' ' };
     let suffix = if first.ends_with('Z') {
         IsoSuffix::Z
-    } else if first.get(10..).is_some_and(|clock| clock.contains('+')) {
+    } else if first.get(10..).is_some_and(|clock| clock.contains(['+', '-'])) {
         IsoSuffix::Offset
     } else {
         IsoSuffix::None
     };
     let digits = texts.iter().filter_map(|t| parse_timestamp(t)).map(|t| t.digits).max().unwrap_or(0);
     Some(Storage::IsoText { separator, digits, suffix })
+}
+
+/// Gives a referring column without any value the type and style of the column it refers to.
+pub(super) fn follow_references(tables: &mut [Table]) {
+    for child in 0..tables.len() {
+        for foreign_key in tables[child].foreign_keys.clone() {
+            let Some(parent) = foreign_key.table else { continue };
+            for (&own, &referenced) in foreign_key.columns.iter().zip(&foreign_key.references) {
+                let from = tables[parent].columns[referenced].clone();
+                let target = &mut tables[child].columns[own];
+                if from.ty == ColumnType::Uuid && target.ty != ColumnType::Uuid && target.declared == from.declared {
+                    (target.ty, target.storage) = (from.ty, from.storage);
+                }
+            }
+        }
+    }
 }
 
 /// Gives columns without any value the style that the rest of the database uses.

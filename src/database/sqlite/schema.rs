@@ -24,6 +24,7 @@ pub(super) fn read(connection: &Connection) -> Result<Schema> {
         tables[position].foreign_keys = keys;
         sample::find_styles(connection, &mut tables[position])?;
     }
+    sample::follow_references(&mut tables);
     let prisma = names.iter().any(|n| n == "_prisma_migrations");
     sample::fill_empty_styles(&mut tables, prisma);
     Ok(Schema { engine: Engine::Sqlite, tables, left_out })
