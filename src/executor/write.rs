@@ -290,7 +290,10 @@ impl Writing<'_> {
                 before: vec![parked.before.clone()],
                 after: vec![parked.parked.clone()],
             };
-            let missed = self.transaction.update(target, &[parked.column], &[update])?;
+            let missed = self.transaction.update(target, &[parked.column], &[update]).map_err(|error| {
+                let column = &target.columns[parked.column].name;
+                error.hint(format!("Values of {column} swap places and the column takes no passing value; leave one of the records out, or change one of them by hand first."))
+            })?;
             if !missed.is_empty() {
                 return Err(dropped(target, &parked.key, "update"));
             }

@@ -124,6 +124,7 @@ impl Transaction for Write {
 
     fn insert(&mut self, table: &Table, columns: &[usize], records: &[Vec<OwnedCell>]) -> Result<()> {
         let marks = vec!["?"; columns.len()].join(", ");
+        // ABORT, the usual answer, said aloud: a constraint may be declared ON CONFLICT REPLACE.
         let text = format!(
             "INSERT OR ABORT INTO {} ({}) VALUES ({marks})",
             sql::quote(&table.name),
