@@ -1,5 +1,7 @@
 //! The main job on PostgreSQL and MariaDB, as stories.
 
+mod faults;
+
 use crate::live::{Kind, Live, both};
 use crate::world::listed;
 use merganser::ErrorKind;
