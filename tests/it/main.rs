@@ -1,5 +1,6 @@
 //! The integration tests: one binary, real database servers.
 
+mod conformance;
 mod engine_story;
 mod engines;
 mod live;
