@@ -60,11 +60,14 @@ impl Mysql {
         })?;
         let mut server_id = answer(3).unwrap_or_default();
         for variable in ["@@GLOBAL.server_uuid", "@@GLOBAL.server_uid"] {
-            if let Ok(rows) =
-                session.try_rows(&format!("SELECT CAST({variable} AS CHAR)"), MySqlArguments::default())?
-            {
-                server_id = rows.first().and_then(|row| text(row, 0)).unwrap_or(server_id);
-                break;
+            match session.try_rows(&format!("SELECT CAST({variable} AS CHAR)"), MySqlArguments::default())? {
+                Ok(rows) => {
+                    server_id = rows.first().and_then(|row| text(row, 0)).unwrap_or(server_id);
+                    break;
+                }
+                // Each server knows one of the two; a lost connection is no answer.
+                Err(error) if errors::connection_lost(&error) => return Err(session.fail(error, doing)),
+                Err(_) => {}
             }
         }
         let mariadb = answer(1).is_some_and(|version| version.contains("MariaDB"));

@@ -4,8 +4,9 @@
 
 use super::receipt::{Keyless, ReceiptMeta};
 use super::{Home, Receipt, State, audit, lock, receipt};
-use crate::database::{Database, Snapshot};
+use crate::database::{Database, Snapshot, WriteOptions};
 use crate::error::Result;
+use crate::model::schema::Engine;
 use crate::model::{OwnedCell, encode};
 use crate::plan::ActionKind;
 
@@ -40,7 +41,7 @@ impl Settlement {
 /// Settles every merge of this database whose end is not known. Call it under the lock.
 ///
 /// # Errors
-/// `Unreachable`; the receipts keep saying that the outcome is unknown.
+/// `Unreachable`, or `Busy` while the server still works on it; the receipts keep saying that the outcome is unknown.
 pub fn settle_all(home: &Home, database: &mut dyn Database) -> Result<Vec<Settlement>> {
     let (receipts, _) = receipt::list(home)?;
     let id = database.identity().id.clone();
@@ -132,7 +133,11 @@ pub(super) fn keyless(
 }
 
 fn compare(database: &mut dyn Database, receipt: &Receipt) -> Result<Settlement> {
-    let mut snapshot = database.snapshot()?;
+    // A server may not have noticed yet that the merge's connection is gone: its lock is free once the outcome stands.
+    let mut snapshot: Box<dyn Snapshot> = match database.identity().engine {
+        Engine::Sqlite => database.snapshot()?,
+        Engine::Postgres | Engine::Mysql => database.begin(&WriteOptions::default())?,
+    };
     let meta = receipt.meta();
     let mut found = Settlement::of(meta, State::Unknown);
     for was in &meta.keyless {

@@ -1,5 +1,7 @@
 //! The main job on PostgreSQL and MariaDB, as stories.
 
+mod faults;
+
 use crate::live::{Kind, Live, both};
 use crate::world::listed;
 use merganser::ErrorKind;
@@ -366,5 +368,43 @@ fn f124_instants_are_compared_at_the_coarser_precision_and_written_as_meant() {
         let more = json!([same, {"id": 2, "fine": "2024-07-01T00:00:00.000001Z", "plain": "2024-07-01T12:00:00.5", "day": "0001-01-01"}]);
         there_and_back(&live, &[("t", more)], None, Options::default());
         assert_eq!(live.value("SELECT count(*) FROM t WHERE fine = '2024-07-01 00:00:00.000001+00:00'"), "1");
+    }
+}
+
+#[test]
+fn f70_a_missing_privilege_is_named_with_its_grant() {
+    for live in both(USERS) {
+        let (create, reads, role) = match live.kind {
+            Kind::Postgres => ("CREATE ROLE f70 LOGIN", "GRANT SELECT ON ALL TABLES IN SCHEMA public TO f70", "f70"),
+            Kind::Mariadb => {
+                ("CREATE USER f70@'%'", "GRANT SELECT ON roles TO f70@'%'; GRANT SELECT ON users TO f70@'%'", "f70@'%'")
+            }
+        };
+        live.sql(create);
+        let poor = live.as_user("f70");
+        poor.world.backup("b.json", &[("roles", json!([{"id": 7, "name": "new"}]))]);
+        if live.kind == Kind::Postgres {
+            let refused =
+                poor.analyze("b.json", None, "backup-wins", Options::default()).map(drop).expect_err("reads nothing");
+            let told = refused.hint_text().unwrap_or_default();
+            assert!(told.contains(r#"GRANT SELECT ON "public"."roles" TO "f70";"#), "{refused:?} {told}");
+        }
+        live.sql(reads);
+        // Reading is enough for an analysis.
+        let (mut plan, _) = poor.analyze("b.json", None, "backup-wins", Options::default()).expect("analyzes");
+        for _ in 0..3 {
+            let Err(refused) = poor.merge(&mut plan) else { break };
+            assert_eq!(refused.kind(), ErrorKind::Refused, "{refused:?}");
+            let told = refused.hint_text().unwrap_or_default().to_owned();
+            let grant = told.rsplit(": ").next().expect("a statement");
+            assert!(grant.starts_with("GRANT "), "{refused:?} {told}");
+            // What it says helps; MariaDB names the host that the user came from.
+            let grant = grant.trim_end_matches(';');
+            live.sql(&match live.kind {
+                Kind::Postgres => grant.to_owned(),
+                Kind::Mariadb => format!("{} TO {role}", grant.split(" TO ").next().expect("a user")),
+            });
+        }
+        assert_eq!(live.value("SELECT name FROM roles WHERE id = 7"), "new");
     }
 }

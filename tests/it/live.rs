@@ -41,6 +41,13 @@ impl Live {
         Self { kind, fresh, world: World::new("") }
     }
 
+    /// Returns the same database for another user, with a folder of its own.
+    pub(crate) fn as_user(&self, user: &str) -> Self {
+        let mut fresh = self.fresh.clone();
+        fresh.url = fresh.url.replace("//tester@", &format!("//{user}@"));
+        Self { kind: self.kind, fresh, world: World::new("") }
+    }
+
     pub(crate) fn database(&self) -> Box<dyn Database> {
         connect(&self.fresh.url).expect("connected")
     }

@@ -6,6 +6,7 @@ mod accoreg;
 mod bad_input;
 mod chinook;
 mod cli;
+mod conformance;
 mod engine_story;
 mod engines;
 mod faults;

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// What happens to a connection.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -14,10 +14,21 @@ pub(crate) enum Fate {
     Carried,
     /// Lost before the server sees this word.
     CutAt(&'static str),
+    /// Lost before the server sees what the client says for the so-manieth time, on whichever connection.
+    Unheard(usize),
+    /// Lost after the server has answered it, before the client sees the answer.
+    Unanswered(usize),
 }
 
 /// Starts a proxy before the server of a URL; returns the URL that goes through it.
 pub(crate) fn proxy(url: &str, fate: Fate) -> String {
+    counting(url, fate).0
+}
+
+/// As [`proxy`], and counts how often the client says something.
+pub(crate) fn counting(url: &str, fate: Fate) -> (String, Arc<AtomicUsize>) {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counter = count.clone();
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let own = listener.local_addr().expect("an address");
     let (front, rest) = url.split_once("127.0.0.1:").expect("a loopback URL");
@@ -26,24 +37,30 @@ pub(crate) fn proxy(url: &str, fate: Fate) -> String {
     std::thread::spawn(move || {
         for client in listener.incoming().flatten() {
             let server = TcpStream::connect(&server).expect("the server");
-            carry(client, server, fate);
+            carry(client, server, fate, counter.clone());
         }
     });
-    format!("{front}{own}/{database}?sslmode=disable")
+    (format!("{front}{own}/{database}?sslmode=disable"), count)
 }
 
-fn carry(client: TcpStream, server: TcpStream, fate: Fate) {
+fn carry(client: TcpStream, server: TcpStream, fate: Fate, counter: Arc<AtomicUsize>) {
     let cut = Arc::new(AtomicBool::new(false));
     let (mut from, mut to) = (client.try_clone().expect("a socket"), server.try_clone().expect("a socket"));
     let seen = cut.clone();
     std::thread::spawn(move || {
-        let word = if let Fate::CutAt(word) = fate { word } else { "COMMIT" };
+        let has = |data: &[u8], word: &str| data.windows(word.len()).any(|w| w == word.as_bytes());
         pump(&mut from, &mut to, |data| {
-            if !data.windows(word.len()).any(|w| w == word.as_bytes()) {
+            let said = counter.fetch_add(1, Ordering::SeqCst) + 1;
+            let now = match fate {
+                Fate::CutAt(word) => has(data, word),
+                Fate::Swallowed | Fate::Carried => has(data, "COMMIT"),
+                Fate::Unheard(number) | Fate::Unanswered(number) => said == number,
+            };
+            if !now {
                 return true;
             }
             seen.store(true, Ordering::SeqCst);
-            fate == Fate::Carried
+            matches!(fate, Fate::Carried | Fate::Unanswered(_))
         });
     });
     std::thread::spawn(move || {

@@ -40,6 +40,28 @@ pub(crate) struct Held {
     _runtime: tokio::runtime::Runtime,
 }
 
+/// A connection of somebody else's.
+pub(crate) struct Session {
+    client: Client,
+    runtime: tokio::runtime::Runtime,
+}
+
+enum Client {
+    Postgres(sqlx::PgConnection),
+    Mysql(sqlx::MySqlConnection),
+}
+
+impl Session {
+    /// Runs statements and returns what the server says.
+    pub(crate) fn execute(&mut self, sql: &str) -> Result<u64, sqlx::Error> {
+        let sql = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+        match &mut self.client {
+            Client::Postgres(client) => self.runtime.block_on(client.execute(sql)).map(|done| done.rows_affected()),
+            Client::Mysql(client) => self.runtime.block_on(client.execute(sql)).map(|done| done.rows_affected()),
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum Engine {
     Postgres,
@@ -103,6 +125,20 @@ impl Fresh {
             Ok::<_, sqlx::Error>(connection)
         });
         Held { _connection: connection.unwrap_or_else(|error| panic!("{error}\n{sql}")), _runtime: runtime }
+    }
+
+    /// Opens a connection that keeps its transaction between statements.
+    pub(crate) fn session(&self) -> Session {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let connection = runtime.block_on(async {
+            Ok::<_, sqlx::Error>(match self.engine {
+                Engine::Postgres => {
+                    Client::Postgres(self.url.parse::<sqlx::postgres::PgConnectOptions>()?.connect().await?)
+                }
+                Engine::Mysql => Client::Mysql(self.url.parse::<sqlx::mysql::MySqlConnectOptions>()?.connect().await?),
+            })
+        });
+        Session { client: connection.unwrap_or_else(|error| panic!("{error}")), runtime }
     }
 
     /// Returns the first column of a query as texts; the query casts it.

@@ -39,9 +39,24 @@ pub(super) fn map(error: sqlx::Error, doing: &str) -> Error {
         1153 => (ErrorKind::Refused, "a value is larger than the server's max_allowed_packet; raise it"),
         _ => return Error::new(ErrorKind::Refused, format!("{message} [{number}]")),
     };
-    let error = Error::new(kind, message).hint(hint);
+    let error = Error::new(kind, message);
+    let error = match grant(server.message()) {
+        Some(grant) if matches!(number, 1142 | 1143) => {
+            error.hint(format!("the user lacks a privilege; an administrator gives it: {grant};"))
+        }
+        _ => error.hint(hint),
+    };
     // The server gave up this transaction for another one's sake, or for what another one changed.
     if matches!(number, 1213 | 1614 | 1020) { error.retryable() } else { error }
+}
+
+/// Turns `INSERT command denied to user 'u'@'h' for table `d`.`t`` into the GRANT that gives it.
+fn grant(message: &str) -> Option<String> {
+    let (privileges, rest) = message.split_once(" command denied to user ")?;
+    let (user, place) = rest.split_once(" for table ")?;
+    // MySQL writes the names in plain quotes and without the database.
+    let place = if place.starts_with('`') { place.to_owned() } else { format!("`{}`", place.trim_matches('\'')) };
+    Some(format!("GRANT {privileges} ON {place} TO {user}"))
 }
 
 /// Tells whether the connection ended, so that a commit's outcome is not known.
@@ -59,4 +74,18 @@ pub(super) fn number(error: &sqlx::Error) -> Option<u16> {
 
 fn server_error(error: &sqlx::Error) -> Option<&MySqlDatabaseError> {
     error.as_database_error()?.try_downcast_ref::<MySqlDatabaseError>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grant;
+
+    #[test]
+    fn a_denied_command_names_its_grant() {
+        let told = "INSERT, UPDATE command denied to user 'app'@'localhost' for table `shop`.`users`";
+        assert_eq!(grant(told).as_deref(), Some("GRANT INSERT, UPDATE ON `shop`.`users` TO 'app'@'localhost'"));
+        let mysql = "SELECT command denied to user 'app'@'%' for table 'users'";
+        assert_eq!(grant(mysql).as_deref(), Some("GRANT SELECT ON `users` TO 'app'@'%'"));
+        assert_eq!(grant("Access denied"), None);
+    }
 }

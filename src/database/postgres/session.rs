@@ -1,9 +1,11 @@
 //! One connection, its runtime and its transaction.
 
+use super::catalog::quote;
 use super::errors;
 use crate::database::blocking;
 use crate::database::url::{ServerUrl, Tls};
 use crate::error::{Result, fail};
+use crate::model::Table;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 use std::time::Duration;
@@ -19,6 +21,9 @@ pub(super) struct Session {
     // The connection goes before the runtime that it lives on.
     connection: Option<PgConnection>,
     pub(super) runtime: Runtime,
+    role: String,
+    /// What the statement at hand needs, as the GRANT that would give it.
+    grant: Option<String>,
 }
 
 impl Session {
@@ -36,7 +41,7 @@ impl Session {
             Ok(connected) => connected.map_err(|error| errors::map(error, &place))?,
             Err(_) => return Err(fail!(Unreachable, "{place}: no answer within {} s", limit.as_secs())),
         };
-        Ok(Self { connection: Some(connection), runtime })
+        Ok(Self { connection: Some(connection), runtime, role: options.get_username().to_owned(), grant: None })
     }
 
     /// Lends runtime and connection.
@@ -48,6 +53,12 @@ impl Session {
             Some(connection) => Ok((&self.runtime, connection)),
             None => Err(fail!(Failed, "the database connection was closed after an earlier error")),
         }
+    }
+
+    /// Notes what the statements to come need, so that a refusal can say how to grant it.
+    pub(super) fn needs(&mut self, privileges: &str, table: &Table) {
+        let place = format!("{}.{}", quote(table.schema.as_deref().unwrap_or("public")), quote(&table.name));
+        self.grant = Some(format!("GRANT {privileges} ON {place} TO {}", quote(&self.role)));
     }
 
     /// Runs statements that take no values and give no rows.
@@ -95,7 +106,14 @@ impl Session {
     /// Closes the connection and says why.
     pub(super) fn fail(&mut self, error: sqlx::Error, doing: &str) -> crate::error::Error {
         self.connection = None;
-        errors::map(error, doing)
+        let lacks = errors::code(&error) == Some("42501");
+        let error = errors::map(error, doing);
+        match &self.grant {
+            Some(grant) if lacks => {
+                error.hint(format!("the role lacks a privilege; an owner of the table gives it: {grant};"))
+            }
+            _ => error,
+        }
     }
 
     /// Closes the connection at once, without a farewell: a stream on it was not read to its end.

@@ -119,6 +119,7 @@ impl Snapshot for View {
     fn scan(&mut self, table: &Table, sink: &mut RowSink<'_>) -> Result<()> {
         let shape = self.shape(table)?;
         let doing = format!("reading {}", table.label());
+        self.session.needs("SELECT", table);
         let reads: Vec<&str> = shape.columns.iter().map(|c| c.read.as_str()).collect();
         let sql = format!("COPY (SELECT {} FROM {} t) TO STDOUT (FORMAT binary)", reads.join(", "), shape.from);
         let mut decoder = Decoder::new(shape.columns.iter().map(|c| c.wire).collect());
@@ -171,6 +172,8 @@ impl Snapshot for View {
     ) -> Result<()> {
         let shape = self.shape(table)?;
         let doing = format!("reading records of {}", table.label());
+        // Locking a record is a matter of UPDATE.
+        self.session.needs(if self.lock == Lock::Rows { "SELECT, UPDATE" } else { "SELECT" }, table);
         let reads: Vec<&str> = shape.columns.iter().map(|c| c.read.as_str()).collect();
         let lock = if self.lock == Lock::Rows { " FOR UPDATE OF t" } else { "" };
         for (start, batch) in batches(wanted, |key| weight(key)) {
@@ -211,6 +214,7 @@ impl Snapshot for View {
     fn count(&mut self, table: &Table) -> Result<u64> {
         let shape = self.shape(table)?;
         let doing = format!("counting {}", table.label());
+        self.session.needs("SELECT", table);
         let rows = self.session.rows(&format!("SELECT count(*) FROM {}", shape.from), bind::<i64, _>([]), &doing)?;
         let count: i64 = rows.first().map_or(0, |row| row.get(0));
         Ok(count.unsigned_abs())
@@ -223,6 +227,7 @@ impl Snapshot for View {
     fn referrers(&mut self, table: &Table, foreign_key: &ForeignKey, wanted: &[Vec<OwnedCell>]) -> Result<Vec<u64>> {
         let shape = self.shape(table)?;
         let doing = format!("counting the records of {} that refer to others", table.label());
+        self.session.needs("SELECT", table);
         let mut counts = Vec::with_capacity(wanted.len());
         for (_, batch) in batches(wanted, |key| weight(key)) {
             let mut params = Params::default();

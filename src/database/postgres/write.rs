@@ -41,6 +41,7 @@ fn unchanged(column: &ShapeColumn, value: &str) -> String {
 impl View {
     fn insert_run(&mut self, table: &Table, shape: &Shape, columns: &[usize], batch: &[Vec<OwnedCell>]) -> Result<()> {
         let doing = format!("inserting into {}", table.label());
+        self.session.needs("INSERT", table);
         let mut params = Params::default();
         let (mut names, mut values) = (Vec::new(), Vec::new());
         for (position, &column) in columns.iter().enumerate().filter(|(p, _)| batch[0][*p] != OwnedCell::Absent) {
@@ -108,6 +109,7 @@ impl Transaction for View {
     fn update(&mut self, table: &Table, columns: &[usize], updates: &[RowUpdate]) -> Result<Vec<usize>> {
         let shape = self.shape(table)?;
         let doing = format!("updating {}", table.label());
+        self.session.needs("SELECT, UPDATE", table);
         let mut missed = Vec::new();
         for (run_start, run) in runs(updates, |update| (absent(&update.before), absent(&update.after))) {
             for (start, batch) in batches(run, |u| weight(&u.key) + weight(&u.before) + weight(&u.after)) {
@@ -144,6 +146,7 @@ impl Transaction for View {
     fn delete(&mut self, table: &Table, keys: &[Vec<OwnedCell>]) -> Result<Vec<usize>> {
         let shape = self.shape(table)?;
         let doing = format!("deleting from {}", table.label());
+        self.session.needs("SELECT, DELETE", table);
         let mut missed = Vec::new();
         for (start, batch) in batches(keys, |key| weight(key)) {
             let mut params = Params::default();
