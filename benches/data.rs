@@ -174,7 +174,9 @@ fn document(path: &Path, size: Size) -> Result<(), Box<dyn std::error::Error>> {
             ids.swap(last, mix(last as u64) as usize % (last + 1));
         }
     }
-    out.write_all(b"{\"metadata\":{\"version\":\"1.0\"},\"tables\":[{\"tableName\":\"items\",\"primaryKey\":\"id\",\"records\":[")?;
+    out.write_all(
+        b"{\"metadata\":{\"version\":\"1.0\"},\"tables\":[{\"tableName\":\"items\",\"primaryKey\":\"id\",\"records\":[",
+    )?;
     let mut first = true;
     for record in ids.into_iter().filter_map(|id| Record::of(id, Side::Backup, size)) {
         out.write_all(if first { b"\n" } else { b",\n" })?;

@@ -137,8 +137,7 @@ fn steps(criterion: &mut Criterion) {
     };
     group.bench_function("analyze, SQLite", |b| b.iter(|| analyze(&world.files.backup, None)));
     group.bench_function("analyze, JSON", |b| b.iter(|| analyze(&world.files.json, None)));
-    group
-        .bench_function("analyze, three-way", |b| b.iter(|| analyze(&world.files.backup, Some(&world.files.base))));
+    group.bench_function("analyze, three-way", |b| b.iter(|| analyze(&world.files.backup, Some(&world.files.base))));
     // Each merge is taken back outside of what is timed, and the other way round, so that every round is alike.
     let merge = || world.carry_out(world.analyze(&world.files.backup, None));
     let undo = |receipt: PathBuf| world.carry_out(world.undo_plan(&receipt));
