@@ -32,6 +32,20 @@ const APPLICATION_ID: i32 = 0x4d52_474e;
 /// The format that this version writes and reads.
 const FORMAT: i32 = 1;
 
+const TABLES: &str = "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE records (
+    id INTEGER PRIMARY KEY, table_id INTEGER NOT NULL, key_bytes BLOB NOT NULL, record TEXT NOT NULL,
+    conflict_id TEXT NOT NULL, class TEXT NOT NULL, reason TEXT NOT NULL, note TEXT, key BLOB NOT NULL,
+    fields BLOB NOT NULL, digests BLOB NOT NULL, clocks BLOB NOT NULL, place_record INTEGER NOT NULL,
+    place_offset INTEGER, pattern TEXT NOT NULL, decision TEXT, decided_by TEXT, decided_at TEXT,
+    outcome TEXT, why TEXT, limits TEXT);
+    CREATE TABLE actions (record_id INTEGER PRIMARY KEY, kind TEXT NOT NULL, columns TEXT NOT NULL, cells TEXT NOT NULL);";
+/// Made once everything is stored: until then they would only slow it down.
+const INDEXES: &str = "CREATE INDEX records_key ON records (table_id, key_bytes);
+    CREATE INDEX records_table ON records (table_id, id);
+    CREATE INDEX records_class ON records (table_id, class, id);
+    CREATE INDEX records_conflict ON records (conflict_id)";
+
 /// An open plan file.
 pub struct Plan {
     connection: Connection,
@@ -51,18 +65,10 @@ impl Plan {
         let connection = Connection::open(path).map_err(|e| lost(path, e))?;
         // Until it is finished the file is of no use to anybody, so nothing is lost if it is torn.
         connection
-            .execute_batch(
+            .execute_batch(&format!(
                 "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -8000;
-                 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-                 CREATE TABLE records (
-                     id INTEGER PRIMARY KEY, table_id INTEGER NOT NULL, key_bytes BLOB NOT NULL, record TEXT NOT NULL,
-                     conflict_id TEXT NOT NULL, class TEXT NOT NULL, reason TEXT NOT NULL, note TEXT, key BLOB NOT NULL,
-                     fields BLOB NOT NULL, digests BLOB NOT NULL, clocks BLOB NOT NULL, place_record INTEGER NOT NULL,
-                     place_offset INTEGER, pattern TEXT NOT NULL, decision TEXT, decided_by TEXT, decided_at TEXT,
-                     outcome TEXT, why TEXT, limits TEXT);
-                 CREATE TABLE actions (record_id INTEGER PRIMARY KEY, kind TEXT NOT NULL, columns TEXT NOT NULL, cells TEXT NOT NULL);
-                 BEGIN",
-            )
+                 {TABLES} BEGIN",
+            ))
             .map_err(|e| lost(path, e))?;
         connection.set_prepared_statement_cache_capacity(64);
         Ok(Self { connection, path: path.to_owned(), meta, indexed: false })
@@ -160,11 +166,7 @@ impl Plan {
 
     fn index(&mut self) -> Result<()> {
         if !self.indexed {
-            self.sql(
-                "CREATE INDEX records_key ON records (table_id, key_bytes);
-                 CREATE INDEX records_class ON records (table_id, class, id);
-                 CREATE INDEX records_conflict ON records (conflict_id)",
-            )?;
+            self.sql(INDEXES)?;
             self.indexed = true;
         }
         Ok(())

@@ -98,6 +98,17 @@ pub(crate) struct Seen {
     pub(crate) current_rows: u64,
 }
 
+impl Seen {
+    /// Notes the backup's next key; the one before is kept as long as it matters.
+    fn note_backup(&mut self, key: &[u8], last: &mut Vec<u8>) {
+        if self.backup_ascending {
+            self.backup_ascending = last.is_empty() || last.as_slice() < key;
+            last.clear();
+            last.extend_from_slice(key);
+        }
+    }
+}
+
 struct Cursor {
     batch: Batch,
     at: usize,
@@ -125,6 +136,20 @@ impl Join {
                     }
                 }
             }
+            // Most rows meet their partners at the front.
+            if !self.keyless
+                && waiting.table.is_empty()
+                && let Some(met) = self.in_step(&cursors)
+            {
+                let key = met.rows[Side::Backup as usize].expect("every join has the backup").key;
+                seen.note_backup(key, &mut last_key);
+                emit(met)?;
+                for &side in &self.sides {
+                    cursors[side as usize].at += 1;
+                }
+                seen.current_rows += 1;
+                continue;
+            }
             let front = |side: Side| {
                 let cursor = &cursors[side as usize];
                 (!cursor.done).then(|| cursor.batch.row(cursor.at))
@@ -136,13 +161,8 @@ impl Join {
             };
             let row = front(smallest).expect("filtered above");
             let together = self.sides.iter().all(|&s| front(s).is_some_and(|r| r.key == row.key));
-            if (together || smallest == Side::Backup) && seen.backup_ascending {
-                let ascends = last_key.is_empty() || last_key.as_slice() < row.key;
-                if ascends {
-                    last_key.clear();
-                    last_key.extend_from_slice(row.key);
-                }
-                seen.backup_ascending = ascends;
+            if together || smallest == Side::Backup {
+                seen.note_backup(row.key, &mut last_key);
             }
             if together && !row.key.is_empty() {
                 let met = Met { rows: Side::ALL.map(|s| if self.sides.contains(&s) { front(s) } else { None }) };
@@ -186,6 +206,25 @@ impl Join {
             }
         }
         Ok(seen)
+    }
+
+    /// Returns the rows at the front of all sides if they have one key.
+    fn in_step<'c>(&self, cursors: &'c [Cursor; 3]) -> Option<Met<'c>> {
+        let mut met = Met::default();
+        let mut key: &[u8] = &[];
+        for &side in &self.sides {
+            let cursor = &cursors[side as usize];
+            if cursor.done {
+                return None;
+            }
+            let row = cursor.batch.row(cursor.at);
+            if row.key.is_empty() || (!key.is_empty() && key != row.key) {
+                return None;
+            }
+            key = row.key;
+            met.rows[side as usize] = Some(row);
+        }
+        Some(met)
     }
 
     /// Adds a row to those waiting, or lets it meet its partners.

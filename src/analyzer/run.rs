@@ -226,18 +226,13 @@ fn read_current(mapping: &Mapping, snapshot: &mut dyn Snapshot, requests: &Recei
     for table in requests {
         let target = &mapping.schema.tables[table];
         let mut encoder = RowEncoder::new(target);
-        let mut batch = Batch::with_room();
-        let outcome = snapshot.scan(target, &mut |cells| {
-            encoder.push(cells, Place::default(), &mut batch);
-            if batch.is_full() {
-                let full = std::mem::replace(&mut batch, Batch::with_room());
-                to.send(FromSide::Rows(full)).map_err(|_| stopped())?;
-            }
-            Ok(())
+        let outcome = snapshot.scan(target, &mut |cells| match encoder.push(cells, Place::default()) {
+            Some(full) => to.send(FromSide::Rows(full)).map_err(|_| stopped()),
+            None => Ok(()),
         });
-        let last = match outcome {
-            Ok(()) if batch.is_empty() => Ok(()),
-            Ok(()) => to.send(FromSide::Rows(batch)),
+        let last = match outcome.map(|()| encoder.finish()) {
+            Ok(None) => Ok(()),
+            Ok(Some(rest)) => to.send(FromSide::Rows(rest)),
             Err(error) => to.send(FromSide::Failed(error)),
         };
         if last.is_err() || to.send(FromSide::End(true)).is_err() {

@@ -28,9 +28,8 @@ pub(super) struct BackupSink<'a> {
     table: usize,
     header: TableHeader,
     encoder: RowEncoder<'a>,
-    batch: Batch,
     send: &'a mut Send<'a>,
-    /// Names in the order of the last record, with what they stand for: most records repeat it.
+    /// Names in the order of the last record, with the columns they fill: most records repeat it.
     order: Vec<(String, Option<usize>)>,
     known: HashMap<String, Option<usize>>,
     /// The field's position within its record.
@@ -46,7 +45,6 @@ impl<'a> BackupSink<'a> {
             table,
             header: header.clone(),
             encoder: RowEncoder::new(target),
-            batch: Batch::with_room(),
             send,
             order: Vec::new(),
             known: HashMap::new(),
@@ -57,8 +55,9 @@ impl<'a> BackupSink<'a> {
 
     /// Hands over what is left.
     pub(super) fn finish(&mut self) {
-        if !self.batch.is_empty() {
-            (self.send)(std::mem::take(&mut self.batch));
+        if let Some(rest) = self.encoder.finish() {
+            // Whoever takes no more has a cause of its own to report.
+            (self.send)(rest);
         }
     }
 
@@ -109,7 +108,10 @@ impl RecordSink for BackupSink<'_> {
         let column = match self.order.get(self.at) {
             Some((expected, column)) if expected == name => *column,
             _ => {
-                let column = self.look_up(name);
+                // What is neither compared nor asked for by a filter is not even encoded.
+                let found = self.look_up(name);
+                let (compared, filters) = (&self.mapping.compared[self.table], &self.mapping.filters[self.table]);
+                let column = found.filter(|&c| compared[c] || !filters.is_empty());
                 self.order.truncate(self.at);
                 self.order.push((name.to_owned(), column));
                 column
@@ -119,7 +121,6 @@ impl RecordSink for BackupSink<'_> {
         // A redaction mark stands for a value that was left out, in whatever kind of backup.
         let cell = if matches!(cell, Cell::Text("[REDACTED]" | "***REDACTED***")) { Cell::Absent } else { cell };
         if let Some(column) = column
-            && (self.mapping.compared[self.table][column] || !self.mapping.filters[self.table].is_empty())
             && !self.encoder.put(column, cell)
         {
             return Err(fail!(BackupDamaged, "field {name:?} stands twice in one record of {}", self.header.name));
@@ -132,14 +133,10 @@ impl RecordSink for BackupSink<'_> {
         let filters = &self.mapping.filters[self.table];
         let excluded = self.mapping.parts[self.table] == Part::Parent
             || !filters.iter().all(|filter| filter.meets(|column| self.encoder.value(column)));
-        self.encoder.end(place, excluded, &mut self.batch);
-        if self.batch.is_full() {
-            let full = std::mem::replace(&mut self.batch, Batch::with_room());
-            if !(self.send)(full) {
-                return Err(stopped());
-            }
+        match self.encoder.end(place, excluded).is_none_or(&mut self.send) {
+            true => Ok(()),
+            false => Err(stopped()),
         }
-        Ok(())
     }
 }
 

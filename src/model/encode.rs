@@ -12,6 +12,9 @@ use super::decimal::Decimal;
 use super::schema::{Column, ColumnType, Storage};
 use super::value::{Value, parse_uuid};
 use base64::Engine as _;
+use small::Small;
+
+mod small;
 
 const ABSENT: u8 = 0;
 const NULL: u8 = 1;
@@ -65,6 +68,9 @@ pub fn encode(cell: Cell<'_>, column: &Column, out: &mut Vec<u8>) {
             }
         }
         ColumnType::Decimal { .. } => {
+            if let Some(small) = to_small(cell) {
+                return push_small(small, out);
+            }
             if let Some(decimal) = to_decimal(cell) {
                 return push_decimal(&decimal, out);
             }
@@ -179,9 +185,9 @@ fn to_integer(cell: Cell<'_>) -> Option<i128> {
         Cell::Real(r) => {
             (r.fract() == 0.0 && r.abs() <= 9_007_199_254_740_992.0).then(|| Decimal::from_f64(r)?.to_i128()).flatten()
         }
-        Cell::Number(text) | Cell::String(text) | Cell::Text(text) => match text.parse::<i128>() {
-            Ok(integer) => Some(integer),
-            Err(_) => Decimal::parse(text)?.to_i128(),
+        Cell::Number(text) | Cell::String(text) | Cell::Text(text) => match text.parse::<i64>() {
+            Ok(integer) => Some(i128::from(integer)),
+            Err(_) => text.parse().ok().or_else(|| Decimal::parse(text)?.to_i128()),
         },
         _ => None,
     }
@@ -213,6 +219,16 @@ fn to_decimal(cell: Cell<'_>) -> Option<Decimal> {
             let object: std::collections::BTreeMap<String, String> = serde_json::from_str(text).ok()?;
             Decimal::parse(object.get("$numberDecimal")?)
         }
+        _ => None,
+    }
+}
+
+/// Reads a decimal of usual size; `None` where [`to_decimal`] has to look.
+fn to_small(cell: Cell<'_>) -> Option<Small> {
+    match cell {
+        Cell::Int(i) => Some(Small::from_i64(i)),
+        Cell::Real(r) => Small::from_f64(r),
+        Cell::Number(text) | Cell::String(text) | Cell::Text(text) => Small::parse(text),
         _ => None,
     }
 }
@@ -381,6 +397,16 @@ fn push_decimal(decimal: &Decimal, out: &mut Vec<u8>) {
     out.push(u8::from(decimal.negative));
     out.extend_from_slice(&decimal.exponent.to_le_bytes());
     out.extend_from_slice(decimal.digits.as_bytes());
+}
+
+fn push_small(small: Small, out: &mut Vec<u8>) {
+    let mut buffer = [0; 20];
+    let digits = small.text(&mut buffer);
+    out.push(DECIMAL);
+    push_length(5 + digits.len(), out);
+    out.push(u8::from(small.negative));
+    out.extend_from_slice(&small.exponent.to_le_bytes());
+    out.extend_from_slice(digits);
 }
 
 fn push_timestamp(stamp: Timestamp, out: &mut Vec<u8>) {

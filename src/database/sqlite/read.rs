@@ -67,12 +67,21 @@ pub(super) fn scan(connection: &Connection, table: &Table, sink: &mut RowSink<'_
     let text = format!("SELECT {} FROM {}", select_list(table), sql::quote(&table.name));
     let mut statement = connection.prepare(&text).map_err(error)?;
     let mut rows = statement.query([]).map_err(error)?;
+    let mut room = Vec::with_capacity(table.columns.len());
     while let Some(row) = rows.next().map_err(error)? {
-        let mut cells = Vec::with_capacity(table.columns.len());
+        let mut cells = emptied(room);
         read_row(row, table, &mut cells)?;
         sink(&cells)?;
+        room = emptied(cells);
     }
     Ok(())
+}
+
+/// Empties a vector of borrowed cells so that its allocation serves for cells that borrow from elsewhere.
+fn emptied<'a>(mut cells: Vec<Cell<'_>>) -> Vec<Cell<'a>> {
+    cells.clear();
+    // Collecting into the same layout keeps the allocation; there is nothing to convert.
+    cells.into_iter().map(|_| Cell::Absent).collect()
 }
 
 pub(super) fn fetch(

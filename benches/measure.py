@@ -1,0 +1,127 @@
+"""Runs commands side by side (A B C A B C …) and prints medians, ratios and peak memory.
+
+Called by peers.sh with the folder of the programs, the folder of the data, the rounds and a list of what to run.
+"""
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+
+PROGRAM, ALONE, DATA, ROUNDS, WHAT = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5].split(",")
+HERE = os.path.dirname(os.path.abspath(__file__))
+HOME = os.path.join(DATA, "home")
+
+
+def data(size, name):
+    return os.path.join(DATA, size, name)
+
+
+def merganser(*arguments, exits=(0,)):
+    return Command([PROGRAM, *arguments, "--data-dir", HOME, "--quiet", "--no-progress", "--yes"], exits)
+
+
+class Command:
+    """One command; `prepare` runs before each timed run and is not timed."""
+
+    def __init__(self, arguments, exits=(0,), prepare=None):
+        self.arguments, self.exits, self.prepare = arguments, exits, prepare
+
+    def run(self):
+        """Returns wall seconds, processor seconds and peak memory in MiB."""
+        if self.prepare:
+            self.prepare()
+        begun = time.perf_counter()
+        child = subprocess.Popen(self.arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        said = child.stderr.read()
+        _, status, usage = os.wait4(child.pid, 0)
+        wall = time.perf_counter() - begun
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode not in self.exits:
+            sys.exit(f"{' '.join(self.arguments)} failed ({child.returncode}): {said.decode()}")
+        return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def analyze(size, backup, *more):
+    plan = os.path.join(DATA, "bench.mplan")
+    command = merganser("analyze", data(size, backup), "--to", "sqlite:" + data(size, "current.db"), "-o", plan, *more)
+    command.prepare = lambda: os.path.exists(plan) and os.remove(plan)
+    return command
+
+
+def sqldiff(size):
+    return Command(["sqldiff", "--primarykey", data(size, "current.db"), data(size, "backup.db")])
+
+
+def against_sqldiff(title, size):
+    peers = {"sqldiff": sqldiff(size)}
+    if size == "small":
+        peers["merge-join in Python"] = Command(
+            [sys.executable, os.path.join(HERE, "merge_join.py"), data(size, "backup.db"), data(size, "current.db")]
+        )
+    table(title, {"merganser analyze": analyze(size, "backup.db"), **peers}, ["sqldiff"])
+
+
+def against_alone(title, size):
+    peers = {
+        "parse alone": Command([ALONE, "parse", data(size, "backup.json")]),
+        "scan alone": Command([ALONE, "scan", data(size, "current.db")]),
+    }
+    table(title, {"merganser analyze": analyze(size, "backup.json"), **peers}, list(peers))
+
+
+def three_way():
+    base = ("--base", data("small", "base.db"))
+    table("SQLite against SQLite, three-way against a base",
+          {"merganser analyze": analyze("small", "backup.db", *base), "sqldiff (no base)": sqldiff("small")}, [])
+
+
+def writing():
+    work, plan = os.path.join(DATA, "work.db"), os.path.join(DATA, "work.mplan")
+    shutil.copy(data("writes", "current.db"), work)
+    target = ("--to", "sqlite:" + work)
+
+    def planned():
+        if os.path.exists(plan):
+            os.remove(plan)
+        merganser("analyze", data("writes", "backup.db"), *target, "-o", plan).run()
+
+    merge = merganser("merge", plan, *target)
+    merge.prepare = planned
+    table("Merging 12,000 changes and taking them back", {"merganser merge": merge, "merganser undo": merganser("undo", *target)}, [])
+
+
+def table(title, commands, yardsticks):
+    """Prints medians; the ratio is to the slowest of the yardsticks."""
+    runs = {name: [] for name in commands}
+    for command in commands.values():
+        # Once for the page cache; not where a run changes the data.
+        if not command.prepare or "analyze" in command.arguments:
+            command.run() if "undo" not in command.arguments else None
+    for _ in range(ROUNDS):
+        for name, command in commands.items():
+            runs[name].append(command.run())
+    middle = {name: [statistics.median(figure) for figure in zip(*of)] for name, of in runs.items()}
+    reference = max((middle[name][0] for name in yardsticks), default=None)
+    print(f"\n{title}")
+    for name, (wall, processor, memory) in middle.items():
+        peak = max(run[2] for run in runs[name])
+        ratio = f"{wall / reference:5.2f} ×" if reference else "       "
+        print(f"  {name:<24}{wall:8.3f} s {ratio}   processor {processor:7.3f} s   peak {peak:6.0f} MiB")
+
+
+ALL = {
+    "sqlite": lambda: against_sqldiff("SQLite against SQLite, 1 M records, 1 % changed", "small"),
+    "json": lambda: against_alone("JSON against SQLite, 1 M records, 1 % changed", "small"),
+    "shuffled": lambda: against_alone("JSON in no order against SQLite, 1 M records, 1 % changed", "shuffled"),
+    "many": lambda: against_sqldiff("SQLite against SQLite, 1 M records, 30 % changed", "many"),
+    "base": three_way,
+    "writes": writing,
+    "large": lambda: against_alone("JSON against SQLite, 10 M records, 1 % changed", "large"),
+    "large-shuffled": lambda: against_alone("JSON in no order, 10 M records, 1 % changed", "large-shuffled"),
+}
+print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, medians of {ROUNDS} rounds side by side")
+for what in WHAT:
+    ALL[what]()
