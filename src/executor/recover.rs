@@ -143,20 +143,15 @@ fn compare(database: &mut dyn Database, receipt: &Receipt) -> Result<Settlement>
     for was in &meta.keyless {
         let table = &meta.schema.tables[was.table];
         let now = keyless(snapshot.as_mut(), was.table, table)?;
-        let added = added_to(receipt, was.table)?;
+        let (added, taken) = moved(receipt, was.table)?;
+        let then = (was.count + added).saturating_sub(taken);
         if now == *was {
-            found.before += added;
-        } else if now.count == was.count + added {
-            found.after += added;
+            found.before += added + taken;
+        } else if now.count == then {
+            found.after += added + taken;
         } else {
-            found.neither += added;
-            found.lines.push(format!(
-                "{}: {} records, neither {} nor {}",
-                table.label(),
-                now.count,
-                was.count,
-                was.count + added
-            ));
+            found.neither += added + taken;
+            found.lines.push(format!("{}: {} records, neither {} nor {}", table.label(), now.count, was.count, then));
         }
     }
     let mut position = 0;
@@ -212,16 +207,19 @@ fn compare(database: &mut dyn Database, receipt: &Receipt) -> Result<Settlement>
     Ok(found)
 }
 
-/// Counts the records that a merge adds to a table without a key.
-fn added_to(receipt: &Receipt, table: usize) -> Result<u64> {
-    let mut count = 0;
-    let mut after = (0, 0);
-    loop {
-        let images = receipt.ordered(ActionKind::Insert, table, after, PAGE)?;
-        let Some(last) = images.last() else { return Ok(count) };
-        after = (last.level, last.id);
-        count += images.len() as u64;
+/// Counts the records that a receipt adds to a table and takes from it.
+fn moved(receipt: &Receipt, table: usize) -> Result<(u64, u64)> {
+    let mut counts = [0, 0];
+    for (count, kind) in counts.iter_mut().zip([ActionKind::Insert, ActionKind::Delete]) {
+        let mut after = (0, 0);
+        loop {
+            let images = receipt.ordered(kind, table, after, PAGE)?;
+            let Some(last) = images.last() else { break };
+            after = (last.level, last.id);
+            *count += images.len() as u64;
+        }
     }
+    Ok((counts[0], counts[1]))
 }
 
 /// Tells whether a record is as an image says; what the image left to the engine may be anything.
