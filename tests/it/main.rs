@@ -1,5 +1,7 @@
 //! The integration tests: one binary, real database servers.
 
+mod data;
+mod django;
 mod engines;
 mod oracle;
 mod proxy;
