@@ -15,6 +15,7 @@ pub mod model;
 pub mod plan;
 pub mod progress;
 pub mod report;
+pub mod restore;
 pub mod strategy;
 
 pub use error::{Error, ErrorKind, Result};

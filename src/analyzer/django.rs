@@ -10,6 +10,7 @@
 
 mod assign;
 mod fields;
+mod links;
 mod lookup;
 mod read;
 mod scan;
@@ -72,7 +73,14 @@ pub fn prepare(
         scan::structure(&mapping, (source.open)()?.as_mut(), &mut found)?;
     }
     let keys = junction_keys(&mapping, &found, options);
+    let mut link_ids = HashMap::new();
+    for junction in &found.junctions {
+        if let Some(ids) = links::LinkIds::read(&mapping.schema, junction, snapshot)? {
+            link_ids.insert(junction.table, ids);
+        }
+    }
     let mut lookups = Lookups::new(&mapping, found, sources.len());
+    lookups.link_ids = link_ids;
     if lookups.needs_records() {
         for (position, source) in sources.iter().enumerate().filter(|(_, source)| source.format == Format::Django) {
             scan::collect(&mapping, (source.open)()?.as_mut(), position, &mut lookups)?;
@@ -127,7 +135,8 @@ fn junction_keys(mapping: &Mapping, found: &scan::Found, options: &Options) -> V
 /// Returns the table that a column alone refers to, by that table's primary key.
 fn reference(tables: &[Table], table: &Table, column: usize) -> Option<usize> {
     let refers = |key: &&crate::model::ForeignKey| {
-        key.columns == [column] && key.table.is_some_and(|t| single_key(&tables[t]).is_some_and(|c| key.references == [c]))
+        key.columns == [column]
+            && key.table.is_some_and(|t| single_key(&tables[t]).is_some_and(|c| key.references == [c]))
     };
     table.foreign_keys.iter().find(refers).and_then(|key| key.table)
 }

@@ -318,6 +318,7 @@ impl Table {
         }
         plain.timestamp = None;
         plain.key.clear();
+        plain.key_is_primary = false;
         for foreign_key in &mut plain.foreign_keys {
             foreign_key.table = None;
         }

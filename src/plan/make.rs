@@ -111,16 +111,8 @@ fn build(request: &Request<'_>, database: &mut dyn Database, progress: &dyn Prog
         })
     };
     let base = request.base.map(|_| Base { open: &open_base });
-    let analysis = analyzer::analyze(
-        reader,
-        base.as_ref(),
-        database,
-        snapshot.as_mut(),
-        schema,
-        &options,
-        &mut plan,
-        progress,
-    )?;
+    let analysis =
+        analyzer::analyze(reader, base.as_ref(), database, snapshot.as_mut(), schema, &options, &mut plan, progress)?;
     drop(snapshot);
     meta.backup = Some(pin(request.backup, &analysis.backup, format.word())?);
     meta.base = match (request.base, &analysis.base) {

@@ -3,6 +3,7 @@
 mod data;
 mod django;
 mod engines;
+mod exports;
 mod oracle;
 mod proxy;
 mod servers;

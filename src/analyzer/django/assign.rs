@@ -95,7 +95,13 @@ impl Work<'_> {
     }
 
     /// Returns an id that no record of either side has.
-    fn free_id(&mut self, table: usize, key: usize, rows: &[Row], next: &mut Option<i128>) -> Result<Option<OwnedCell>> {
+    fn free_id(
+        &mut self,
+        table: usize,
+        key: usize,
+        rows: &[Row],
+        next: &mut Option<i128>,
+    ) -> Result<Option<OwnedCell>> {
         let target = &self.tables[table];
         let ColumnType::Integer { max, .. } = target.columns[key].ty else { return Ok(None) };
         let id = match *next {

@@ -102,7 +102,9 @@ impl Model {
 pub(super) fn real_name(mapping: &Mapping, header: TableHeader) -> TableHeader {
     let renamed = RENAMED.iter().find(|(model, _)| Some(*model) == header.origin.as_deref());
     match renamed {
-        Some((_, name)) if matches!(mapping.table(&header.name), Found::Unknown(_)) && mapping.schema.table(name).is_some() => {
+        Some((_, name))
+            if matches!(mapping.table(&header.name), Found::Unknown(_)) && mapping.schema.table(name).is_some() =>
+        {
             TableHeader { name: (*name).to_owned(), ..header }
         }
         _ => header,
@@ -116,7 +118,8 @@ fn junction(mapping: &Mapping, from_table: usize, model: &str, name: &str) -> Op
     let links: Vec<usize> =
         (0..table.columns.len()).filter(|c| table.key.len() != 1 || !table.key.contains(c)).collect();
     let &[first, second] = links.as_slice() else { return None };
-    let from = [first, second].into_iter().find(|&c| refers_back(&mapping.schema.tables, table, c, from_table, model))?;
+    let from =
+        [first, second].into_iter().find(|&c| refers_back(&mapping.schema.tables, table, c, from_table, model))?;
     let to = if from == first { second } else { first };
     Some(Junction { table: position, from, to, to_table: reference(&mapping.schema.tables, table, to) })
 }

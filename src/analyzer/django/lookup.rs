@@ -1,6 +1,7 @@
 //! What natural keys stand for, and the ids of records that come without one.
 
 use super::super::mapping::Mapping;
+use super::links::LinkIds;
 use super::scan::Found;
 use super::values::compact;
 use super::{Ids, KEYS_MOST, reference, single_key};
@@ -41,6 +42,8 @@ pub(super) struct Lookups {
     pub(super) ids: Vec<HashMap<usize, Ids>>,
     /// For those tables, per backup: ids by the backup's ids.
     pub(super) translated: Vec<HashMap<usize, Ids>>,
+    /// Tables of links whose ids the engine does not make.
+    pub(super) link_ids: HashMap<usize, LinkIds>,
     pub(super) kept: BTreeMap<usize, Kept>,
     /// Cells that are fetched by rows of columns, by table and columns: ids by the canonical bytes of the row.
     pub(super) rows: HashMap<(usize, Vec<usize>), Ids>,
@@ -95,6 +98,7 @@ impl Lookups {
             natural,
             ids: (0..sources).map(|_| HashMap::new()).collect(),
             translated: (0..sources).map(|_| HashMap::new()).collect(),
+            link_ids: HashMap::new(),
             kept,
             rows: HashMap::new(),
         }

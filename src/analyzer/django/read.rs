@@ -1,15 +1,14 @@
 //! The reader that gives Django's records out in the shape of the schema.
 
 use super::fields::{Model, Target, real_name};
+use super::links::Links;
 use super::lookup::row_bytes;
-use super::values::{cell_of, compact, duration, elements};
+use super::values::{cell_of, compact, duration, elements, python_json};
 use super::{Shared, single_key};
 use crate::backup::{Format, Place, Reader, RecordSink, Summary, TableHeader};
 use crate::error::{Result, fail};
-use crate::model::{Cell, OwnedCell};
+use crate::model::{Cell, ColumnType, OwnedCell};
 use std::collections::VecDeque;
-use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Seek, Write};
 use std::sync::Arc;
 
 /// A reader of a Django backup whose records fit the schema.
@@ -23,11 +22,12 @@ pub(super) struct InSchema {
     links: VecDeque<Links>,
     /// The table of links that was given out last.
     open: Option<Links>,
+    notes: Vec<String>,
 }
 
 impl InSchema {
     pub(super) fn new(inner: Box<dyn Reader>, shared: Arc<Shared>, source: usize) -> Self {
-        Self { inner, shared, source, table: None, links: VecDeque::new(), open: None }
+        Self { inner, shared, source, table: None, links: VecDeque::new(), open: None, notes: Vec::new() }
     }
 }
 
@@ -51,7 +51,8 @@ impl Reader for InSchema {
 
     fn read_records(&mut self, sink: &mut dyn RecordSink) -> Result<u64> {
         if let Some(links) = self.open.take() {
-            return links.replay(sink);
+            let ids = self.shared.lookups.link_ids.get(&links.junction.table).filter(|_| self.source == 0);
+            return links.replay(&self.shared.mapping.schema, ids, sink);
         }
         match self.table.take() {
             None => Ok(0),
@@ -59,42 +60,16 @@ impl Reader for InSchema {
             Some((header, Some(model))) => {
                 let mut convert = Convert::new(&self.shared, self.source, &header, model, sink);
                 let records = self.inner.read_records(&mut convert)?;
-                self.links.extend(convert.finish(records));
+                self.links.extend(convert.finish(records, &mut self.notes));
                 Ok(records)
             }
         }
     }
 
     fn finish(self: Box<Self>) -> Result<Summary> {
-        self.inner.finish()
-    }
-}
-
-/// Links of one field, in a temporary file: they come with the records that have them, but are records of a table of
-/// their own.
-struct Links {
-    header: TableHeader,
-    from: String,
-    to: String,
-    file: BufWriter<File>,
-    /// Records whose list was there.
-    lists: u64,
-}
-
-impl Links {
-    fn replay(self, sink: &mut dyn RecordSink) -> Result<u64> {
-        let mut file = self.file.into_inner().map_err(|e| e.into_error())?;
-        file.rewind()?;
-        let mut records = 0;
-        for line in BufReader::new(file).lines() {
-            let (from, to): (OwnedCell, OwnedCell) = serde_json::from_str(&line?)
-                .map_err(|e| fail!(Failed, "the temporary file of {} is damaged", self.header.name).because(e))?;
-            sink.field(&self.from, from.as_cell())?;
-            sink.field(&self.to, to.as_cell())?;
-            records += 1;
-            sink.end_record(Place { record: records, offset: None })?;
-        }
-        Ok(records)
+        let mut summary = self.inner.finish()?;
+        summary.notes.extend(self.notes);
+        Ok(summary)
     }
 }
 
@@ -116,6 +91,8 @@ struct Convert<'a> {
     /// Names in the order of the last record, with what they stand for: most records repeat it.
     order: Vec<(String, Target)>,
     at: usize,
+    /// Text columns whose null was read as the empty text.
+    emptied: Vec<usize>,
 }
 
 impl<'a> Convert<'a> {
@@ -141,10 +118,15 @@ impl<'a> Convert<'a> {
             listed: Vec::new(),
             order: Vec::new(),
             at: 0,
+            emptied: Vec::new(),
         }
     }
 
-    fn finish(self, records: u64) -> Vec<Links> {
+    fn finish(self, records: u64, notes: &mut Vec<String>) -> Vec<Links> {
+        let table = &self.shared.mapping.schema.tables[self.model.table];
+        notes.extend(self.emptied.iter().map(|&column| {
+            format!("{}.{} can't be null: null is read as the empty text", table.label(), table.columns[column].name)
+        }));
         let mut links = self.links;
         for one in &mut links {
             // A record without the list says nothing of its links.
@@ -161,14 +143,7 @@ impl<'a> Convert<'a> {
         }
         let target = self.model.target(&self.shared.mapping, name);
         for (junction, backup_name) in &self.model.junctions[self.links.len()..] {
-            let columns = &self.shared.mapping.schema.tables[junction.table].columns;
-            self.links.push(Links {
-                header: TableHeader { name: backup_name.clone(), ..TableHeader::default() },
-                from: columns[junction.from].name.clone(),
-                to: columns[junction.to].name.clone(),
-                file: BufWriter::new(tempfile::tempfile()?),
-                lists: 0,
-            });
+            self.links.push(Links::new(junction.clone(), backup_name)?);
         }
         self.order.truncate(self.at);
         self.order.push((name.to_owned(), target.clone()));
@@ -197,9 +172,21 @@ impl<'a> Convert<'a> {
         if let Some(id) = refers.and_then(|refers| self.referred(refers, cell)) {
             return self.sink.field(&target.name, id.as_cell());
         }
-        match duration(cell, target) {
-            Some(duration) => self.sink.field(&target.name, duration.as_cell()),
-            None => self.sink.field(&target.name, cell),
+        if let Some(duration) = duration(cell, target) {
+            return self.sink.field(&target.name, duration.as_cell());
+        }
+        match (cell, &target.ty) {
+            (Cell::Json(text), ColumnType::Text { .. }) => {
+                self.sink.field(&target.name, Cell::String(&python_json(text)))
+            }
+            // A text that can't be null: Django says null of the empty text where a field's own type has no empty value.
+            (Cell::Null, ColumnType::Text { .. }) if !target.nullable && self.model.key != Some(column) => {
+                if !self.emptied.contains(&column) {
+                    self.emptied.push(column);
+                }
+                self.sink.field(&target.name, Cell::String(""))
+            }
+            _ => self.sink.field(&target.name, cell),
         }
     }
 
@@ -270,10 +257,7 @@ impl RecordSink for Convert<'_> {
             self.sink.field(&table.columns[key].name, id.as_cell())?;
         }
         for (position, to) in self.listed.drain(..) {
-            let from = id.clone().unwrap_or(OwnedCell::Null);
-            let file = &mut self.links[position].file;
-            serde_json::to_writer(&mut *file, &(from, to)).map_err(std::io::Error::from)?;
-            file.write_all(b"\n")?;
+            self.links[position].add(id.as_ref().unwrap_or(&OwnedCell::Null), &to)?;
         }
         self.at = 0;
         self.sink.end_record(place)

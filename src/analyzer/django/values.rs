@@ -47,6 +47,53 @@ pub(super) fn compact(text: &str) -> String {
     }
 }
 
+/// Writes JSON as Python's `json.dumps` does, which is how Django keeps documents and lists in text columns.
+pub(super) fn python_json(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + text.len() / 8);
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let mut taken = c.len_utf8();
+        match c {
+            ',' | ':' => out.extend([c, ' ']),
+            '"' => {
+                taken = string_end(rest);
+                match serde_json::from_str::<String>(&rest[..taken]) {
+                    Ok(string) => push_ascii(&string, &mut out),
+                    Err(_) => out.push_str(&rest[..taken]),
+                }
+            }
+            _ if c.is_ascii_whitespace() => {}
+            _ => out.push(c),
+        }
+        rest = &rest[taken..];
+    }
+    out
+}
+
+/// Returns where the string that a text begins with ends.
+fn string_end(text: &str) -> usize {
+    let mut escaped = false;
+    let end = text.bytes().skip(1).position(|byte| {
+        let ends = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        ends
+    });
+    end.map_or(text.len(), |end| end + 2)
+}
+
+fn push_ascii(string: &str, out: &mut String) {
+    for c in serde_json::Value::from(string).to_string().chars() {
+        if c.is_ascii() {
+            out.push(c);
+        } else {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        }
+    }
+}
+
 /// Turns a duration (`1 02:00:00.000005`) into what the column keeps: microseconds in an integer column, PostgreSQL's
 /// own spelling in an interval; `None` where it is none or the column is another.
 pub(super) fn duration(cell: Cell<'_>, column: &Column) -> Option<OwnedCell> {
@@ -126,6 +173,14 @@ mod tests {
         for text in ["", "12", "1:00:00", "24:00:00", "00:60:00", "00:00:60", "x 00:00:00", "00:00:00.1234567"] {
             assert_eq!(parse_duration(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn documents_are_written_as_python_does() {
+        let text = "{ \"a\\\"b\" : [1,2.50 , \"x, y: ä\\u00e4😀\"],\"c\":{}}";
+        let python = "{\"a\\\"b\": [1, 2.50, \"x, y: \\u00e4\\u00e4\\ud83d\\ude00\"], \"c\": {}}";
+        assert_eq!(python_json(text), python);
+        assert_eq!(python_json("[]"), "[]");
     }
 
     #[test]
