@@ -6,6 +6,7 @@
 
 pub mod analyzer;
 pub mod backup;
+pub mod catalog;
 pub mod cli;
 pub mod config;
 pub mod database;
