@@ -4,6 +4,7 @@
 //! [`Findings`] store. The classes do not depend on any strategy.
 
 pub mod classify;
+pub mod django;
 pub mod filter;
 pub mod graph;
 pub mod options;

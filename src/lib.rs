@@ -6,6 +6,7 @@
 
 pub mod analyzer;
 pub mod backup;
+pub mod catalog;
 pub mod cli;
 pub mod config;
 pub mod database;
@@ -15,6 +16,7 @@ pub mod model;
 pub mod plan;
 pub mod progress;
 pub mod report;
+pub mod restore;
 pub mod strategy;
 
 pub use error::{Error, ErrorKind, Result};

@@ -71,6 +71,8 @@ pub(crate) struct RowEncoder<'t> {
     /// How many values have come, as long as they came in the order of the columns.
     in_order: Option<usize>,
     scratch: Vec<u8>,
+    /// In a table without a key: the columns that tell its records apart; all where none are named.
+    told_apart_by: Option<Vec<bool>>,
 }
 
 impl<'t> RowEncoder<'t> {
@@ -82,7 +84,25 @@ impl<'t> RowEncoder<'t> {
             slots: vec![(0, 0); table.columns.len()],
             in_order: Some(0),
             scratch: Vec::new(),
+            told_apart_by: None,
         }
+    }
+
+    /// Tells the records of a table without a key apart by these columns only: those that the backup carries.
+    pub(crate) fn told_apart_by(mut self, columns: Option<Vec<bool>>) -> Self {
+        self.told_apart_by = columns;
+        self
+    }
+
+    /// Notes, at the first record of a table without a key, which columns the backup carries; false: this one carries others.
+    pub(crate) fn same_columns(&mut self) -> bool {
+        let carried: Vec<bool> = (0..self.slots.len()).map(|c| !encode::is_absent(self.value(c))).collect();
+        *self.told_apart_by.get_or_insert_with(|| carried.clone()) == carried
+    }
+
+    /// Returns the columns that tell the records apart, once a record has come.
+    pub(crate) fn columns(&self) -> Option<Vec<bool>> {
+        self.told_apart_by.clone()
     }
 
     /// Takes one column's cell; returns false where the record has it already.
@@ -166,8 +186,9 @@ impl<'t> RowEncoder<'t> {
 
     fn key_into(&self, out: &mut Vec<u8>) {
         if self.table.key.is_empty() {
-            // No key: the whole record is its own key, an absent value counting as null.
-            for column in 0..self.slots.len() {
+            // No key: the record is its own key, as far as the backup carries it.
+            let counts = |c: &usize| self.told_apart_by.as_ref().is_none_or(|columns| columns[*c]);
+            for column in (0..self.slots.len()).filter(counts) {
                 let value = self.value(column);
                 if encode::is_absent(value) || encode::is_null(value) {
                     out.push(1);

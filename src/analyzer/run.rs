@@ -39,7 +39,8 @@ pub struct Current<'a> {
 }
 
 enum FromBackup {
-    Table(usize, TableHeader),
+    /// A table begins; for one without a key, with the columns that tell its records apart.
+    Table(usize, TableHeader, Option<Vec<bool>>),
     Excluded(usize, TableHeader, u64),
     Rows(Batch),
     End(Learned),
@@ -53,6 +54,9 @@ struct Finished {
     unknown: Vec<String>,
     skipped: Vec<String>,
 }
+
+/// A table to read, and the columns that tell its records apart where it has no key.
+type Request = (usize, Option<Vec<bool>>);
 
 enum FromSide {
     Rows(Batch),
@@ -82,7 +86,7 @@ pub fn analyze(
         let (to_backup, from_backup) = sync_channel(QUEUE);
         let (to_current, from_current) = sync_channel(QUEUE);
         let (to_base, from_base) = sync_channel(QUEUE);
-        let (ask_current, current_requests) = sync_channel::<usize>(1);
+        let (ask_current, current_requests) = sync_channel::<Request>(1);
         let (ask_base, base_requests) = sync_channel::<usize>(1);
         let mapping = &mapping;
         scope.spawn(move || read_backup(mapping, backup, &to_backup));
@@ -117,6 +121,10 @@ pub fn analyze(
     for result in &tables {
         let table = &mapping.schema.tables[result.table];
         notes.extend(table.notes.iter().map(|note| format!("{}: {note}", result.name)));
+        notes.extend(table.triggers.iter().map(|trigger| {
+            let (name, event) = (&trigger.name, &trigger.event);
+            format!("{}: trigger {name} runs {event}; what it writes elsewhere is not taken back by undo", result.name)
+        }));
     }
     let not_carried = not_carried(&mapping, &tables);
     progress.phase(Phase::Check);
@@ -212,20 +220,38 @@ fn read_table(
     header: TableHeader,
     to: &SyncSender<FromBackup>,
 ) -> Result<Learned> {
-    to.send(FromBackup::Table(table, header.clone())).map_err(|_| stopped())?;
-    let mut send = |batch| to.send(FromBackup::Rows(batch)).is_ok();
+    let keyless = mapping.schema.tables[table].key.is_empty();
+    let mut announced = !keyless;
+    if announced {
+        to.send(FromBackup::Table(table, header.clone(), None)).map_err(|_| stopped())?;
+    }
+    // What tells records without a key apart is known from the first one, before the current side is read.
+    let mut send = |batch, columns| {
+        let begun = std::mem::replace(&mut announced, true)
+            || to.send(FromBackup::Table(table, header.clone(), columns)).is_ok();
+        begun && to.send(FromBackup::Rows(batch)).is_ok()
+    };
     let mut sink = BackupSink::new(mapping, table, &header, &mut send);
     backup.read_records(&mut sink).map_err(|e| e.at(&header.name))?;
     sink.finish();
     let learned = std::mem::take(&mut sink.learned);
+    drop(sink);
+    if !announced {
+        to.send(FromBackup::Table(table, header, None)).map_err(|_| stopped())?;
+    }
     to.send(FromBackup::End(learned.clone())).map_err(|_| stopped())?;
     Ok(learned)
 }
 
-fn read_current(mapping: &Mapping, snapshot: &mut dyn Snapshot, requests: &Receiver<usize>, to: &SyncSender<FromSide>) {
-    for table in requests {
+fn read_current(
+    mapping: &Mapping,
+    snapshot: &mut dyn Snapshot,
+    requests: &Receiver<Request>,
+    to: &SyncSender<FromSide>,
+) {
+    for (table, columns) in requests {
         let target = &mapping.schema.tables[table];
-        let mut encoder = RowEncoder::new(target);
+        let mut encoder = RowEncoder::new(target).told_apart_by(columns);
         let outcome = snapshot.scan(target, &mut |cells| match encoder.push(cells, Place::default()) {
             Some(full) => to.send(FromSide::Rows(full)).map_err(|_| stopped()),
             None => Ok(()),
@@ -258,7 +284,7 @@ fn read_base(
                 let current = reader.as_mut().expect("opened above");
                 while let Some(header) = current.next_table()? {
                     if mapping.table(&header.name) == Found::At(table) {
-                        let mut send = |batch| to.send(FromSide::Rows(batch)).is_ok();
+                        let mut send = |batch, _| to.send(FromSide::Rows(batch)).is_ok();
                         let mut sink = BackupSink::new(mapping, table, &header, &mut send);
                         current.read_records(&mut sink).map_err(|e| e.at(format_args!("base, {}", header.name)))?;
                         sink.finish();
@@ -303,7 +329,7 @@ struct Run<'a> {
 impl Run<'_> {
     fn tables(
         &mut self,
-        ask_current: &SyncSender<usize>,
+        ask_current: &SyncSender<Request>,
         ask_base: Option<&SyncSender<usize>>,
     ) -> Result<(Vec<TableResult>, Box<Finished>)> {
         let mut results = Vec::new();
@@ -315,8 +341,8 @@ impl Run<'_> {
                     let counts = Counts { excluded: records, ..Counts::default() };
                     results.push(self.result(table, &header, counts, &Learned::default(), false));
                 }
-                FromBackup::Table(table, header) => {
-                    ask_current.send(table).map_err(|_| gone())?;
+                FromBackup::Table(table, header, columns) => {
+                    ask_current.send((table, columns)).map_err(|_| gone())?;
                     if let Some(ask) = ask_base {
                         ask.send(table).map_err(|_| gone())?;
                     }

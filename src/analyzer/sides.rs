@@ -8,8 +8,8 @@ use crate::error::{Error, Result, fail};
 use crate::model::Cell;
 use std::collections::HashMap;
 
-/// Takes batches as they fill; false: nobody wants more.
-pub(super) type Send<'a> = dyn FnMut(Batch) -> bool + 'a;
+/// Takes batches as they fill, with the columns that tell a keyless table's records apart; false: nobody wants more.
+pub(super) type Send<'a> = dyn FnMut(Batch, Option<Vec<bool>>) -> bool + 'a;
 
 /// What was learned about a backup's table while reading it.
 #[derive(Clone, Debug, Default)]
@@ -57,7 +57,7 @@ impl<'a> BackupSink<'a> {
     pub(super) fn finish(&mut self) {
         if let Some(rest) = self.encoder.finish() {
             // Whoever takes no more has a cause of its own to report.
-            (self.send)(rest);
+            (self.send)(rest, self.encoder.columns());
         }
     }
 
@@ -133,10 +133,16 @@ impl RecordSink for BackupSink<'_> {
         let filters = &self.mapping.filters[self.table];
         let excluded = self.mapping.parts[self.table] == Part::Parent
             || !filters.iter().all(|filter| filter.meets(|column| self.encoder.value(column)));
-        match self.encoder.end(place, excluded).is_none_or(&mut self.send) {
-            true => Ok(()),
-            false => Err(stopped()),
+        if self.mapping.schema.tables[self.table].key.is_empty() && !self.encoder.same_columns() {
+            return Err(fail!(
+                SchemaMismatch,
+                "{}: {place} carries other fields than the records before it",
+                self.header.name
+            )
+            .hint("The table has no key, so all its records must carry the same fields; name a key with --key."));
         }
+        let Some(full) = self.encoder.end(place, excluded) else { return Ok(()) };
+        if (self.send)(full, self.encoder.columns()) { Ok(()) } else { Err(stopped()) }
     }
 }
 

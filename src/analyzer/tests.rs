@@ -274,20 +274,17 @@ type Stream = Vec<(u8, u8)>;
 
 fn batches(table: &Table, stream: &Stream, size: usize) -> Vec<Batch> {
     let mut encoder = RowEncoder::new(table);
-    let rows: Vec<Batch> = stream
-        .chunks(size)
-        .enumerate()
-        .map(|(chunk, rows)| {
-            let mut batch = Batch::default();
-            for (at, (key, content)) in rows.iter().enumerate() {
-                let (key, content) = (key.to_string(), content.to_string());
-                let place = Place { record: (chunk * size + at + 1) as u64, offset: None };
-                encoder.push(&[Cell::String(&key), Cell::String(&content)], place, &mut batch);
-            }
-            batch
-        })
-        .collect();
-    rows
+    let mut batches = Vec::new();
+    for (at, (key, content)) in stream.iter().enumerate() {
+        let (key, content) = (key.to_string(), content.to_string());
+        let place = Place { record: at as u64 + 1, offset: None };
+        batches.extend(encoder.push(&[Cell::String(&key), Cell::String(&content)], place));
+        if (at + 1) % size == 0 {
+            batches.extend(encoder.finish());
+        }
+    }
+    batches.extend(encoder.finish());
+    batches
 }
 
 /// What met, as the contents of each side, sorted; `Err` where a key came twice with different content.

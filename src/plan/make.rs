@@ -1,7 +1,7 @@
 //! Making a plan: from a backup, a database and what was asked to a settled, sealed plan file.
 
 use super::{BackupPin, Meta, Plan, PlanKind, Preview};
-use crate::analyzer::{self, Base, Current, Options};
+use crate::analyzer::{self, Base, Current, Options, django};
 use crate::backup::{self, ReadOptions, Summary};
 use crate::database::Database;
 use crate::error::{Result, fail};
@@ -91,14 +91,31 @@ fn build(request: &Request<'_>, database: &mut dyn Database, progress: &dyn Prog
         table_strategies,
     };
     let mut plan = Plan::create(request.out, meta.clone())?;
-    let open_base = || backup::open(request.base.expect("only asked with a base"), &request.read);
-    let base = request.base.map(|_| Base { open: &open_base });
     let mut snapshot = database.snapshot()?;
+    let open_base = || backup::open(request.base.expect("only asked with a base"), &request.read);
+    let open_backup = || backup::open(request.backup, &request.read);
+    let mut sources = vec![django::Source { format, open: &open_backup }];
+    if request.base.is_some() {
+        sources.push(django::Source { format: open_base()?.format(), open: &open_base });
+    }
+    let django = django::prepare(&sources, database, snapshot.as_mut(), &schema, &request.options)?;
+    let (reader, options) = match &django {
+        Some(django) => (django.wrap(reader, 0), django.options(&request.options)),
+        None => (reader, request.options.clone()),
+    };
+    let open_base = || {
+        let base = open_base()?;
+        Ok(match &django {
+            Some(django) => django.wrap(base, 1),
+            None => base,
+        })
+    };
+    let base = request.base.map(|_| Base { open: &open_base });
     let analysis = analyzer::analyze(
         reader,
         base.as_ref(),
         Current { database, snapshot: snapshot.as_mut(), schema },
-        &request.options,
+        &options,
         &mut plan,
         progress,
     )?;

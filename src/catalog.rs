@@ -1,0 +1,315 @@
+//! The catalog: which backups are kept, of which database, how they were checked, and which may go.
+//!
+//! *Shape:* `catalog.db` in the data folder, one row for each backup; the files are in `backups/`. A row is written after
+//! its file is complete and on disk, and removed before its file goes: what is listed is there.
+
+pub mod forget;
+pub mod make;
+pub mod verify;
+
+use crate::backup::{self, AtomicFile, ReadOptions};
+use crate::database::Identity;
+use crate::database::sqlite::error;
+use crate::error::{Result, fail};
+use crate::executor::Home;
+use crate::executor::home::fresh_id;
+use crate::model::Schema;
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// Marks a catalog among SQLite files: `mgct`.
+const APPLICATION_ID: i32 = 0x6d67_6374;
+const VERSION: i32 = 1;
+
+/// What a backup holds of its database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Every table, whole.
+    Full,
+    /// Some tables, or tables without some of their columns.
+    Selected,
+    /// A file that came from elsewhere.
+    Imported,
+}
+
+/// A table in a backup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Carried {
+    /// Its name there.
+    pub name: String,
+    /// Its records.
+    pub records: u64,
+}
+
+/// One kept backup.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its id: `b-…`.
+    pub id: String,
+    /// What people call it; distinct.
+    pub name: String,
+    /// When its records were read (RFC 3339, UTC).
+    pub created_at: String,
+    /// The database that it is of; none for a file from elsewhere whose database was not said.
+    pub database: Option<Identity>,
+    /// What it holds.
+    pub kind: Kind,
+    /// Its format's word.
+    pub format: String,
+    /// Its file's name in `backups/`.
+    pub file: String,
+    /// Bytes of the file.
+    pub size_bytes: u64,
+    /// BLAKE3 of the file, 64 hexadecimal digits.
+    pub digest: String,
+    /// Its tables, parents first.
+    pub tables: Vec<Carried>,
+    /// What people say of it.
+    pub tags: Vec<String>,
+    /// The backup without which this one is of no use, by id.
+    pub base: Option<String>,
+    /// When it was last found sound, and how deeply.
+    pub verified: Option<(String, verify::Depth)>,
+}
+
+/// An open catalog.
+pub struct Catalog {
+    home: Home,
+    connection: Connection,
+}
+
+impl Catalog {
+    /// Opens the catalog of a data folder, making it at first use.
+    ///
+    /// # Errors
+    /// `Failed` when it is damaged or was made by a newer version.
+    pub fn open(home: &Home) -> Result<Self> {
+        let path = home.root().join("catalog.db");
+        let fresh = !path.exists();
+        let connection = Connection::open(&path).map_err(error)?;
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(error)?;
+        connection
+            .execute_batch("PRAGMA journal_mode = DELETE; PRAGMA synchronous = EXTRA;")
+            .map_err(|e| fail!(Failed, "{} is no catalog", path.display()).because(e))?;
+        if fresh {
+            connection
+                .execute_batch(&format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"))
+                .map_err(error)?;
+        }
+        let number = |pragma: &str| connection.query_row(pragma, [], |r| r.get::<_, i32>(0)).map_err(error);
+        let version = number("PRAGMA user_version")?;
+        if number("PRAGMA application_id")? != APPLICATION_ID || version != VERSION {
+            return Err(fail!(Failed, "{} is no catalog of version {VERSION} (it says {version})", path.display())
+                .hint("Use the version of merganser that made it, or move it away; the backups beside it stay."));
+        }
+        connection
+            .execute_batch(
+                "CREATE TABLE IF NOT EXISTS backups (id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL UNIQUE,
+                 created_at TEXT NOT NULL, digest TEXT NOT NULL, entry TEXT NOT NULL, schema TEXT) STRICT;
+                 CREATE INDEX IF NOT EXISTS backups_by_time ON backups (created_at);
+                 CREATE INDEX IF NOT EXISTS backups_by_digest ON backups (digest);",
+            )
+            .map_err(error)?;
+        Ok(Self { home: home.clone(), connection })
+    }
+
+    /// Lists all backups, newest first.
+    ///
+    /// # Errors
+    /// `Failed`.
+    pub fn list(&self) -> Result<Vec<Entry>> {
+        let mut statement =
+            self.connection.prepare("SELECT entry FROM backups ORDER BY created_at DESC, id DESC").map_err(error)?;
+        let rows = statement.query_map([], |row| row.get::<_, String>(0)).map_err(error)?;
+        rows.map(|text| read(&text.map_err(error)?)).collect()
+    }
+
+    /// Finds a backup by its id, its name, or the beginning of one of them where that is enough.
+    ///
+    /// # Errors
+    /// `Usage` when there is none or several.
+    pub fn find(&self, name: &str) -> Result<Entry> {
+        let entries = self.list()?;
+        if let Some(exact) = entries.iter().find(|e| e.id == name || e.name == name) {
+            return Ok(exact.clone());
+        }
+        let mut begin = entries.iter().filter(|e| e.id.starts_with(name) || e.name.starts_with(name));
+        match (begin.next(), begin.next()) {
+            (Some(only), None) if !name.is_empty() => Ok(only.clone()),
+            (Some(first), Some(second)) => Err(fail!(Usage, "{name:?} could be {} or {}", first.name, second.name)),
+            _ => Err(fail!(Usage, "no backup is called {name:?}").hint("See 'merganser backup list'.")),
+        }
+    }
+
+    /// Returns where a backup's file is.
+    pub fn path(&self, entry: &Entry) -> PathBuf {
+        self.home.backups().join(&entry.file)
+    }
+
+    /// Returns the schema of the database that a backup was made of, where it was made here.
+    ///
+    /// # Errors
+    /// `Failed`.
+    pub fn schema(&self, entry: &Entry) -> Result<Option<Schema>> {
+        let text: Option<Option<String>> = self
+            .connection
+            .query_row("SELECT schema FROM backups WHERE id = ?", [&entry.id], |row| row.get(0))
+            .optional()
+            .map_err(error)?;
+        text.flatten().map(|text| serde_json::from_str(&text).map_err(|e| damaged(&e))).transpose()
+    }
+
+    /// Copies a backup's file to a place outside, whole or not at all; its digest is checked on the way.
+    ///
+    /// # Errors
+    /// `Usage` when something is there already, `BackupDamaged`, `OutOfSpace`, `Failed`.
+    pub fn export(&self, entry: &Entry, to: &Path) -> Result<()> {
+        if to.exists() {
+            return Err(fail!(Usage, "{} exists already; it was not touched", to.display()));
+        }
+        self.sound(entry)?;
+        copy(&self.path(entry), to)
+    }
+
+    /// Takes a file from elsewhere into the catalog: it is read to its end first and copied.
+    ///
+    /// # Errors
+    /// What reading it meets; `Usage` for a name that is taken or a file that is here already.
+    pub fn import(&mut self, file: &Path, request: &Import<'_>) -> Result<Entry> {
+        let found = backup::inspect(file, request.read)?;
+        if file.is_dir() {
+            return Err(fail!(Usage, "{} is a folder; pack it into a ZIP archive to keep it", file.display()));
+        }
+        if let Some(same) = self.list()?.into_iter().find(|e| e.digest == found.digest) {
+            return Err(fail!(Usage, "{} is in the catalog already, as {}", file.display(), same.name));
+        }
+        let id = fresh_id('b');
+        let extension =
+            file.file_name().and_then(|n| n.to_str()).and_then(|n| n.split_once('.')).map_or("", |(_, e)| e);
+        let extension: String = extension.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '.').take(20).collect();
+        let entry = Entry {
+            name: request.name.map_or_else(|| id.clone(), str::to_owned),
+            created_at: now(),
+            database: request.database.cloned(),
+            kind: Kind::Imported,
+            format: found.format.word().to_owned(),
+            file: format!("{id}.{extension}"),
+            size_bytes: found.size_bytes,
+            digest: found.digest,
+            tables: found.tables.into_iter().map(|t| Carried { name: t.name, records: t.records }).collect(),
+            tags: request.tags.to_vec(),
+            base: None,
+            verified: None,
+            id,
+        };
+        self.free(&entry.name)?;
+        copy(file, &self.path(&entry))?;
+        self.sound(&entry)?;
+        self.add(&entry, None)?;
+        Ok(entry)
+    }
+
+    /// Removes a backup that no other one needs.
+    ///
+    /// # Errors
+    /// `Usage` when another backup needs it, `Failed`.
+    pub fn remove(&mut self, entry: &Entry) -> Result<()> {
+        if let Some(other) = self.list()?.iter().find(|e| e.base.as_deref() == Some(&entry.id)) {
+            return Err(fail!(Usage, "{} is needed by {}; it was not removed", entry.name, other.name));
+        }
+        self.drop_entry(entry)
+    }
+
+    /// Takes a backup off the list, then its file.
+    fn drop_entry(&mut self, entry: &Entry) -> Result<()> {
+        self.connection.execute("DELETE FROM backups WHERE id = ?", [&entry.id]).map_err(error)?;
+        match std::fs::remove_file(self.path(entry)) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Finds the base of a merge: the newest backup of the database that the backup at hand shares, which is one that it
+    /// is itself or names among its ancestors; `digests` are its own and theirs.
+    ///
+    /// # Errors
+    /// `Failed`.
+    pub fn base_for(&self, database: &Identity, digests: &[String]) -> Result<Option<Entry>> {
+        let same = |e: &Entry| e.database.as_ref().is_some_and(|d| d.engine == database.engine && d.id == database.id);
+        Ok(self.list()?.into_iter().find(|e| same(e) && digests.contains(&e.digest) && self.path(e).exists()))
+    }
+
+    /// Checks that a backup's file is what it was.
+    fn sound(&self, entry: &Entry) -> Result<()> {
+        let path = self.path(entry);
+        let (digest, _) = backup::digest(&path).map_err(|e| {
+            fail!(BackupDamaged, "the file of {} ({}) can't be read", entry.name, path.display()).because(e)
+        })?;
+        if digest != entry.digest {
+            return Err(fail!(BackupDamaged, "the file of {} ({}) is not what it was", entry.name, path.display())
+                .hint("It was changed or damaged since it was kept; get another copy, or remove it."));
+        }
+        Ok(())
+    }
+
+    fn free(&self, name: &str) -> Result<()> {
+        match self.list()?.iter().any(|e| e.name == name || e.id == name) {
+            true => Err(fail!(Usage, "a backup is called {name:?} already")),
+            false => Ok(()),
+        }
+    }
+
+    fn add(&mut self, entry: &Entry, schema: Option<&Schema>) -> Result<()> {
+        let text = serde_json::to_string(entry).expect("an entry always serialises");
+        let schema = schema.map(|schema| serde_json::to_string(schema).expect("a schema always serialises"));
+        self.connection
+            .execute(
+                "INSERT INTO backups (id, name, created_at, digest, entry, schema) VALUES (?, ?, ?, ?, ?, ?)",
+                params![entry.id, entry.name, entry.created_at, entry.digest, text, schema],
+            )
+            .map(|_| ())
+            .map_err(error)
+    }
+
+    fn update(&mut self, entry: &Entry) -> Result<()> {
+        let text = serde_json::to_string(entry).expect("an entry always serialises");
+        self.connection
+            .execute("UPDATE backups SET entry = ? WHERE id = ?", params![text, entry.id])
+            .map(|_| ())
+            .map_err(error)
+    }
+}
+
+/// How a file is taken into the catalog.
+#[derive(Clone, Copy)]
+pub struct Import<'a> {
+    /// What it is called; none: its id.
+    pub name: Option<&'a str>,
+    /// The database that it is of, where that is known.
+    pub database: Option<&'a Identity>,
+    /// Tags.
+    pub tags: &'a [String],
+    /// How it is read.
+    pub read: &'a ReadOptions,
+}
+
+fn read(text: &str) -> Result<Entry> {
+    serde_json::from_str(text).map_err(|e| damaged(&e))
+}
+
+fn damaged(why: &serde_json::Error) -> crate::error::Error {
+    fail!(Failed, "the catalog is damaged: {why}").hint("Move catalog.db away and import the backups beside it again.")
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let mut file = AtomicFile::create(to)?;
+    std::io::copy(&mut std::fs::File::open(from)?, &mut file)?;
+    file.commit()
+}
+
+fn now() -> String {
+    chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+}

@@ -1,0 +1,182 @@
+//! Checking a kept backup: its digest, its content, or a whole restore.
+
+use super::{Catalog, Entry, now};
+use crate::analyzer::Options;
+use crate::backup::{self, Place, ReadOptions, RecordSink};
+use crate::database::sqlite::Sqlite;
+use crate::error::{Result, fail};
+use crate::model::{Cell, Schema, Table, encode};
+use crate::plan::make;
+use crate::progress::Progress;
+use crate::restore;
+use serde::{Deserialize, Serialize};
+use std::collections::{HashMap, HashSet};
+use xxhash_rust::xxh3::xxh3_128;
+
+/// How deeply a backup is checked; each includes the ones before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Depth {
+    /// The file's digest.
+    #[default]
+    Digest,
+    /// It is read to its end, recounted, and every reference leads to a record in it.
+    Deep,
+    /// It is restored into a scratch database, in which an analysis finds every record unchanged.
+    RestoreTest,
+}
+
+impl Catalog {
+    /// Checks a backup and notes that it was found sound.
+    ///
+    /// *Complexity:* deeply, two passes and a digest of every key that is referred to.
+    ///
+    /// # Errors
+    /// `BackupDamaged` saying what does not hold, with a line for each table or reference.
+    pub fn verify(&mut self, entry: &Entry, depth: Depth, progress: &dyn Progress) -> Result<Entry> {
+        self.sound(entry)?;
+        if depth >= Depth::Deep {
+            self.recount(entry)?;
+            if let Some(schema) = self.schema(entry)? {
+                self.closed(entry, &schema)?;
+            }
+        }
+        if depth >= Depth::RestoreTest {
+            self.restore_test(entry, progress)?;
+        }
+        let mut entry = entry.clone();
+        let depth = entry.verified.as_ref().map_or(depth, |(_, before)| depth.max(*before));
+        entry.verified = Some((now(), depth));
+        self.update(&entry)?;
+        Ok(entry)
+    }
+
+    fn recount(&self, entry: &Entry) -> Result<()> {
+        let found = backup::inspect(&self.path(entry), &ReadOptions::default())?;
+        let mut wrong = found.problems;
+        let counts: HashMap<&str, u64> = found.tables.iter().map(|t| (t.name.as_str(), t.records)).collect();
+        for table in &entry.tables {
+            // Some formats have no file for a table without records.
+            let count = counts.get(table.name.as_str()).copied().unwrap_or(0);
+            if count != table.records {
+                wrong.push(format!("{}: {count} records, but {} were written", table.name, table.records));
+            }
+        }
+        not_sound(entry, "does not hold what was written", wrong)
+    }
+
+    /// Checks that every reference leads to a record of the backup, where it carries the table referred to.
+    fn closed(&self, entry: &Entry, schema: &Schema) -> Result<()> {
+        let carried = |table: &Table| entry.tables.iter().any(|t| t.name == table.label());
+        let mut wanted: HashMap<(usize, Vec<usize>), HashSet<u128>> = HashMap::new();
+        for key in schema.tables.iter().filter(|t| carried(t)).flat_map(|t| &t.foreign_keys) {
+            if let Some(table) = key.table.filter(|&t| carried(&schema.tables[t])) {
+                wanted.entry((table, key.references.clone())).or_default();
+            }
+        }
+        self.each_table(entry, schema, &mut |table, cells| {
+            for ((_, columns), known) in wanted.iter_mut().filter(|((t, _), _)| *t == table) {
+                known.extend(digest_of(cells, columns, columns, &schema.tables[table]));
+            }
+        })?;
+        let mut broken: HashMap<String, u64> = HashMap::new();
+        self.each_table(entry, schema, &mut |table, cells| {
+            let of = &schema.tables[table];
+            for key in &of.foreign_keys {
+                let Some(refers) = key.table else { continue };
+                let Some(known) = wanted.get(&(refers, key.references.clone())) else { continue };
+                let digest = digest_of(cells, &key.columns, &key.references, &schema.tables[refers]);
+                if digest.is_some_and(|digest| !known.contains(&digest)) {
+                    *broken.entry(key.name.clone()).or_default() += 1;
+                }
+            }
+        })?;
+        let mut lines: Vec<String> =
+            broken.into_iter().map(|(key, count)| format!("{key}: {count} records refer to none")).collect();
+        lines.sort();
+        not_sound(entry, "has references that lead nowhere", lines)
+    }
+
+    fn each_table(
+        &self,
+        entry: &Entry,
+        schema: &Schema,
+        visit: &mut dyn FnMut(usize, &[Option<Vec<u8>>]),
+    ) -> Result<()> {
+        let mut reader = backup::open(&self.path(entry), &ReadOptions::default())?;
+        while let Some(header) = reader.next_table()? {
+            let Some(table) = schema.table(&header.name) else { continue };
+            let cells = vec![None; schema.tables[table].columns.len()];
+            reader.read_records(&mut Cells { table: &schema.tables[table], position: table, cells, visit })?;
+        }
+        reader.finish().map(|_| ())
+    }
+
+    fn restore_test(&self, entry: &Entry, progress: &dyn Progress) -> Result<()> {
+        let scratch = tempfile::tempdir()?;
+        let into = scratch.path().join("restored.db");
+        let backup = self.path(entry);
+        let read = ReadOptions::default();
+        restore::create(&restore::Request { backup: &backup, into: &into, read: &read })?;
+        let request = make::Request {
+            backup: &backup,
+            base: None,
+            read,
+            options: Options::default(),
+            strategy: "manual",
+            table_strategies: Vec::new(),
+            id: "restore-test".to_owned(),
+            out: &scratch.path().join("restored.mplan"),
+            state_key: [0; 32],
+        };
+        let (plan, _) = make::make(&request, &mut Sqlite::open(&into)?, progress)?;
+        let counts = plan.meta().counts();
+        let differing = counts.backup_records() - counts.unchanged - counts.excluded + counts.current_only;
+        let lines = if differing == 0 { Vec::new() } else { vec![format!("{differing} records differ once restored")] };
+        not_sound(entry, "does not come back as it is", lines)
+    }
+}
+
+fn not_sound(entry: &Entry, what: &str, lines: Vec<String>) -> Result<()> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    Err(fail!(BackupDamaged, "the backup {} {what}: {}", entry.name, lines[0])
+        .details(lines)
+        .hint("Make a new one, and keep this one until that is verified."))
+}
+
+/// Digests the cells of a reference, or of what is referred to, alike; none where one of them is null.
+fn digest_of(cells: &[Option<Vec<u8>>], columns: &[usize], references: &[usize], referred: &Table) -> Option<u128> {
+    let mut bytes = Vec::new();
+    for (&column, &reference) in columns.iter().zip(references) {
+        let encoded = cells[column].as_deref().filter(|cell| !encode::is_null(cell) && !encode::is_absent(cell))?;
+        encode::encode_key_bytes(encoded, referred.columns[reference].collation, &mut bytes);
+    }
+    Some(xxh3_128(&bytes))
+}
+
+/// Gathers each record's cells, encoded, by column.
+struct Cells<'a> {
+    table: &'a Table,
+    position: usize,
+    cells: Vec<Option<Vec<u8>>>,
+    visit: &'a mut dyn FnMut(usize, &[Option<Vec<u8>>]),
+}
+
+impl RecordSink for Cells<'_> {
+    fn field(&mut self, name: &str, cell: Cell<'_>) -> Result<()> {
+        if let Some(column) = self.table.column(name) {
+            let mut bytes = Vec::new();
+            encode::encode(cell, &self.table.columns[column], &mut bytes);
+            self.cells[column] = Some(bytes);
+        }
+        Ok(())
+    }
+
+    fn end_record(&mut self, _place: Place) -> Result<()> {
+        (self.visit)(self.position, &self.cells);
+        self.cells.fill(None);
+        Ok(())
+    }
+}

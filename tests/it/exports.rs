@@ -1,0 +1,66 @@
+//! Every file of the real exports: inspected, restored into a database made for it, and found unchanged there.
+
+use crate::data::real;
+use crate::world::{World, listed};
+use merganser::analyzer::Options;
+use merganser::backup::{ReadOptions, inspect};
+use merganser::restore::{Request, create};
+use std::path::{Path, PathBuf};
+
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            files(&path, found);
+        } else if !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("LICENSE")) {
+            found.push(path);
+        }
+    }
+}
+
+fn check(path: &Path) {
+    let world = World::new("");
+    let read = ReadOptions::default();
+    let inspection = inspect(path, &read).unwrap_or_else(|e| panic!("{}: {e:?}", path.display()));
+    std::fs::remove_file(world.path("current.db")).expect("removes");
+    let into = world.path("current.db");
+    let restored = create(&Request { backup: path, into: &into, read: &read })
+        .unwrap_or_else(|e| panic!("{}: {e:?}", path.display()));
+    let again = create(&Request { backup: path, into: &into, read: &read }).expect_err("is there already");
+    assert_eq!(again.kind(), merganser::ErrorKind::Usage);
+    let records: u64 = restored.tables.iter().map(|table| table.records).sum();
+    assert_eq!(records, inspection.records, "{}", path.display());
+    let (plan, _) = world
+        .analyze(path.to_str().expect("a path"), None, "backup-wins", Options::default())
+        .unwrap_or_else(|e| panic!("{}: {e:?} {:?}", path.display(), e.detail_lines()));
+    assert_eq!(listed(&plan), [""; 0], "{}", path.display());
+    let counts = plan.meta().counts();
+    assert_eq!(counts.backup_records(), inspection.records, "{}", path.display());
+    assert_eq!(counts.unchanged + counts.excluded, inspection.records, "{}", path.display());
+}
+
+#[test]
+fn every_export_is_inspected_restored_and_found_unchanged() {
+    let Some(folder) = real("exports") else { return };
+    let mut found = Vec::new();
+    files(&folder, &mut found);
+    found.sort();
+    assert!(found.len() >= 18, "{found:?}");
+    found.iter().for_each(|path| check(path));
+}
+
+#[test]
+fn a_smart_backup_is_restored_with_the_key_it_claims() {
+    let world = World::new("");
+    let text = r#"{"tables":[{"tableName":"Order","records":[{"code":"a","n":1,"doc":{"x":1},"at":"2024-01-02T03:04:05Z"},
+        {"code":"b","n":12345678901234567890,"doc":null}],"primaryKey":"code"}],"metadata":{"version":"1.0"}}"#;
+    let path = world.file("b.json", text);
+    std::fs::remove_file(world.path("current.db")).expect("removes");
+    let into = world.path("current.db");
+    let restored = create(&Request { backup: &path, into: &into, read: &ReadOptions::default() }).expect("restores");
+    assert_eq!(restored.tables[0].records, 2);
+    assert_eq!(world.value("SELECT n FROM \"Order\" WHERE code = 'b'"), "12345678901234567890");
+    let (plan, _) = world.analyze("b.json", None, "backup-wins", Options::default()).expect("analyzes");
+    assert_eq!(listed(&plan), [""; 0]);
+    assert_eq!(plan.meta().counts().unchanged, 2);
+}
