@@ -384,7 +384,8 @@ fn f70_a_missing_privilege_is_named_with_its_grant() {
         let poor = live.as_user("f70");
         poor.world.backup("b.json", &[("roles", json!([{"id": 7, "name": "new"}]))]);
         if live.kind == Kind::Postgres {
-            let refused = poor.analyze("b.json", None, "backup-wins", Options::default()).map(drop).expect_err("reads nothing");
+            let refused =
+                poor.analyze("b.json", None, "backup-wins", Options::default()).map(drop).expect_err("reads nothing");
             let told = refused.hint_text().unwrap_or_default();
             assert!(told.contains(r#"GRANT SELECT ON "public"."roles" TO "f70";"#), "{refused:?} {told}");
         }
