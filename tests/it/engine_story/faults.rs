@@ -161,8 +161,12 @@ fn f13_f14_what_others_wrote_since_is_told_and_not_guessed() {
         let mut open = plan(&live);
         let (url, _) = counting(&live.fresh.url, Fate::Carried);
         merge_through(&live, &url, &mut open).expect_err("lost");
-        let mut gone =
-            merganser::database::url::ConnectUrl::parse(&live.fresh.url).map(|_| live.database()).expect("a URL");
+        // Asked while the server can't be reached, nothing is settled and nothing forgotten.
+        let word = if live.kind == Kind::Postgres { "pg_xact_status" } else { "GET_LOCK" };
+        let (away, _) = counting(&live.fresh.url, Fate::CutAt(word));
+        let mut away = connect(&away).expect("connected");
+        let error = recover::settle_all(&live.world.home, &mut *away).expect_err("can't be asked");
+        assert_eq!(error.kind(), ErrorKind::Unreachable, "{error:?}");
         live.sql("UPDATE items SET name = 'mine' WHERE id = 1");
         let settled = recover::settle_all(&live.world.home, &mut *live.database()).expect("settles");
         assert_eq!(settled[0].state, State::Committed);
