@@ -1,17 +1,17 @@
 //! One attempt at the transaction: prepare, note the intent, write, read back, check, end (CHECKS 2, S9–S21).
 
+mod verify;
+
 use super::order::{self, Order};
 use super::prepare::{Parked, Prepare, Prepared, Refusal};
 use super::receipt::{Counted, Image, Keyless, Receipt, ReceiptMeta, State};
 use super::{Ending, Home, LISTED, MergeOptions, MergeReport, OnBlocked, OnStale, audit, home, nothing_changed};
 use crate::database::{Database, RowUpdate, Transaction};
 use crate::error::{Error, ErrorKind, Result, fail};
-use crate::model::compare::same;
-use crate::model::schema::Engine;
 use crate::model::{OwnedCell, Table, encode};
 use crate::plan::{ActionKind, Plan, PlanKind};
 use crate::progress::{Phase, Progress, failpoint};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
 /// Records written in one go.
@@ -425,179 +425,6 @@ impl Writing<'_> {
             Some(&missed) => Err(dropped(target, &keys[missed], "deletion")),
             None => Ok(()),
         }
-    }
-
-    /// Reads every written record back and compares it with what was meant.
-    fn verify(&mut self, counts_before: &HashMap<usize, u64>) -> Result<Vec<String>> {
-        let mut changed_by_trigger: BTreeMap<String, u64> = BTreeMap::new();
-        let mut grown: HashMap<usize, i64> = HashMap::new();
-        self.receipt.begin()?;
-        let mut after = 0;
-        loop {
-            self.progress.go_on()?;
-            let images = self.receipt.page(after, BATCH)?;
-            let Some(last) = images.last() else { break };
-            after = last.id;
-            for batch in images.chunk_by(|a, b| a.table == b.table) {
-                let target = self.table(batch[0].table).clone();
-                if target.key.is_empty() {
-                    let by = |image: &Image| if image.kind == ActionKind::Delete { -1 } else { 1 };
-                    *grown.entry(batch[0].table).or_default() += batch.iter().map(by).sum::<i64>();
-                    continue;
-                }
-                self.verify_batch(&target, batch, &mut changed_by_trigger)?;
-            }
-        }
-        for (table, by) in grown {
-            let target = self.table(table).clone();
-            let now = self.transaction.count(&target)?;
-            let expected = counts_before.get(&table).copied().unwrap_or(0).saturating_add_signed(by);
-            if now != expected {
-                return Err(fail!(
-                    Refused,
-                    "{}: {now} records are there after writing, {expected} were expected",
-                    target.label()
-                ));
-            }
-        }
-        Ok(changed_by_trigger
-            .into_iter()
-            .map(|(column, count)| format!("{column}: changed by a trigger in {count} records"))
-            .collect())
-    }
-
-    fn verify_batch(&mut self, target: &Table, images: &[Image], by_trigger: &mut BTreeMap<String, u64>) -> Result<()> {
-        let wanted: Vec<Vec<OwnedCell>> = images.iter().map(|image| image.key.clone()).collect();
-        let mut found: Vec<Option<Vec<OwnedCell>>> = vec![None; images.len()];
-        self.transaction.fetch(target, &target.key, &wanted, &mut |position, cells| {
-            found[position] = Some(cells.iter().map(|&c| OwnedCell::from(c)).collect());
-            Ok(())
-        })?;
-        self.references_hold(target, images, &found)?;
-        for (image, found) in images.iter().zip(found) {
-            let name = || format!("{}/{}", target.label(), shown(target, &image.key));
-            let Some(found) = found else {
-                if image.kind == ActionKind::Delete {
-                    continue;
-                }
-                return Err(fail!(Refused, "{}: the record is not there after it was written", name()));
-            };
-            if image.kind == ActionKind::Delete {
-                return Err(fail!(Refused, "{}: the record is still there after it was deleted", name()));
-            }
-            let mut differs = false;
-            for (column, (meant, is)) in image.after.iter().zip(&found).enumerate() {
-                let definition = &target.columns[column];
-                if meant == is || !definition.writable() {
-                    continue;
-                }
-                differs = true;
-                // What was left to the engine is what the engine made of it.
-                let values =
-                    (encode::value_of(meant.as_cell(), definition), encode::value_of(is.as_cell(), definition));
-                let equal = match &values {
-                    (None, _) => true,
-                    (Some(meant), Some(is)) => same(meant, is),
-                    (Some(_), None) => false,
-                };
-                if equal {
-                    continue;
-                }
-                let inserted = image.kind == ActionKind::Insert;
-                let updated = !inserted || self.order.opened.contains_key(&image.id);
-                let fires =
-                    |event: &str| (inserted && event.contains("INSERT")) || (updated && event.contains("UPDATE"));
-                if target.triggers.iter().any(|t| fires(&t.event)) {
-                    *by_trigger.entry(format!("{}.{}", target.label(), definition.name)).or_default() += 1;
-                    continue;
-                }
-                let text =
-                    |v: &Option<crate::model::Value>| v.as_ref().map_or("nothing".to_owned(), ToString::to_string);
-                return Err(fail!(
-                    Refused,
-                    "{}: {} reads back as {:?}, {:?} was written",
-                    name(),
-                    definition.name,
-                    text(&values.1),
-                    text(&values.0)
-                )
-                .hint(
-                    "The database changes this value on its way in; correct it in the backup or keep the current one.",
-                ));
-            }
-            if differs {
-                self.receipt.set_after(image.id, &found)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Writing<'_> {
-    /// Checks that what was written refers to something, and that nothing refers to what was deleted, where the engine
-    /// itself says so only at the commit: a dry run would not see it.
-    fn references_hold(&mut self, target: &Table, images: &[Image], found: &[Option<Vec<OwnedCell>>]) -> Result<()> {
-        let schema = &self.plan.meta().schema;
-        if schema.engine != Engine::Sqlite {
-            return Ok(());
-        }
-        for foreign_key in target.foreign_keys.iter() {
-            let Some(parent) = foreign_key.table.map(|p| &schema.tables[p]) else { continue };
-            let mut asked: Vec<(usize, Vec<OwnedCell>)> = Vec::new();
-            for (position, (image, found)) in images.iter().zip(found).enumerate() {
-                let touched =
-                    image.kind == ActionKind::Insert || foreign_key.columns.iter().any(|c| image.columns.contains(c));
-                let Some(found) = found.as_ref().filter(|_| touched && image.kind != ActionKind::Delete) else {
-                    continue;
-                };
-                let tuple: Vec<OwnedCell> = foreign_key.columns.iter().map(|&c| found[c].clone()).collect();
-                if !tuple.contains(&OwnedCell::Null) {
-                    asked.push((position, tuple));
-                }
-            }
-            let wanted: Vec<Vec<OwnedCell>> = asked.iter().map(|(_, tuple)| tuple.clone()).collect();
-            let mut present = vec![false; asked.len()];
-            self.transaction.fetch(parent, &foreign_key.references, &wanted, &mut |position, _| {
-                present[position] = true;
-                Ok(())
-            })?;
-            if let Some(missing) = present.iter().position(|p| !p) {
-                let (position, _) = asked[missing];
-                return Err(fail!(
-                    Refused,
-                    "{}/{}: {} refers to no record of {}",
-                    target.label(),
-                    shown(target, &images[position].key),
-                    target.names(&foreign_key.columns).join("+"),
-                    parent.label()
-                ));
-            }
-        }
-        let deleted: Vec<&Image> = images.iter().filter(|i| i.kind == ActionKind::Delete).collect();
-        for child in schema.tables.iter().filter(|_| !deleted.is_empty()) {
-            for foreign_key in child
-                .foreign_keys
-                .iter()
-                .filter(|f| f.table.is_some_and(|p| schema.tables[p].label() == target.label()))
-            {
-                let wanted: Vec<Vec<OwnedCell>> = deleted
-                    .iter()
-                    .map(|i| foreign_key.references.iter().map(|&c| i.before[c].clone()).collect())
-                    .collect();
-                let counts = self.transaction.referrers(child, foreign_key, &wanted)?;
-                if let Some(left) = counts.iter().position(|&c| c > 0) {
-                    return Err(fail!(
-                        Refused,
-                        "{}/{}: {} records of {} still refer to it",
-                        target.label(),
-                        shown(target, &deleted[left].key),
-                        counts[left],
-                        child.label()
-                    ));
-                }
-            }
-        }
-        Ok(())
     }
 }
 

@@ -69,13 +69,11 @@ impl Current {
     /// Decides what is undecided for the backup, and merges.
     fn merge(&self, plan: &mut Plan) -> merganser::Result<MergeReport> {
         let mut open = Vec::new();
-        for outcome in [Outcome::Undecided] {
-            let selector = Selector { outcome: Some(outcome), ..Selector::default() };
-            plan.each(&selector, &mut |record| {
-                open.push(record);
-                Ok(())
-            })?;
-        }
+        let selector = Selector { outcome: Some(Outcome::Undecided), ..Selector::default() };
+        plan.each(&selector, &mut |record| {
+            open.push(record);
+            Ok(())
+        })?;
         plan.together(|p| open.iter().try_for_each(|r| p.decide(r, Some(Decision::Backup), "me", "now")))?;
         plan.update_meta(&self.world().home.key()?, |_| {})?;
         self.carry_out(plan)
@@ -198,11 +196,11 @@ fn every_kind_of_value_survives_between_every_pair_of_engines() {
         })
         .collect();
     let mut wrong = Vec::new();
-    for engine in 0..3 {
+    for (engine, into) in ENGINES.iter().enumerate() {
         let current = filled(engine, false);
         let before = current.content();
         for (origin, backup) in backups.iter().enumerate() {
-            let pair = format!("{} into {}", ENGINES[origin], ENGINES[engine]);
+            let pair = format!("{} into {into}", ENGINES[origin]);
             let mut plan = current.analyze(backup, "backup-wins");
             let seen = listed(&plan);
             let mut blocked = Vec::new();

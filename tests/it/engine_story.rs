@@ -240,6 +240,27 @@ fn deletions_with_a_base_go_children_first() {
 }
 
 #[test]
+fn deletions_in_sqlite_do_not_rely_on_cascades_either() {
+    let world = crate::world::World::new(
+        "CREATE TABLE nodes (id INTEGER PRIMARY KEY, parent_id INTEGER REFERENCES nodes (id) ON DELETE CASCADE);
+         INSERT INTO nodes VALUES (1, NULL), (2, 1), (3, 2), (4, 3)",
+    );
+    let node = |id: i32, parent: Option<i32>| json!({"id": id, "parent_id": parent});
+    world.backup(
+        "base.json",
+        &[("nodes", json!([node(1, None), node(2, Some(1)), node(3, Some(2)), node(4, Some(3))]))],
+    );
+    world.backup("b.json", &[("nodes", json!([node(1, None)]))]);
+    let before = world.content();
+    let options = Options { deletes: Deletes::Apply, ..Options::default() };
+    let (mut plan, _) = world.analyze("b.json", Some("base.json"), "backup-wins", options).expect("analyzes");
+    let merged = world.merge(&mut plan, Ending::Commit, OnBlocked::Refuse).expect("merges");
+    assert_eq!((merged.counts.deleted, world.value("SELECT count(*) FROM nodes")), (3, "1".to_owned()));
+    world.undo(&merged.merge).expect("undoes");
+    assert_eq!(world.content(), before);
+}
+
+#[test]
 fn f25_f26_f27_a_stale_plan_is_refused_and_an_unrelated_write_is_not_in_the_way() {
     for live in both(USERS) {
         live.world.backup("b.json", &[

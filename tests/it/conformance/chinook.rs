@@ -72,24 +72,24 @@ fn chinook_is_merged_alike_on_every_engine_and_taken_back() {
     whole.back_up(&json);
     let sqlite = data("Chinook_Sqlite.sqlite");
     let mut all: Vec<(Counts, Vec<(u64, u64)>)> = Vec::new();
-    for engine in 0..3 {
+    for (engine, name) in ENGINES.iter().enumerate() {
         let current = chinook(engine);
         let before = current.content();
         let counts = current.analyze(&sqlite, "backup-wins").meta().counts();
         let mut written = Vec::new();
         for strategy in ["backup-wins", "current-wins", "merge-fields", "recover-deleted"] {
             let mut plan = current.analyze(&json, strategy);
-            assert_eq!(plan.meta().counts(), counts, "{} {strategy}", ENGINES[engine]);
+            assert_eq!(plan.meta().counts(), counts, "{name} {strategy}");
             let merged =
                 current.merge(&mut plan).unwrap_or_else(|e| panic!("{strategy}: {e:?} {:?}", e.detail_lines()));
             written.push((merged.counts.inserted, merged.counts.updated));
             assert_ne!(current.content(), before);
             if strategy == "backup-wins" {
                 let again = current.analyze(&json, strategy).meta().counts();
-                assert_eq!(again.backup_records(), again.unchanged, "{}", ENGINES[engine]);
+                assert_eq!(again.backup_records(), again.unchanged, "{name}");
             }
             current.undo(&merged.merge).expect("undoes");
-            assert_eq!(current.content(), before, "{} {strategy}", ENGINES[engine]);
+            assert_eq!(current.content(), before, "{name} {strategy}");
         }
         all.push((counts, written));
     }

@@ -117,15 +117,58 @@ fn f11_f15_a_merge_of_unknown_outcome_is_settled_by_the_next_one() {
 }
 
 #[test]
+fn f1_f11_a_process_killed_at_any_step_leaves_all_or_nothing() {
+    for live in both(ITEMS) {
+        let before = live.content();
+        let mut open = plan(&live);
+        let done = live.merge(&mut open).expect("merges");
+        let after = live.content();
+        live.undo(&done.merge).expect("undoes");
+        open = plan(&live);
+        let mut ends = Vec::new();
+        for step in 1.. {
+            let merge = std::process::Command::new(env!("CARGO_BIN_EXE_merganser"))
+                .args(["merge", &open.meta().id, "--yes", "--to", &live.fresh.url, "--data-dir"])
+                .arg(live.world.path("state"))
+                .env("MERGANSER_FAILPOINT", format!("any:{step}"))
+                .output()
+                .expect("runs");
+            let (settled, holder) = recover::status(&live.world.home, &mut *live.database()).expect("settles");
+            assert_eq!(holder, None, "the lock went with the process");
+            let content = live.content();
+            let place = format!("{:?} step {step}: {}", live.kind, String::from_utf8_lossy(&merge.stderr));
+            if merge.status.success() {
+                assert_eq!((content, settled), (after.clone(), Vec::new()), "{place}");
+                break;
+            }
+            let [truth] = &settled[..] else { panic!("{place}: {settled:?}") };
+            ends.push(truth.state);
+            let committed = truth.state == State::Committed;
+            assert_eq!(content, if committed { after.clone() } else { before.clone() }, "{place} {truth:?}");
+            if committed {
+                live.undo(&truth.id).expect("undoes");
+                open = plan(&live);
+            }
+        }
+        assert_eq!(ends.last(), Some(&State::Committed), "{ends:?}");
+        assert!(ends.len() >= 4 && ends[..ends.len() - 1].iter().all(|s| *s == State::RolledBack), "{ends:?}");
+    }
+}
+
+#[test]
 fn f13_f14_what_others_wrote_since_is_told_and_not_guessed() {
     for live in both(ITEMS) {
         let mut open = plan(&live);
         let (url, _) = counting(&live.fresh.url, Fate::Carried);
         merge_through(&live, &url, &mut open).expect_err("lost");
-        let mut gone =
-            merganser::database::url::ConnectUrl::parse(&live.fresh.url).map(|_| live.database()).expect("a URL");
+        // Asked while the server can't be reached, nothing is settled and nothing forgotten.
+        let word = if live.kind == Kind::Postgres { "pg_xact_status" } else { "GET_LOCK" };
+        let (away, _) = counting(&live.fresh.url, Fate::CutAt(word));
+        let mut away = connect(&away).expect("connected");
+        let error = recover::settle_all(&live.world.home, &mut *away).expect_err("can't be asked");
+        assert_eq!(error.kind(), ErrorKind::Unreachable, "{error:?}");
         live.sql("UPDATE items SET name = 'mine' WHERE id = 1");
-        let settled = recover::settle_all(&live.world.home, &mut *gone).expect("settles");
+        let settled = recover::settle_all(&live.world.home, &mut *live.database()).expect("settles");
         assert_eq!(settled[0].state, State::Committed);
         if live.kind == Kind::Mariadb {
             assert_eq!((settled[0].after, settled[0].before, settled[0].neither), (2, 0, 1));
