@@ -1,5 +1,6 @@
 //! The integration tests: one binary, real database servers.
 
+mod catalog;
 mod data;
 mod django;
 mod engines;
