@@ -64,12 +64,13 @@ pub fn prepare(
     schema: &Schema,
     options: &Options,
 ) -> Result<Option<Django>> {
-    if sources.iter().all(|source| source.format != Format::Django) {
+    let django = sources.iter().map(is_django).collect::<Result<Vec<bool>>>()?;
+    if !django.contains(&true) {
         return Ok(None);
     }
     let mapping = Mapping::new(schema.clone(), options)?;
     let mut found = scan::Found::default();
-    for source in sources.iter().filter(|source| source.format == Format::Django) {
+    for (source, _) in sources.iter().zip(&django).filter(|(_, django)| **django) {
         scan::structure(&mapping, (source.open)()?.as_mut(), &mut found)?;
     }
     let keys = junction_keys(&mapping, &found, options);
@@ -82,7 +83,7 @@ pub fn prepare(
     let mut lookups = Lookups::new(&mapping, found, sources.len());
     lookups.link_ids = link_ids;
     if lookups.needs_records() {
-        for (position, source) in sources.iter().enumerate().filter(|(_, source)| source.format == Format::Django) {
+        for (position, source) in sources.iter().enumerate().filter(|(position, _)| django[*position]) {
             scan::collect(&mapping, (source.open)()?.as_mut(), position, &mut lookups)?;
         }
     }
@@ -90,12 +91,21 @@ pub fn prepare(
     Ok(Some(Django { shared: Arc::new(Shared { mapping, lookups }), keys }))
 }
 
+/// Tells whether a backup holds Django's records. A map of tables shows it only once a list has a record: the dot in the
+/// name of its first one says so too.
+fn is_django(source: &Source<'_>) -> Result<bool> {
+    Ok(match source.format {
+        Format::Django => true,
+        Format::TableMap => (source.open)()?.next_table()?.is_some_and(|header| header.name.contains('.')),
+        _ => false,
+    })
+}
+
 impl Django {
     /// Puts the records of a backup into the schema's shape; `source` is its position among those that were prepared.
+    ///
+    /// Tables that are no models' pass as they are.
     pub fn wrap(&self, reader: Box<dyn Reader>, source: usize) -> Box<dyn Reader> {
-        if reader.format() != Format::Django {
-            return reader;
-        }
         Box::new(read::InSchema::new(reader, Arc::clone(&self.shared), source))
     }
 

@@ -97,12 +97,7 @@ impl Catalog {
         not_sound(entry, "has references that lead nowhere", lines)
     }
 
-    fn each_table(
-        &self,
-        entry: &Entry,
-        schema: &Schema,
-        visit: &mut dyn FnMut(usize, &[Option<Vec<u8>>]),
-    ) -> Result<()> {
+    fn each_table(&self, entry: &Entry, schema: &Schema, visit: &mut Visit<'_>) -> Result<()> {
         let mut reader = backup::open(&self.path(entry), &ReadOptions::default())?;
         while let Some(header) = reader.next_table()? {
             let Some(table) = schema.table(&header.name) else { continue };
@@ -156,15 +151,18 @@ fn digest_of(cells: &[Option<Vec<u8>>], columns: &[usize], references: &[usize],
     Some(xxh3_128(&bytes))
 }
 
+/// Takes a table's position and a record's cells, encoded, by column.
+type Visit<'a> = dyn FnMut(usize, &[Option<Vec<u8>>]) + 'a;
+
 /// Gathers each record's cells, encoded, by column.
-struct Cells<'a> {
+struct Cells<'a, 'v> {
     table: &'a Table,
     position: usize,
     cells: Vec<Option<Vec<u8>>>,
-    visit: &'a mut dyn FnMut(usize, &[Option<Vec<u8>>]),
+    visit: &'a mut Visit<'v>,
 }
 
-impl RecordSink for Cells<'_> {
+impl RecordSink for Cells<'_, '_> {
     fn field(&mut self, name: &str, cell: Cell<'_>) -> Result<()> {
         if let Some(column) = self.table.column(name) {
             let mut bytes = Vec::new();

@@ -11,7 +11,6 @@ use crate::error::{Error, ErrorKind, Result, fail};
 use crate::model::{OwnedCell, Table, encode};
 use crate::plan::{ActionKind, Plan, PlanKind};
 use crate::progress::{Phase, Progress, failpoint};
-use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
 /// Records written in one go.

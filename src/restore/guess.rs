@@ -192,11 +192,15 @@ impl Guess {
         if lines.is_empty() {
             lines.push("\"id\" text NOT NULL PRIMARY KEY".to_owned());
         }
+        let empty = columns.is_empty();
         let names: Vec<String> = columns.iter().map(|(name, _)| quoted(name)).collect();
         let marks = vec!["?"; columns.len()].join(", ");
         Ok(Shape {
             create: format!("CREATE TABLE {} ({})", quoted(table), lines.join(", ")),
-            insert: format!("INSERT INTO {} ({}) VALUES ({marks})", quoted(table), names.join(", ")),
+            insert: match empty {
+                true => format!("INSERT INTO {} DEFAULT VALUES", quoted(table)),
+                false => format!("INSERT INTO {} ({}) VALUES ({marks})", quoted(table), names.join(", ")),
+            },
             key: key.map(|position| columns[position].0.clone()),
             columns,
             positions: self.positions,

@@ -87,6 +87,20 @@ fn round(world: &World, plan: &mut Plan, backup: &str, options: &Options) {
 fn a_fixture_of_what_is_there_is_unchanged() {
     let (world, plan) = check(|_| {}, &[]);
     assert_eq!(plan.meta().counts().unchanged, 14, "11 records and 3 links");
+    // As Baby Buddy's second format has it.
+    let mut data = serde_json::Map::new();
+    for record in same() {
+        let model = record["model"].as_str().expect("a model").to_owned();
+        data.entry(model).or_insert_with(|| json!([])).as_array_mut().expect("a list").push(record);
+    }
+    let data = serde_json::Value::from(data).to_string();
+    // Its first list may be empty, so that nothing says yet that it is Django's.
+    for first in ["{", "{\"sites.site\":[],"] {
+        let data = data.replacen('{', first, 1);
+        world.file("export.json", &format!("{{\"metadata\":{{\"version\":\"1.0\"}},\"data\":{data}}}"));
+        let options = Options { skip_tables: vec!["sites.site".to_owned()], ..Options::default() };
+        assert_eq!(unchanged(&world, "export.json", options), 14);
+    }
     // The same as the base too.
     world.file("base.json", &json!(same()).to_string());
     let (plan, _) = world.analyze("b.json", Some("base.json"), "backup-wins", Options::default()).expect("analyzes");
@@ -143,6 +157,43 @@ fn new_records_links_and_those_they_name_find_each_other() {
         world.value("SELECT group_concat(id || model) FROM (SELECT * FROM django_content_type ORDER BY id)"),
         "7place,8tag,71room"
     );
+}
+
+#[test]
+fn a_backup_in_djangos_format_finds_its_database_unchanged() {
+    use merganser::backup::{FilesFormat, WriteFormat};
+    let world = World::new(SCHEMA);
+    let mut catalog = merganser::catalog::Catalog::open(&world.home).expect("opens");
+    let format = WriteFormat::Files(FilesFormat::Django);
+    let create = merganser::catalog::make::Create { format, ..Default::default() };
+    let made = catalog.create(&mut world.database(), &create, &merganser::progress::Quiet).expect("makes");
+    std::fs::copy(catalog.path(&made), world.path("b.zip")).expect("copies");
+    assert_eq!(unchanged(&world, "b.zip", Options::default()), 14);
+}
+
+#[test]
+fn records_that_only_the_fixture_names_twice_are_refused() {
+    let world = World::new(SCHEMA);
+    let mut records = same();
+    records.push(record("auth.user", json!(null), json!({"username": "ada", "boss": ["bob"]})));
+    world.file("b.json", &json!(records).to_string());
+    let error = world.analyze("b.json", None, "backup-wins", Options::default()).err().expect("ada is there twice");
+    assert_eq!(error.kind(), merganser::ErrorKind::BackupDamaged);
+}
+
+#[test]
+fn a_link_that_went_is_a_deletion_only_where_asked() {
+    use merganser::analyzer::classify::Deletes;
+    let (world, plan) = check(|records| records[1]["fields"]["tags"] = json!([]), &[]);
+    drop(plan);
+    world.file("base.json", &json!(same()).to_string());
+    let options = Options { deletes: Deletes::Apply, ..Options::default() };
+    let (mut plan, _) = world.analyze("b.json", Some("base.json"), "backup-wins", options).expect("analyzes");
+    assert_eq!(listed(&plan), ["core_place_tags/1,1 current_only deleted_in_backup"]);
+    let merged = world.merge(&mut plan, Ending::Commit, OnBlocked::Refuse).expect("merges");
+    assert_eq!(world.value("SELECT count(*) FROM core_place_tags"), "0");
+    world.undo(&merged.merge).expect("undoes");
+    assert_eq!(world.value("SELECT id FROM core_place_tags"), "50");
 }
 
 #[test]

@@ -100,7 +100,8 @@ impl Model {
 
 /// Gives a table of Django's own applications its real name, where the schema has no table of the usual one.
 pub(super) fn real_name(mapping: &Mapping, header: TableHeader) -> TableHeader {
-    let renamed = RENAMED.iter().find(|(model, _)| Some(*model) == header.origin.as_deref());
+    let called = header.origin.as_deref().unwrap_or(&header.name);
+    let renamed = RENAMED.iter().find(|(model, _)| *model == called);
     match renamed {
         Some((_, name))
             if matches!(mapping.table(&header.name), Found::Unknown(_)) && mapping.schema.table(name).is_some() =>
