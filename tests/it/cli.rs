@@ -499,11 +499,22 @@ fn answers_in_bulk_extend_earlier_ones() {
 #[test]
 fn a_required_column_that_the_strategy_withholds_is_given_in_bulk() {
     let world = World::new();
-    world.sql("DROP TABLE users");
+    world.sql("DROP TABLE rooms; DROP TABLE users");
     world.sql(
         "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, name TEXT, password_hash TEXT NOT NULL, updated_at TEXT)",
     );
-    let analyze = ["analyze", "backup.json", "-o", "p.mplan", "--intent", "environment-sync", "--only-tables", "users"];
+    let analyze = [
+        "analyze",
+        "backup.json",
+        "-o",
+        "p.mplan",
+        "--intent",
+        "environment-sync",
+        "--only-tables",
+        "users",
+        "--parents",
+        "none",
+    ];
     let text = world.text(0, &analyze);
     assert!(text.contains("--class new --set password_hash=VALUE"), "{text}");
     assert!(!text.contains("Next: merganser merge"), "{text}");
