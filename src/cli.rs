@@ -81,9 +81,11 @@ fn refused(error: &clap::Error, arguments: &[std::ffi::OsString]) -> ExitCode {
     let json = arguments.iter().any(|a| a == "--json");
     if json && error.use_stderr() {
         let text = error.to_string();
-        let mut lines = text.lines().map(str::trim).filter(|l| !l.is_empty());
-        let message = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        let hint: Vec<&str> = lines.collect();
+        let lines: Vec<&str> = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+        let sentence = |line: &&str| !["tip:", "Usage:", "For more"].iter().any(|mark| line.starts_with(mark));
+        let (message, hint) = lines.split_at(lines.iter().take_while(|l| sentence(l)).count());
+        let message = message.join(" ");
+        let message = message.trim_start_matches("error: ");
         let out = Output::json();
         out.start("usage", output::Shape::Lines);
         return out.end(None, Err(crate::error::fail!(Usage, "{message}").hint(hint.join("; "))));

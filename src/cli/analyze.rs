@@ -19,7 +19,7 @@ const EXAMPLES: &str = "Examples:
   merganser analyze --refresh p-9c41";
 
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, before_long_help = EXAMPLES)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct AnalyzeArgs {
     /// The backup
     #[arg(required_unless_present = "refresh")]
@@ -97,6 +97,14 @@ fn fresh(context: &Context<'_>, args: &AnalyzeArgs) -> Result<(Plan, Preview, cr
     let base = args.compare.base(context);
     let home = context.home()?;
     let id = fresh_id('p');
+    if let Some(folder) = args.out.as_deref().and_then(Path::parent)
+        && !folder.as_os_str().is_empty()
+        && !folder.is_dir()
+    {
+        return Err(
+            fail!(Usage, "--out: there is no folder {}", folder.display()).hint("Make it first, or choose another.")
+        );
+    }
     let out = args.out.clone().unwrap_or_else(|| home.plans().join(format!("{id}.mplan")));
     let configured = context.config()?.settings.strategy.clone();
     let strategy = args.deciding.name(args.compare.intent, configured.as_deref());

@@ -13,7 +13,7 @@ const EXAMPLES: &str = "Start here:
 
 /// The program.
 #[derive(Debug, Parser)]
-#[command(name = "merganser", version, about = ABOUT, after_help = EXAMPLES, before_long_help = EXAMPLES, max_term_width = 110)]
+#[command(name = "merganser", version, about = ABOUT, after_help = EXAMPLES, max_term_width = 110)]
 pub(super) struct Cli {
     #[command(flatten)]
     pub(super) global: Global,

@@ -22,7 +22,7 @@ const EXAMPLES: &str = "Examples:
   merganser backup list";
 
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, before_long_help = EXAMPLES)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct BackupArgs {
     #[command(subcommand)]
     command: BackupCommand,

@@ -15,7 +15,7 @@ const EXAMPLES: &str = "Examples:
   merganser config check";
 
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, before_long_help = EXAMPLES)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct ConfigArgs {
     #[command(subcommand)]
     command: ConfigCommand,

@@ -39,7 +39,15 @@ impl Target {
         {
             url.warnings().iter().for_each(|w| out.warning(w));
         }
-        connect(&self.url)
+        connect(&self.url).map_err(|error| {
+            let text = error.full_message();
+            if !["file is not a database", "malformed"].iter().any(|mark| text.contains(mark)) {
+                return error;
+            }
+            let name = ConnectUrl::parse(&self.url).map_or_else(|_| "the file".to_owned(), |u| u.display());
+            fail!(Unreachable, "the current database {name} is not an SQLite database, or is damaged")
+                .hint("Check the path; a backup is given as the first argument, the database with --to.")
+        })
     }
 }
 
@@ -118,6 +126,11 @@ impl<'a> Context<'a> {
         let url = ConnectUrl::parse(text).map_err(|error| {
             let names: Vec<&str> = targets.keys().map(String::as_str).collect();
             match (text.contains([':', '/', '.']), names.is_empty()) {
+                (true, _) if error.to_string().starts_with("this is neither") => {
+                    fail!(Usage, "{:?} is neither a database URL nor the path of an SQLite file", scrubbed(text)).hint(
+                        "Write sqlite:PATH, postgres://user@host/database, mysql://user@host/database, or the name of a target.",
+                    )
+                }
                 (true, _) => error,
                 (false, true) => fail!(Usage, "there is no target {text:?}, and the configuration names none")
                     .hint("Give a URL, such as sqlite:app.db, or add [targets.NAME] to merganser.toml."),
@@ -168,7 +181,11 @@ impl<'a> Context<'a> {
 
     /// Opens a plan by id, beginning of an id, or path.
     pub(super) fn plan(&self, name: &str) -> Result<Plan> {
-        let path = if Path::new(name).is_file() { PathBuf::from(name) } else { self.home()?.plan_path(name)? };
+        let path = if Path::new(name).is_file() {
+            PathBuf::from(name)
+        } else {
+            listed_in(self.home()?.plan_path(name), "status")?
+        };
         Plan::open(&path)
     }
 
@@ -187,7 +204,11 @@ impl<'a> Context<'a> {
         ["SUDO_USER", "USER", "LOGNAME"]
             .iter()
             .find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()))
-            .unwrap_or_else(|| "unknown".to_owned())
+            .unwrap_or_else(|| {
+                use std::os::unix::fs::MetadataExt;
+                // The folder of a process belongs to who runs it.
+                std::fs::metadata("/proc/self").map_or_else(|_| "unknown".to_owned(), |m| format!("uid {}", m.uid()))
+            })
     }
 
     /// Tells whether somebody can be asked.
@@ -238,10 +259,28 @@ impl<'a> Context<'a> {
 
     /// Asks a question on stderr and reads a line.
     pub(super) fn ask(&self, question: &str) -> Result<String> {
-        self.out.stderr(question);
+        self.out.question(question);
         let mut answer = String::new();
         std::io::stdin().lock().read_line(&mut answer)?;
         Ok(answer)
+    }
+}
+
+/// Adds where a plan or a merge is found that there is none of by the name that was given.
+pub(super) fn listed_in<T>(found: Result<T>, command: &str) -> Result<T> {
+    found.map_err(|error| match error.hint_text() {
+        Some(_) => error,
+        None => error.hint(format!("'merganser {command}' lists them.")),
+    })
+}
+
+/// Removes what may be a password from something that was meant as a URL.
+fn scrubbed(text: &str) -> String {
+    let text = text.split_once('?').map_or(text, |(place, _)| place);
+    match (text.rsplit_once('@'), text.split_once("://")) {
+        (Some((_, place)), Some((scheme, _))) => format!("{scheme}://***@{place}"),
+        (Some((_, place)), None) => format!("***@{place}"),
+        (None, _) => text.to_owned(),
     }
 }
 

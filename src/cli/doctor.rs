@@ -15,7 +15,7 @@ const EXAMPLES: &str = "Examples:
   merganser doctor --to prod";
 
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, before_long_help = EXAMPLES)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct DoctorArgs {}
 
 /// How a check turned out.

@@ -19,7 +19,7 @@ const EXAMPLES: &str = "Examples:
   merganser inspect fixture.json --json | jq '.tables[].name'";
 
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, before_long_help = EXAMPLES)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct InspectArgs {
     /// The backup
     file: PathBuf,
@@ -46,7 +46,9 @@ pub(super) fn run(context: &Context<'_>, args: &InspectArgs) -> Result<Done> {
         }
     }
     print(context, args, &found);
-    Ok(Done::with(&found))
+    // A backup that holds less than it claims is not whole; what it does hold is shown all the same.
+    let short = found.tables.iter().any(|t| t.claimed.is_some_and(|claimed| claimed != t.records));
+    Ok(Done::with(&found).exit(if short { ErrorKind::BackupDamaged.exit_code() } else { 0 }))
 }
 
 fn print(context: &Context<'_>, args: &InspectArgs, found: &Inspection) {

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::executor::{Receipt, audit};
 use crate::model::encode;
 use crate::plan::ActionKind;
-use crate::report::text::{aligned, plural, shown};
+use crate::report::text::{aligned, place, plural, shown};
 use crate::report::{Secrets, html};
 use clap::{Args, Subcommand};
 use serde_json::{Value as Json, json};
@@ -17,7 +17,7 @@ const EXAMPLES: &str = "Examples:
   merganser log verify";
 
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, before_long_help = EXAMPLES)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct LogArgs {
     /// At most so many entries, the newest first
     #[arg(long, default_value_t = 50)]
@@ -59,12 +59,16 @@ fn list(context: &Context<'_>, limit: usize) -> Result<Done> {
     let mut entries = audit::read(&context.home()?)?;
     entries.reverse();
     entries.truncate(limit);
+    let (receipts, _) = crate::executor::receipt::list(&context.home()?)?;
+    let on = |e: &audit::Entry| {
+        receipts.iter().find(|r| r.id == e.merge).map_or_else(|| e.database.clone(), |r| place(&r.database))
+    };
     let rows: Vec<Vec<String>> = entries
         .iter()
         .map(|e| {
             let counts = format!("+{} ~{} -{}", e.counts.inserted, e.counts.updated, e.counts.deleted);
             let note = e.note.clone().unwrap_or_default();
-            vec![e.time.clone(), e.event.clone(), e.merge.clone(), counts, e.actor.clone(), e.database.clone(), note]
+            vec![e.time.clone(), e.event.clone(), e.merge.clone(), counts, e.actor.clone(), on(e), note]
         })
         .collect();
     if rows.is_empty() {
@@ -76,7 +80,7 @@ fn list(context: &Context<'_>, limit: usize) -> Result<Done> {
 }
 
 fn show(context: &Context<'_>, id: &str, as_html: bool) -> Result<Done> {
-    let receipt = Receipt::open(&context.home()?.receipt_path(id)?)?;
+    let receipt = Receipt::open(&super::context::listed_in(context.home()?.receipt_path(id), "log")?)?;
     let meta = receipt.meta().clone();
     let secrets = context.secrets(None)?;
     let written = written(&receipt, &secrets)?;
@@ -93,7 +97,7 @@ fn show(context: &Context<'_>, id: &str, as_html: bool) -> Result<Done> {
     out.line(&format!("  started   {}", meta.started_at));
     out.line(&format!("  committed {}", meta.committed_at.as_deref().unwrap_or("–")));
     out.line(&format!("  by        {}", shown(&meta.actor)));
-    out.line(&format!("  on        {}", shown(&meta.database.display)));
+    out.line(&format!("  on        {}", shown(&place(&meta.database))));
     if let Some((path, _)) = &meta.backup {
         out.line(&format!("  backup    {}", shown(path)));
     }

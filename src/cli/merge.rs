@@ -10,7 +10,7 @@ use crate::database::{Database, WriteOptions};
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::executor::home::fresh_id;
 use crate::executor::{self, Ending, Home, MaxChanges, MergeOptions, MergeReport, OnBlocked, OnStale, Trust};
-use crate::plan::{Plan, PlanKind};
+use crate::plan::{Outcome, Plan, PlanKind, Selector};
 use crate::report::text::{self, Saved, summary};
 use crate::report::{Analyzed, Merged, Secrets, name_of};
 use crate::strategy::Strategy;
@@ -46,7 +46,7 @@ enum BlockedArg {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, before_long_help = EXAMPLES)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct MergeArgs {
     /// A plan (id or file), or a backup to analyze and merge
     plan: String,
@@ -123,7 +123,7 @@ pub(super) fn run(context: &Context<'_>, args: &MergeArgs) -> Result<Done> {
     let home = context.home()?;
     let (mut plan, target, temporary) = match saved_plan(&home, &args.plan)? {
         Some(path) => {
-            let plan = Plan::open(&path)?;
+            let mut plan = Plan::open(&path)?;
             if let [first, ..] = args.compare.given().as_slice() {
                 return Err(fail!(
                     Usage,
@@ -133,8 +133,12 @@ pub(super) fn run(context: &Context<'_>, args: &MergeArgs) -> Result<Done> {
                 .hint("Analyze again with it, or merge the backup itself."));
             }
             let target = context.target_of(&plan.meta().database)?;
-            if !args.dry_run {
-                context.must_be_answerable(&target, args.confirm.as_deref())?;
+            if !args.dry_run
+                && let Err(error) = context.must_be_answerable(&target, args.confirm.as_deref())
+            {
+                // What the plan itself lacks comes first: a confirmation alone would not carry it out.
+                let secrets = context.secrets(Some(&target.settings))?;
+                return Err(unready(context, args, &mut plan, &secrets)?.unwrap_or(error));
             }
             (plan, target, None)
         }
@@ -166,8 +170,40 @@ fn saved_plan(home: &Home, name: &str) -> Result<Option<PathBuf>> {
     match home.plan_path(name) {
         Ok(path) => Ok(Some(path)),
         Err(_) if looks_like_file && !name.ends_with(".mplan") => must_exist(path).map(|()| None),
-        Err(error) => Err(error),
+        Err(error) => super::context::listed_in(Err(error), "status"),
     }
+}
+
+/// Says what a person has to decide first, if anything.
+fn unready(context: &Context<'_>, args: &MergeArgs, plan: &mut Plan, secrets: &Secrets) -> Result<Option<Error>> {
+    if args.deciding.is_given() {
+        return Ok(None);
+    }
+    let (preview, _) = plan.settle(context.out)?;
+    let lines = |outcome| -> Result<Vec<String>> {
+        let selector = Selector { outcome: Some(outcome), ..Selector::default() };
+        Ok(plan.page(&selector, 0, 100)?.records.iter().map(|r| text::line(plan, r, secrets)).collect())
+    };
+    let next = format!("Next: {}", text::next(&preview, &name_of(plan)));
+    if preview.undecided > 0 {
+        let many = text::plural(preview.undecided, "conflict");
+        let error = fail!(NeedsDecision, "{many} undecided; nothing was changed");
+        return Ok(Some(error.details(lines(Outcome::Undecided)?).hint(next)));
+    }
+    if preview.blocked > 0 && args.on_blocked == BlockedArg::Refuse {
+        let many = text::plural(preview.blocked, "record");
+        let error = fail!(NeedsDecision, "{many} can't be written; nothing was changed");
+        let hint = completing(plan)?.map_or(next.clone(), |how| format!("{next}; or {how}"));
+        return Ok(Some(error.details(lines(Outcome::Blocked)?).hint(hint)));
+    }
+    Ok(None)
+}
+
+/// Names the command that gives blocked records the value they lack, where that is all they lack.
+fn completing(plan: &Plan) -> Result<Option<String>> {
+    let selector = Selector { outcome: Some(Outcome::Blocked), ..Selector::default() };
+    let page = plan.page(&selector, 0, 20)?;
+    Ok(page.records.iter().find_map(|record| text::completing(plan, record, &name_of(plan))))
 }
 
 /// Tells a plan by its header: an SQLite file with the application id `MRGN`.
@@ -249,7 +285,18 @@ fn scrubbed(error: &Error, plan: &Plan, secrets: &Secrets) -> Option<Error> {
     let message = clean_line(plan, secrets, &error.full_message());
     let details: Vec<String> = error.detail_lines().iter().map(|l| clean_line(plan, secrets, l)).collect();
     // A plan that is kept elsewhere is not found by its id.
-    let hint = error.hint_text().map(|h| h.replace(&plan.meta().id, &name_of(plan)));
+    let mut hint = error.hint_text().map(|h| h.replace(&plan.meta().id, &name_of(plan)));
+    if error.kind() == ErrorKind::NeedsDecision
+        && let Ok(Some(how)) = completing(plan)
+    {
+        hint = Some(hint.map_or(how.clone(), |hint| format!("{hint} Or {how}")));
+    }
+    if hint.is_none() && error.full_message().contains("UNIQUE constraint failed") {
+        let name = name_of(plan);
+        hint = Some(format!(
+            "Another record holds the value; where it was given with --set, give another: merganser resolve {name} --record TABLE/KEY --set FIELD=VALUE"
+        ));
+    }
     let same = message == error.full_message() && details == error.detail_lines();
     if same && hint.as_deref() == error.hint_text() {
         return None;
@@ -267,6 +314,9 @@ fn clean_line(plan: &Plan, secrets: &Secrets, line: &str) -> String {
     match plan.record(name) {
         Ok(record) => {
             let finding = &record.finding;
+            if line.starts_with(&format!("{name}: {}, {}", finding.class, finding.reason)) {
+                return text::line(plan, &record, secrets);
+            }
             secrets.scrub(&plan.meta().schema.tables[finding.table], &finding.fields, line)
         }
         Err(_) => line.to_owned(),

@@ -194,6 +194,16 @@ impl Output {
         }
     }
 
+    /// Prints a question; nothing is drawn over it while it waits for its answer.
+    pub(super) fn question(&self, text: &str) {
+        if let Some(bar) = &self.bar {
+            bar.disable_steady_tick();
+            bar.set_message("");
+            bar.finish_and_clear();
+        }
+        write_stderr(text);
+    }
+
     /// Prints one event for programs.
     pub(super) fn event(&self, value: &impl Serialize) {
         let Ok(value) = serde_json::to_value(value) else { return };
@@ -339,6 +349,9 @@ impl Progress for Output {
         (state.phase, state.begun) = (Some(phase), Instant::now());
         drop(state);
         if let Some(bar) = &self.bar {
+            if bar.is_finished() {
+                bar.reset();
+            }
             bar.enable_steady_tick(Duration::from_millis(120));
             bar.set_message(phase.word());
         }

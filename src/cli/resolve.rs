@@ -44,7 +44,7 @@ impl Take {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, before_long_help = EXAMPLES)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct ResolveArgs {
     /// The plan: an id, its beginning, or a file
     plan: String,
@@ -54,7 +54,7 @@ pub(super) struct ResolveArgs {
     /// Only this table
     #[arg(long)]
     table: Option<String>,
-    /// Only this class (default: conflict)
+    /// Only this class (default: conflict; with --clear all)
     #[arg(long, value_delimiter = ',')]
     class: Vec<String>,
     /// Only records that meet a condition: 'users: status = "pending"'
@@ -67,10 +67,10 @@ pub(super) struct ResolveArgs {
     #[arg(long, conflicts_with_all = ["table", "class", "condition", "pattern"])]
     record: Option<String>,
     /// The side a field is taken from
-    #[arg(long, value_name = "FIELD=backup|current", requires = "record")]
+    #[arg(long, value_name = "FIELD=backup|current", conflicts_with = "take")]
     field: Vec<String>,
     /// A value for a field, as JSON or as text
-    #[arg(long, value_name = "FIELD=VALUE", requires = "record")]
+    #[arg(long, value_name = "FIELD=VALUE", conflicts_with = "take")]
     set: Vec<String>,
     /// Take answers back
     #[arg(long, conflicts_with_all = ["take", "field", "set"])]
@@ -113,14 +113,13 @@ pub(super) fn run(context: &Context<'_>, args: &ResolveArgs) -> Result<Done> {
             return Err(fail!(Usage, "what becomes of {name}?").hint("Add --take, --field, --set or --clear."));
         }
         let record = plan.record(name)?;
-        let decision = one(args)?;
-        plan.decide(&record, decision, &by, &now())?;
-        tally.note(1);
+        answer(&mut plan, args, &[record], &by, &mut tally)?;
     } else if answers {
         let chosen = meant(&plan, args)?;
-        let decision = args.take.map(Take::decision);
-        plan.together(|plan| chosen.iter().try_for_each(|r| plan.decide(r, decision.clone(), &by, &now())))?;
-        tally.note(chosen.len() as u64);
+        if chosen.is_empty() {
+            tally.nothing = Some(nothing_matched(&plan, args)?);
+        }
+        answer(&mut plan, args, &chosen, &by, &mut tally)?;
     }
     plan.write_seal(&key)?;
     if !tally.acted && args.export.is_none() {
@@ -153,6 +152,9 @@ pub(super) fn run(context: &Context<'_>, args: &ResolveArgs) -> Result<Done> {
 struct Tally {
     acted: bool,
     decided: u64,
+    removed: u64,
+    /// What was looked at where nothing matched.
+    nothing: Option<String>,
     left: Vec<String>,
 }
 
@@ -165,15 +167,18 @@ impl Tally {
 
 fn finish(context: &Context<'_>, plan: &Plan, preview: Preview, tally: &Tally, document: Option<Json>) -> Done {
     let out = context.out;
-    if tally.decided > 0 || tally.acted {
+    if let Some(nothing) = &tally.nothing {
+        out.line(nothing);
+    } else if tally.removed > 0 {
+        out.line(&format!("{} removed.", text::plural(tally.removed, "answer")));
+    } else if tally.decided > 0 || tally.acted {
         out.line(&format!("{} answered.", text::plural(tally.decided, "record")));
     }
     tally.left.iter().for_each(|line| out.line(&format!("  not taken: {}", text::shown(line))));
     out.line(&format!("A merge would write: {}.", text::writes(&preview)));
-    let next = if preview.undecided > 0 { "resolve" } else { "merge" };
-    out.chat(&format!("Next: merganser {next} {}", text::shown(&name_of(plan))));
+    out.chat(&format!("Next: {}", text::next(&preview, &name_of(plan))));
     let mut done = Done::with(&json!({
-        "plan": Analyzed::of(plan, preview).plan, "id": plan.meta().id, "decided": tally.decided,
+        "plan": Analyzed::of(plan, preview).plan, "id": plan.meta().id, "decided": tally.decided, "removed": tally.removed,
         "not_taken": tally.left, "strategy": plan.meta().strategy.0,
         "undecided": preview.undecided, "preview": preview, "changed": false,
     }));
@@ -185,35 +190,99 @@ fn finish(context: &Context<'_>, plan: &Plan, preview: Preview, tally: &Tally, d
 
 fn meant(plan: &Plan, args: &ResolveArgs) -> Result<Vec<Stored>> {
     let mut selector = selector(plan, args.table.as_deref(), &args.class, args.condition.as_deref())?;
-    if selector.classes.is_empty() {
+    if selector.classes.is_empty() && !args.clear {
         selector.classes = vec![Class::Conflict];
     }
     selector.pattern.clone_from(&args.pattern);
     let mut chosen = Vec::new();
     plan.each(&selector, &mut |record| {
-        chosen.push(record);
+        if !args.clear || record.decision.is_some() {
+            chosen.push(record);
+        }
         Ok(())
     })?;
     Ok(chosen)
 }
 
-/// Reads the answer for one record.
-fn one(args: &ResolveArgs) -> Result<Option<Decision>> {
-    if args.field.is_empty() && args.set.is_empty() {
-        return Ok(args.take.map(Take::decision));
+/// Says what was looked at where no record matched.
+fn nothing_matched(plan: &Plan, args: &ResolveArgs) -> Result<String> {
+    let place = match &args.table {
+        Some(name) => plan.meta().schema.tables[plan.table(name)?].label(),
+        None => "the plan".to_owned(),
+    };
+    let narrowed = if args.condition.is_some() || args.pattern.is_some() { " that meets the condition" } else { "" };
+    let what = match (args.clear, args.class.as_slice()) {
+        (true, _) => "no record with an answer".to_owned(),
+        (false, []) => "no conflict".to_owned(),
+        (false, classes) => format!("no record of the class {}", classes.join(" or ")),
+    };
+    let more = if args.class.is_empty() && !args.clear {
+        "; only conflicts were looked at: --class new,updated,... takes others"
+    } else {
+        ""
+    };
+    Ok(format!("Nothing matched: {} has {what}{narrowed}{more}.", text::shown(&place)))
+}
+
+/// Answers records, all or none of them.
+fn answer(plan: &mut Plan, args: &ResolveArgs, records: &[Stored], by: &str, tally: &mut Tally) -> Result<()> {
+    let fields = fields(args)?;
+    plan.together(|plan| {
+        records.iter().try_for_each(|record| {
+            let decision = match args.take {
+                Some(take) => Some(take.decision()),
+                None if fields.is_empty() => None,
+                None => Some(extended(plan, record, fields.clone())?),
+            };
+            plan.decide(record, decision, by, &now())
+        })
+    })?;
+    tally.acted = true;
+    if args.clear {
+        tally.removed += records.iter().filter(|r| r.decision.is_some()).count() as u64;
+    } else {
+        tally.decided += records.len() as u64;
     }
+    Ok(())
+}
+
+/// Adds answers by field to what was answered for a record before; a field that is named again gets the new answer.
+fn extended(plan: &Plan, record: &Stored, fields: BTreeMap<String, FieldDecision>) -> Result<Decision> {
+    let table = &plan.meta().schema.tables[record.finding.table];
+    // Checked first: it gives the fields the table's own names, so that one of another spelling replaces its answer.
+    let known = || {
+        let names = table.columns.iter().enumerate().filter(|(c, column)| column.writable() && !table.key.contains(c));
+        names.map(|(_, column)| column.name.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let checked = (Decision::Fields { fields }).checked(table).map_err(|error| match error.hint_text() {
+        Some(_) => error,
+        None => error.hint(format!("Fields of {} that can be decided: {}.", table.label(), known())),
+    })?;
+    let Decision::Fields { fields } = checked else {
+        return Err(fail!(Failed, "answers by field stay answers by field"));
+    };
+    let mut all = match &record.decision {
+        Some(Decision::Fields { fields }) => fields.clone(),
+        Some(Decision::Backup) => record
+            .finding
+            .fields
+            .iter()
+            .filter(|f| f.backup.is_some() && !table.key.contains(&f.column) && table.columns[f.column].writable())
+            .map(|f| (table.columns[f.column].name.clone(), FieldDecision::Backup))
+            .collect(),
+        Some(Decision::Current | Decision::Skip) | None => BTreeMap::new(),
+    };
+    all.extend(fields);
+    Ok(Decision::Fields { fields: all })
+}
+
+/// Reads the answers by field.
+fn fields(args: &ResolveArgs) -> Result<BTreeMap<String, FieldDecision>> {
     let mut fields = BTreeMap::new();
     for text in &args.field {
-        let (name, side) = text.split_once('=').unwrap_or((text, ""));
-        let answer = match side {
-            "backup" => FieldDecision::Backup,
-            "current" => FieldDecision::Current,
-            _ => {
-                return Err(fail!(Usage, "--field {text:?}: write FIELD=backup or FIELD=current")
-                    .hint("A value of your own is given with --set FIELD=VALUE."));
-            }
-        };
-        fields.insert(name.to_owned(), answer);
+        let (name, answer) =
+            sided(text).map_err(|e| e.at("--field").hint("A value of your own is given with --set FIELD=VALUE."))?;
+        fields.insert(name, answer);
     }
     for text in &args.set {
         let Some((name, value)) = text.split_once('=') else {
@@ -222,11 +291,15 @@ fn one(args: &ResolveArgs) -> Result<Option<Decision>> {
         let value = serde_json::from_str(value).unwrap_or_else(|_| Json::String(value.to_owned()));
         fields.insert(name.to_owned(), FieldDecision::Value(value));
     }
-    Ok(Some(Decision::Fields { fields }))
+    Ok(fields)
 }
 
 fn import(context: &Context<'_>, plan: &mut Plan, path: &PathBuf, by: &str, tally: &mut Tally) -> Result<()> {
-    let unreadable = |e: std::io::Error| fail!(Usage, "the decisions file {} can't be read", path.display()).because(e);
+    let unreadable = |e: std::io::Error| {
+        fail!(Usage, "the decisions file {} can't be read", path.display())
+            .because(e)
+            .hint("Check the path; 'merganser resolve PLAN --export FILE' writes such a file.")
+    };
     if std::fs::metadata(path).map_err(unreadable)?.len() > decision::LARGEST_BYTES {
         return Err(fail!(LimitReached, "the decisions file {} is larger than 64 MiB", path.display()));
     }
@@ -250,8 +323,12 @@ fn ask_each(context: &Context<'_>, plan: &mut Plan, secrets: &Secrets, by: &str,
     if !context.can_ask() {
         return Err(fail!(
             ConfirmationNeeded,
-            "{} wait for a decision, and there is no terminal to ask on",
-            text::plural(preview.undecided, "conflict")
+            "{} for a decision, and there is no terminal to ask on",
+            if preview.undecided == 1 {
+                "1 conflict waits".to_owned()
+            } else {
+                format!("{} conflicts wait", preview.undecided)
+            }
         )
         .hint("Add --take backup|current|skip, --import FILE or --strategy NAME; 'show PLAN conflicts' lists them."));
     }
@@ -260,19 +337,68 @@ fn ask_each(context: &Context<'_>, plan: &mut Plan, secrets: &Secrets, by: &str,
         after = record.finding.id;
         context.out.stderr(&format!("\n{}", text::record(plan, &record, secrets)));
         loop {
-            let answer = context.ask("  b backup, c current, s skip, n next, q save and quit: ")?;
-            let take = match answer.trim() {
-                "b" => Take::Backup,
-                "c" => Take::Current,
-                "s" => Take::Skip,
-                "n" => break,
-                "q" | "" => return Ok(()),
-                _ => continue,
+            let answer = context.ask("  b backup, c current, s skip, f FIELD=…, n next, q save and quit, ? help: ")?;
+            let decision = match key_of(plan, &record, &answer) {
+                Pressed::Answer(decision) => decision,
+                Pressed::Next => break,
+                Pressed::Quit => return Ok(()),
+                Pressed::Explain(text) => {
+                    context.out.stderr(&format!("{}\n", text.trim_end()));
+                    continue;
+                }
             };
-            plan.decide(&record, Some(take.decision()), by, &now())?;
+            plan.decide(&record, Some(decision), by, &now())?;
             tally.note(1);
             break;
         }
     }
     Ok(())
+}
+
+const KEYS: &str = "  b  take the backup's record
+  c  keep the current record
+  s  write nothing for this record
+  f FIELD=backup FIELD=current …  take fields from a side; a field not named stays as it is
+  n  leave it undecided and go to the next
+  q  quit; the answers so far are kept
+";
+
+/// What a person wrote at the question.
+enum Pressed {
+    Answer(Decision),
+    Next,
+    Quit,
+    Explain(String),
+}
+
+fn key_of(plan: &Plan, record: &Stored, line: &str) -> Pressed {
+    let (key, rest) = line.trim().split_once(char::is_whitespace).unwrap_or((line.trim(), ""));
+    match (key, rest) {
+        ("b", "") => Pressed::Answer(Decision::Backup),
+        ("c", "") => Pressed::Answer(Decision::Current),
+        ("s", "") => Pressed::Answer(Decision::Skip),
+        ("n", "") => Pressed::Next,
+        ("q", "") => Pressed::Quit,
+        // An empty line comes with its end; nothing at all is the end of the input.
+        ("", "") if line.is_empty() => Pressed::Quit,
+        ("?", "") => Pressed::Explain(KEYS.to_owned()),
+        ("f", rest) => {
+            let given: Vec<&str> = rest.split([' ', ',']).filter(|w| !w.is_empty()).collect();
+            let answers = given.iter().map(|word| sided(word)).collect::<Result<BTreeMap<_, _>>>();
+            match answers.and_then(|fields| extended(plan, record, fields)) {
+                Ok(decision) => Pressed::Answer(decision),
+                Err(error) => Pressed::Explain(format!("  {}", text::shown(&error.full_message()))),
+            }
+        }
+        _ => Pressed::Explain(format!("  {:?} is none of the keys.\n{KEYS}", line.trim())),
+    }
+}
+
+/// Reads `FIELD=backup` or `FIELD=current`.
+fn sided(text: &str) -> Result<(String, FieldDecision)> {
+    match text.split_once('=') {
+        Some((name, "backup")) => Ok((name.to_owned(), FieldDecision::Backup)),
+        Some((name, "current")) => Ok((name.to_owned(), FieldDecision::Current)),
+        _ => Err(fail!(Usage, "{text:?}: write FIELD=backup or FIELD=current")),
+    }
 }

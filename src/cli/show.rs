@@ -35,7 +35,7 @@ enum What {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, before_long_help = EXAMPLES)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct ShowArgs {
     /// The plan: an id, its beginning, or a file
     plan: String,

@@ -14,7 +14,7 @@ const EXAMPLES: &str = "Examples:
   merganser status --to prod --json";
 
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, before_long_help = EXAMPLES)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct StatusArgs {}
 
 pub(super) fn run(context: &Context<'_>) -> Result<Done> {

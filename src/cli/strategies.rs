@@ -13,7 +13,7 @@ const EXAMPLES: &str = "Examples:
   merganser strategies show merge-fields > mine.toml";
 
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, before_long_help = EXAMPLES)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct StrategiesArgs {
     #[command(subcommand)]
     command: Option<StrategiesCommand>,

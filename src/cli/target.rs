@@ -15,7 +15,7 @@ const EXAMPLES: &str = "Examples:
   merganser target test sqlite:app.db";
 
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, before_long_help = EXAMPLES)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct TargetArgs {
     #[command(subcommand)]
     command: TargetCommand,

@@ -25,7 +25,7 @@ enum KeptArg {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, before_long_help = EXAMPLES)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct UndoArgs {
     /// The merge (undo) or the undo (redo); its id, or the beginning of it (default: the last one)
     merge: Option<String>,
@@ -72,7 +72,7 @@ fn find(home: &Home, args: &UndoArgs, word: &str) -> Result<Receipt> {
     };
     let id = match &args.merge {
         Some(name) => {
-            let mut meta = Receipt::open(&home.receipt_path(name)?)?.meta().clone();
+            let mut meta = Receipt::open(&super::context::listed_in(home.receipt_path(name), "log")?)?.meta().clone();
             if word == "redo" && !is_undo(&meta) {
                 meta = (*back(&meta.id).ok_or_else(|| fail!(Usage, "{} was not undone", meta.id))?).clone();
             } else if word == "undo" && is_undo(&meta) {
@@ -108,7 +108,9 @@ fn run(context: &Context<'_>, args: &UndoArgs, word: &str) -> Result<Done> {
     }
     for name in &args.only_tables {
         if !meta.schema.tables.iter().any(|t| t.label() == *name || t.name == *name) {
-            return Err(fail!(Usage, "--only-tables: {} wrote to no table {name:?}", meta.id));
+            let known: Vec<String> = meta.schema.tables.iter().map(crate::model::Table::label).collect();
+            return Err(fail!(Usage, "--only-tables: {} wrote to no table {name:?}", meta.id)
+                .hint(format!("The database has {}.", known.join(", "))));
         }
     }
     let mut database = target.connect(context.out)?;
@@ -119,13 +121,17 @@ fn run(context: &Context<'_>, args: &UndoArgs, word: &str) -> Result<Done> {
             let lists = Undone::of(&plan, &secrets)?;
             let verb = if word == "undo" { "Undoing" } else { "Redoing" };
             context.out.chat(&format!("{verb} {} of {} on {}:", meta.id, meta.started_at, meta.database.display));
-            context.out.text(&text::undone(&lists, 20));
+            context.out.text(&text::undone(&lists, 20, word));
             if !args.dry_run && lists.counts[0] > 0 {
-                let question =
-                    format!("Take back {} on {}?", text::plural(lists.counts[0], "change"), meta.database.display);
+                let question = format!(
+                    "{} back {} on {}?",
+                    if word == "undo" { "Take" } else { "Put" },
+                    text::plural(lists.counts[0], "change"),
+                    meta.database.display
+                );
                 context.confirm(&target, &question, args.confirm.as_deref())?;
             }
-            carry_out(context, args, &home, &mut plan, database.as_mut(), &lists)
+            carry_out(context, args, &home, &mut plan, database.as_mut(), &lists, word)
         });
     // An undo's plan can be made again at any time; it is of no use afterwards.
     if path.exists() {
@@ -143,6 +149,7 @@ fn carry_out(
     plan: &mut Plan,
     database: &mut dyn crate::database::Database,
     lists: &Undone,
+    word: &str,
 ) -> Result<Done> {
     let options = MergeOptions {
         ending: if args.dry_run { Ending::RollBack } else { Ending::Commit },
@@ -158,14 +165,16 @@ fn carry_out(
     };
     let some = |text: &str| Some(text.to_owned()).filter(|t| !t.is_empty());
     let id = some(&report.merge);
+    let opposite = if word == "undo" { "redo" } else { "undo" };
     let last = match (&id, args.dry_run) {
         (_, true) => "Dry run: rolled back; nothing was changed.".to_owned(),
-        (None, _) => "Nothing to take back. Nothing was changed.".to_owned(),
-        (Some(id), _) => format!("Done: {id}. Take it back with: merganser redo {id}"),
+        (None, _) if word == "undo" => "Nothing to take back. Nothing was changed.".to_owned(),
+        (None, _) => "Nothing to put back. Nothing was changed.".to_owned(),
+        (Some(id), _) => format!("Done: {id}. Take it back with: merganser {opposite} {id}"),
     };
     report.notes.iter().for_each(|n| context.out.line(&format!("  Note: {}", text::shown(n))));
     context.out.line(&last);
-    let done = Done::with(&json!({
+    let mut done = Done::with(&json!({
         "merge": id,
         "receipt": some(&report.receipt),
         "changed": report.changed,
@@ -175,8 +184,8 @@ fn carry_out(
         "left_out": report.left_out,
         "notes": report.notes,
         "target": database.identity().display,
-        "redo": id.map(|id| format!("merganser redo {id}")),
     }));
+    done.fields.insert(opposite.to_owned(), json!(id.map(|id| format!("merganser {opposite} {id}"))));
     let blocked = lists.counts[2] > 0 || !report.left_out.is_empty();
     Ok(done.exit(if blocked { 3 } else { 0 }))
 }

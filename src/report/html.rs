@@ -1,6 +1,6 @@
 //! The HTML report: one file, no script, nothing from outside, light and dark, printable.
 
-use super::text::{age, shown, writes};
+use super::text::{age, explained, next, shown, writes};
 use super::{Analyzed, RecordView, Secrets};
 use crate::error::Result;
 use crate::executor::receipt::ReceiptMeta;
@@ -49,7 +49,7 @@ pub fn plan(analyzed: &Analyzed, plan: &Plan, secrets: &Secrets) -> Result<Strin
         ("Compared", analyzed.compared.to_owned()),
         ("Strategy", analyzed.strategy.clone()),
         ("A merge would write", writes(&analyzed.preview)),
-        ("Next", format!("merganser merge {}", meta.id)),
+        ("Next", next(&analyzed.preview, &analyzed.name)),
     ];
     let mut page = head(&format!("merganser: plan {}", meta.id), &facts);
     counts(&mut page, analyzed);
@@ -161,6 +161,11 @@ fn records(page: &mut String, plan: &Plan, table: usize, name: &str, secrets: &S
             escape(&view.reason),
             escape(&outcome),
             escape(&note)
+        );
+        let _ = writeln!(
+            page,
+            "<tr><th scope=\"row\">why</th><td colspan=\"3\">{}</td></tr>",
+            escape(explained(record.finding.reason))
         );
         for field in &view.fields {
             let mark = if field.conflict { " (! conflict)" } else { "" };

@@ -1,8 +1,11 @@
 //! Text for people: the summary of an analysis, records, merges. Everything that came from data is made harmless first.
 
 use super::{Analyzed, Merged, Secrets, Undone};
-use crate::model::change::Class;
+use crate::database::Identity;
+use crate::model::change::{Class, Reason};
+use crate::model::schema::Engine;
 use crate::model::{Table, Value};
+use crate::plan::decision::{Decision, FieldDecision};
 use crate::plan::{Plan, Preview, Selector, Stored};
 use comfy_table::{CellAlignment, Table as Grid, presets};
 use std::fmt::Write as _;
@@ -68,6 +71,14 @@ pub fn age(seconds: i64) -> String {
     }
 }
 
+/// Says which database it is, wherever the reader stands: a file by its whole path.
+pub fn place(database: &Identity) -> String {
+    match database.engine {
+        Engine::Sqlite => format!("sqlite:{}", database.id),
+        _ => database.display.clone(),
+    }
+}
+
 /// Writes an instant of a file for people, with its age where it can be read.
 pub fn when(text: &str) -> String {
     match chrono::DateTime::parse_from_rfc3339(text) {
@@ -88,7 +99,7 @@ pub fn summary(analyzed: &Analyzed, plan: &Plan, secrets: &Secrets, saved: Saved
         let exported = backup.exported_at.as_deref().map(when).map(|w| format!("  (exported {w})")).unwrap_or_default();
         let _ = writeln!(text, "Backup   {}{exported}", shown(&name.unwrap_or_else(|| backup.path.clone())));
     }
-    let _ = writeln!(text, "Current  {}  (read {})", shown(&meta.database.display), when(&meta.created_at));
+    let _ = writeln!(text, "Current  {}  (read {})", shown(&place(&meta.database)), when(&meta.created_at));
     let base = match &meta.base {
         Some(base) => format!("three-way, base {}", shown(&base.path)),
         None => "two-way (no common base known)".to_owned(),
@@ -114,14 +125,71 @@ pub fn summary(analyzed: &Analyzed, plan: &Plan, secrets: &Secrets, saved: Saved
     let _ = writeln!(text, "  A merge would write: {}.", writes(&analyzed.preview));
     if saved == Saved::Yes {
         let _ = writeln!(text, "\nPlan saved: {} (expires in 7 days). Nothing was changed.", analyzed.id);
-        let next = match (analyzed.preview.undecided + analyzed.preview.blocked > 0, analyzed.preview.writes()) {
-            (true, _) => format!("merganser resolve {0}   then   merganser merge {0}", shown(&analyzed.name)),
-            (false, 0) => "nothing to do; current already has what this backup would bring".to_owned(),
-            (false, _) => format!("merganser merge {}", shown(&analyzed.name)),
-        };
-        let _ = writeln!(text, "Next: {next}");
+        let _ = writeln!(text, "Next: {}", next(&analyzed.preview, &analyzed.name));
     }
     text
+}
+
+/// Names the next step; never a merge that would be refused.
+pub fn next(preview: &Preview, name: &str) -> String {
+    let name = shown(name);
+    match (preview.undecided, preview.blocked, preview.writes()) {
+        (1.., _, _) => format!("merganser resolve {name}"),
+        (0, 1.., 0) => format!("merganser show {name} records --outcome blocked"),
+        (0, 1.., _) => {
+            format!("merganser show {name} records --outcome blocked   then   merganser merge {name} --on-blocked skip")
+        }
+        (0, 0, 0) => "nothing to do; a merge would write nothing".to_owned(),
+        (0, 0, _) => format!("merganser merge {name}"),
+    }
+}
+
+/// Says what is known of a record: what the comparison noted, and why nobody but a person can decide it.
+pub fn because(record: &Stored) -> Option<String> {
+    let note = record.finding.note.as_deref();
+    // The reason stands beside it already.
+    let reason = format!(" ({})", record.finding.reason);
+    let why = record.why.as_deref().filter(|why| Some(*why) != note).map(|why| why.replace(&reason, ""));
+    match (note, why) {
+        (Some(note), Some(why)) => Some(format!("{note}; {why}")),
+        (Some(note), None) => Some(note.to_owned()),
+        (None, why) => why,
+    }
+}
+
+/// Explains a reason in a sentence.
+pub const fn explained(reason: Reason) -> &'static str {
+    match reason {
+        Reason::OnlyInBackup => "The record is in the backup only.",
+        Reason::SameFields => "No compared field differs.",
+        Reason::BackupNewer => "The backup's record was changed later than the current one.",
+        Reason::CurrentNewer => "The current record was changed later than the backup's.",
+        Reason::NoEvidenceEqual => "Fields differ, but both records carry the same time of change.",
+        Reason::NoEvidenceMissing => "Fields differ, and on one side the time of change is missing.",
+        Reason::NoEvidenceUnreadable => "Fields differ, and a time of change can't be read.",
+        Reason::NoEvidenceFuture => "Fields differ, and a time of change lies in the future.",
+        Reason::FillsEmpty => "The backup fills fields that are empty in current; nothing is overwritten.",
+        Reason::BothDiffer => "Fields differ, and the table has no time of change that tells which is newer.",
+        Reason::UniqueTaken => "The key is free, but another current record holds a value that must be unique.",
+        Reason::ReusedKey => "Both sides use the key, but evidently for different things.",
+        Reason::MissingParent => "The record refers to one that is neither in the backup nor in current.",
+        Reason::ValueNotStorable => "A value of the backup does not fit its column.",
+        Reason::NullNotAllowed => "A column that needs a value has none in the backup.",
+        Reason::CheckFails => "A check of the table refuses the record.",
+        Reason::KeyMissing => "The backup's record has no key, or a part of it is null.",
+        Reason::UniqueTwiceInBackup => "Two records of the backup claim one value that must be unique.",
+        Reason::TableRefused => "The table can't be written to.",
+        Reason::OnlyCurrentChanged => "Since the base only current changed.",
+        Reason::OnlyBackupChanged => "Since the base only the backup changed.",
+        Reason::MergedFields => "Since the base both sides changed, but different fields.",
+        Reason::BothChanged => "Since the base both sides changed the same fields.",
+        Reason::DeletedInCurrent => "Since the base the record was deleted in current.",
+        Reason::DeletedInBackup => "Since the base the record was deleted in the backup.",
+        Reason::NotInBackup => "The record is only in current, and current is to become like the backup.",
+        Reason::StillReferenced => "Other records refer to it, so it can't be deleted.",
+        Reason::Filtered => "A filter leaves the record out.",
+        Reason::OnlyInCurrent => "The record is only in current; it stays.",
+    }
 }
 
 /// Whether the summary is of a plan that was just saved.
@@ -167,6 +235,7 @@ fn needs(analyzed: &Analyzed, plan: &Plan, secrets: &Secrets) -> String {
             let lead = if position == 0 { format!("{} blocked", analyzed.preview.blocked) } else { String::new() };
             lines.push(format!("{lead:>12}     {}", shown(&line(plan, record, secrets))));
         }
+        lines.extend(page.iter().find_map(|record| completing(plan, record, &analyzed.name)));
     }
     if lines.is_empty() {
         return text;
@@ -180,11 +249,24 @@ fn needs(analyzed: &Analyzed, plan: &Plan, secrets: &Secrets) -> String {
     text
 }
 
+/// Names the command that gives a required column its value, for a record that the strategy brings without one.
+pub fn completing(plan: &Plan, record: &Stored, name: &str) -> Option<String> {
+    let column = record.why.as_deref()?.strip_suffix(" needs a value, and the strategy brings none")?;
+    let table = plan.meta().schema.tables[record.finding.table].label();
+    Some(format!(
+        "give them a value with   merganser resolve {} --table {} --class {} --set {}=VALUE",
+        shown(name),
+        shown(&table),
+        record.finding.class,
+        shown(column)
+    ))
+}
+
 /// Writes one record in one line: name, class, reason and note.
 pub fn line(plan: &Plan, record: &Stored, secrets: &Secrets) -> String {
     let table = &plan.meta().schema.tables[record.finding.table];
-    let note = record.why.as_deref().or(record.finding.note.as_deref());
-    let note = note.map(|n| format!(": {}", secrets.scrub(table, &record.finding.fields, n))).unwrap_or_default();
+    let note = because(record);
+    let note = note.map(|n| format!(": {}", secrets.scrub(table, &record.finding.fields, &n))).unwrap_or_default();
     format!(
         "{}: {}, {}{note}",
         secrets.record_name(table, &record.finding.key),
@@ -225,11 +307,29 @@ pub fn record(plan: &Plan, record: &Stored, secrets: &Secrets) -> String {
     text.push_str(&aligned(&header, &rows, header.len()));
     let decision = match &record.decision {
         None => "none".to_owned(),
-        Some(_) => super::RecordView::of(plan, record, secrets).decision.to_string(),
+        Some(decision) => decided(table, decision, secrets),
     };
     let outcome = record.outcome.map_or("not settled", crate::plan::Outcome::word);
+    let _ = writeln!(text, "  {}: {}", finding.reason, explained(finding.reason));
     let _ = writeln!(text, "  decision: {}   outcome: {outcome}", shown(&decision));
     text
+}
+
+/// Writes a decision in words.
+fn decided(table: &Table, decision: &Decision, secrets: &Secrets) -> String {
+    let fields = match decision {
+        Decision::Backup => return "take the backup's record".to_owned(),
+        Decision::Current => return "keep the current record".to_owned(),
+        Decision::Skip => return "write nothing for it".to_owned(),
+        Decision::Fields { fields } => fields,
+    };
+    let one = |(name, answer): (&String, &FieldDecision)| match answer {
+        FieldDecision::Backup => format!("{name} from the backup"),
+        FieldDecision::Current => format!("{name} as it is in current"),
+        FieldDecision::Value(_) if secrets.hides(&table.label(), name) => format!("{name} = [secret]"),
+        FieldDecision::Value(value) => format!("{name} = {value}"),
+    };
+    fields.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// Quotes text, so that empty, blank and null look different.
@@ -252,7 +352,7 @@ pub fn writes(counts: &Preview) -> String {
         (counts.kept, "kept"),
         (counts.skipped, "left out"),
         (counts.undecided, "undecided"),
-        (counts.blocked, "blocked"),
+        (counts.blocked, "that can't be written"),
         (counts.stale, "left out as stale"),
     ] {
         if count > 0 {
@@ -295,6 +395,7 @@ pub fn merged(merged: &Merged, target: &str) -> String {
     let what = writes(&merged.counts);
     let _ = match (merged.dry_run, merged.changed) {
         (true, _) => writeln!(text, "Dry run on {}: {what}. Rolled back; nothing was changed.", shown(target)),
+        (false, false) if what == "nothing" => writeln!(text, "Nothing to write. Nothing was changed."),
         (false, false) => writeln!(text, "Nothing to write: {what}. Nothing was changed."),
         (false, true) => writeln!(text, "Merged into {}: {what}.", shown(target)),
     };
@@ -304,14 +405,15 @@ pub fn merged(merged: &Merged, target: &str) -> String {
     text
 }
 
-/// Writes the three lists of an undo.
-pub fn undone(lists: &Undone, listed: usize) -> String {
+/// Writes the three lists of an `undo` or a `redo`.
+pub fn undone(lists: &Undone, listed: usize, word: &str) -> String {
     let mut text = String::new();
-    let kinds = [
-        ("reversed", &lists.reversed, "taken back"),
-        ("kept", &lists.kept, "changed since the merge, stay as they are"),
-        ("blocked", &lists.blocked, "can't be taken back"),
-    ];
+    let [done, kept, blocked] = match word {
+        "redo" => ["put back", "changed since the undo, stay as they are", "can't be put back"],
+        _ => ["taken back", "changed since the merge, stay as they are", "can't be taken back"],
+    };
+    let first = if word == "redo" { "put back" } else { "reversed" };
+    let kinds = [(first, &lists.reversed, done), ("kept", &lists.kept, kept), ("blocked", &lists.blocked, blocked)];
     for (position, (word, list, meaning)) in kinds.into_iter().enumerate() {
         let _ = writeln!(text, "  {:>6} {word:<9} {meaning}", lists.counts[position]);
         for line in list.iter().take(listed).filter(|_| position > 0) {

@@ -163,7 +163,7 @@ impl RecordView {
             class: finding.class.word(),
             reason: finding.reason.word(),
             decision: record.decision.as_ref().map_or(Json::Null, |d| decision_json(&label, d, secrets)),
-            note: record.why.as_ref().or(finding.note.as_ref()).map(|note| secrets.scrub(table, &finding.fields, note)),
+            note: super::text::because(record).map(|note| secrets.scrub(table, &finding.fields, &note)),
             outcome: record.outcome.map(Outcome::word),
             backup_record: Some(finding.place.record).filter(|r| *r > 0),
             fields: fields.collect(),

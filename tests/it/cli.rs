@@ -471,3 +471,89 @@ fn the_rest_answers() {
     assert!(world.text(2, &["strategies", "show", "backup-win"]).contains("backup-wins"));
     assert!(world.text(10, &["inspect", "backup.jsn"]).contains("backup.json"));
 }
+
+#[test]
+fn answers_in_bulk_extend_earlier_ones() {
+    let world = World::new();
+    world.result(0, &["analyze", "backup.json", "-o", "p.mplan", "--strategy", "manual", "--no-preserve-newer"]);
+    let answers = |name: &str| {
+        let record = world.result(0, &["show", "p.mplan", "record", name])["record"].clone();
+        record["decision"]["fields"].clone()
+    };
+    world.result(0, &["resolve", "p.mplan", "--record", "users/2", "--set", "name=one"]);
+    let many = ["resolve", "p.mplan", "--table", "users", "--class", "conflict,new", "--set", "email=e@x"];
+    assert_eq!(world.result(0, &many)["decided"], 3);
+    assert_eq!(answers("users/2"), serde_json::json!({"name": {"value": "one"}, "email": {"value": "e@x"}}));
+    assert_eq!(answers("users/4"), serde_json::json!({"email": {"value": "e@x"}}));
+    world.result(0, &["resolve", "p.mplan", "--table", "users", "--class", "new", "--field", "Email=backup"]);
+    assert_eq!(answers("users/4"), serde_json::json!({"email": "backup"}));
+    assert!(world.text(0, &["resolve", "p.mplan", "--clear"]).contains("3 answers removed"));
+    assert!(world.text(0, &["resolve", "p.mplan", "--export", "-"]).contains("\"decisions\": []"));
+    let text = world.text(0, &["resolve", "p.mplan", "--table", "rooms", "--take", "backup"]);
+    assert!(text.contains("Nothing matched") && text.contains("only conflicts"), "{text}");
+    let text = world.text(2, &["resolve", "p.mplan", "--table", "users", "--set", "nope=1"]);
+    assert!(text.contains("email"), "{text}");
+    world.text(2, &["resolve", "p.mplan", "--table", "users", "--take", "backup", "--set", "name=x"]);
+}
+
+#[test]
+fn a_required_column_that_the_strategy_withholds_is_given_in_bulk() {
+    let world = World::new();
+    world.sql("DROP TABLE rooms; DROP TABLE users");
+    world.sql(
+        "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, name TEXT, password_hash TEXT NOT NULL, updated_at TEXT)",
+    );
+    let analyze = [
+        "analyze",
+        "backup.json",
+        "-o",
+        "p.mplan",
+        "--intent",
+        "environment-sync",
+        "--only-tables",
+        "users",
+        "--parents",
+        "none",
+    ];
+    let text = world.text(0, &analyze);
+    assert!(text.contains("--class new --set password_hash=VALUE"), "{text}");
+    assert!(!text.contains("Next: merganser merge"), "{text}");
+    let text = world.text(3, &["merge", "p.mplan"]);
+    assert!(text.contains("4 records can't be written") && text.contains("users/1"), "{text}");
+    world.result(0, &["resolve", "p.mplan", "--table", "users", "--class", "new", "--set", "password_hash=x"]);
+    assert_eq!(world.result(0, &["merge", "p.mplan", "--yes"])["counts"]["inserted"], 4);
+}
+
+#[test]
+fn a_redo_names_the_undo_that_takes_it_back() {
+    let world = World::new();
+    let before = world.content();
+    world.result(0, &["merge", "backup.json", "--yes"]);
+    world.result(0, &["undo", "--yes"]);
+    let text = world.text(0, &["redo", "--yes"]);
+    assert!(text.contains("put back") && !text.contains("reversed"), "{text}");
+    let id = text.split("merganser undo ").nth(1).expect("the hint").trim().to_owned();
+    assert!(id.starts_with("u-"), "{id}");
+    world.text(0, &["undo", &id, "--yes"]);
+    assert_eq!(world.content(), before);
+}
+
+#[test]
+fn mistakes_are_told_with_what_to_do() {
+    let world = World::new();
+    world.write(
+        "text.db",
+        "this is no database, but long enough to be read as the header of one, at least nearly so, yes",
+    );
+    let text = world.text(21, &["analyze", "backup.json", "--to", "sqlite:text.db"]);
+    assert!(text.contains("is not an SQLite database, or is damaged"), "{text}");
+    let text = world.text(2, &["analyze", "backup.json", "--to", "app:pw@host/x"]);
+    assert!(text.contains("host/x") && !text.contains("pw@"), "{text}");
+    assert!(world.text(2, &["show", "p-nosuch"]).contains("merganser status"));
+    assert!(world.text(2, &["log", "show", "m-nosuch"]).contains("merganser log"));
+    assert!(world.text(2, &["analyze", "backup.json", "-o", "none/p.mplan"]).contains("no folder none"));
+    let message = world.result(2, &["merge"])["error"]["message"].as_str().expect("a message").to_owned();
+    assert!(message.contains("<PLAN>"), "{message}");
+    let help = world.text(0, &["merge", "--help"]);
+    assert_eq!(help.matches("Examples:").count(), 1);
+}
