@@ -164,10 +164,10 @@ fn probe(memory: &Connection, table: &Table, record: &[OwnedCell]) -> Result<Opt
         (0..table.columns.len()).filter(|&c| table.columns[c].writable() && record[c] != OwnedCell::Absent).collect();
     let name = sql::quote(&table.name);
     let text = if given.is_empty() {
-        format!("INSERT INTO {name} DEFAULT VALUES")
+        format!("INSERT OR ABORT INTO {name} DEFAULT VALUES")
     } else {
         let marks = vec!["?"; given.len()].join(", ");
-        format!("INSERT INTO {name} ({}) VALUES ({marks})", sql::list(table, &given))
+        format!("INSERT OR ABORT INTO {name} ({}) VALUES ({marks})", sql::list(table, &given))
     };
     memory.execute_batch("SAVEPOINT probe").map_err(error)?;
     let outcome = memory

@@ -124,7 +124,12 @@ impl Transaction for Write {
 
     fn insert(&mut self, table: &Table, columns: &[usize], records: &[Vec<OwnedCell>]) -> Result<()> {
         let marks = vec!["?"; columns.len()].join(", ");
-        let text = format!("INSERT INTO {} ({}) VALUES ({marks})", sql::quote(&table.name), sql::list(table, columns));
+        // ABORT, the usual answer, said aloud: a constraint may be declared ON CONFLICT REPLACE.
+        let text = format!(
+            "INSERT OR ABORT INTO {} ({}) VALUES ({marks})",
+            sql::quote(&table.name),
+            sql::list(table, columns)
+        );
         for record in records {
             let named = || {
                 let key: Vec<_> = table
@@ -150,7 +155,7 @@ impl Transaction for Write {
             .collect::<Vec<_>>()
             .join(", ");
         let text = format!(
-            "UPDATE {} SET {set} WHERE {} AND {}",
+            "UPDATE OR ABORT {} SET {set} WHERE {} AND {}",
             sql::quote(&table.name),
             sql::all(table, &table.key, "="),
             sql::all(table, columns, "IS"),
