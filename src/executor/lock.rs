@@ -8,7 +8,14 @@ use std::os::unix::fs::OpenOptionsExt;
 
 /// A held lock; dropping it releases it.
 pub(super) struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    /// Unlocks instead of only closing: a process that another thread starts at this moment has the file open too.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
 }
 
 impl Lock {
@@ -32,7 +39,7 @@ impl Lock {
         file.rewind()?;
         let since = chrono::Utc::now().format("%Y-%m-%dT%H:%M:%SZ");
         writeln!(file, "process {} since {since}", std::process::id())?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 
     /// Says who holds the lock of a database, if anybody does.
