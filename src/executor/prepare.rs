@@ -362,6 +362,9 @@ fn parking_value(column: &crate::model::Column, number: usize) -> Option<OwnedCe
         }
         ColumnType::Text { .. } => return None,
         ColumnType::Integer { min, .. } => OwnedCell::Int(min.checked_add(i64::try_from(number).ok()?)?),
+        ColumnType::Bytes { max_bytes } if max_bytes.is_none_or(|m| m >= 20) => {
+            OwnedCell::Bytes(format!("\u{1}parked {number}").into_bytes())
+        }
         ColumnType::Any => OwnedCell::Text(format!("\u{1}parked {number}")),
         _ => return None,
     })

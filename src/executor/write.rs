@@ -159,7 +159,7 @@ fn first_meta(plan: &Plan, options: &MergeOptions, transaction: Option<String>) 
 /// Notes how the tables without a key are before records are added to them.
 fn keyless(plan: &Plan, transaction: &mut dyn Transaction, prepared: &Prepared) -> Result<Vec<Keyless>> {
     let mut found = Vec::new();
-    for (table, counts) in prepared.tables.iter().filter(|(_, counts)| counts.inserted > 0) {
+    for (table, _) in prepared.tables.iter().filter(|(_, counts)| counts.inserted > 0) {
         let target = &plan.meta().schema.tables[*table];
         if target.key.is_empty() {
             found.push(super::recover::keyless(transaction, *table, target)?);
@@ -263,7 +263,10 @@ impl Writing<'_> {
                 before: vec![parked.before.clone()],
                 after: vec![parked.parked.clone()],
             };
-            let missed = self.transaction.update(target, &[parked.column], &[update])?;
+            let missed = self.transaction.update(target, &[parked.column], &[update]).map_err(|error| {
+                let column = &target.columns[parked.column].name;
+                error.hint(format!("Values of {column} swap places and the column takes no passing value; leave one of the records out, or change one of them by hand first."))
+            })?;
             if !missed.is_empty() {
                 return Err(dropped(target, &parked.key, "update"));
             }
