@@ -2,7 +2,7 @@
 
 use super::check::{Check, Native};
 use super::classify::{Rules, Sides, classify};
-use super::join::{Join, Met, Side};
+use super::join::{self, Join, Met, Side};
 use super::mapping::{Found, Mapping, Part};
 use super::options::{OnUnknown, Options, Parents};
 use super::rows::{Batch, RowEncoder, RowRef};
@@ -16,6 +16,7 @@ use crate::model::change::{Class, Counts, Reason};
 use crate::model::schema::{Collation, Engine};
 use crate::model::{Schema, Table, encode};
 use crate::progress::{Phase, Progress};
+use std::collections::HashSet;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 /// Batches that wait between a reader and the join.
@@ -68,7 +69,7 @@ pub fn analyze(
     let native = if from_sqlite && schema.engine == Engine::Sqlite { Native::Yes } else { Native::No };
     let mapping = Mapping::new(schema, options)?;
     progress.phase(Phase::Compare);
-    let (mut tables, finished, doubtful, base_summary) = std::thread::scope(|scope| {
+    let (mut tables, finished, doubtful, read, base_summary) = std::thread::scope(|scope| {
         let (to_backup, from_backup) = sync_channel(QUEUE);
         let (to_current, from_current) = sync_channel(QUEUE);
         let (to_base, from_base) = sync_channel(QUEUE);
@@ -80,10 +81,11 @@ pub fn analyze(
         scope.spawn(move || read_current(mapping, snapshot, &current_requests, &to_current));
         let base_reader = base.map(|base| scope.spawn(move || read_base(mapping, base, &base_requests, &to_base)));
         let findings = &mut *findings;
-        let doubtful = Vec::new();
-        let mut run = Run { mapping, options, findings, progress, from_backup, from_current, from_base, doubtful };
+        let (doubtful, read) = (Vec::new(), Vec::new());
+        let mut run =
+            Run { mapping, options, findings, progress, from_backup, from_current, from_base, doubtful, read };
         let outcome = run.tables(&ask_current, base.map(|_| &ask_base));
-        let doubtful = std::mem::take(&mut run.doubtful);
+        let (doubtful, read) = (std::mem::take(&mut run.doubtful), std::mem::take(&mut run.read));
         // Dropping the channels ends readers that still want to send.
         drop((run, ask_current, ask_base));
         let base_summary = match base_reader.map(std::thread::ScopedJoinHandle::join) {
@@ -91,7 +93,7 @@ pub fn analyze(
             Some(Err(panic)) => std::panic::resume_unwind(panic),
             None => None,
         };
-        outcome.map(|(tables, finished)| (tables, finished, doubtful, base_summary))
+        outcome.map(|(tables, finished)| (tables, finished, doubtful, read, base_summary))
     })?;
     let Finished { summary, unknown, skipped } = *finished;
     if !unknown.is_empty() {
@@ -111,6 +113,16 @@ pub fn analyze(
     progress.phase(Phase::Check);
     Check { mapping: &mapping, options, database, native, snapshot, findings, tables: &mut tables, doubtful, progress }
         .run()?;
+    for result in &tables {
+        let read = read.iter().filter(|(table, _)| *table == result.table).map(|(_, read)| read).sum::<u64>();
+        let folded = read.saturating_sub(result.counts.backup_records());
+        if folded > 0 {
+            notes.push(format!(
+                "{}: {folded} records of the backup repeat an identical one and count once",
+                result.name
+            ));
+        }
+    }
     Ok(Analysis {
         schema: mapping.schema,
         compared: mapping.compared,
@@ -269,6 +281,8 @@ struct Run<'a> {
     from_base: Receiver<FromSide>,
     /// Tables in which a new record may be the second of its key.
     doubtful: Vec<usize>,
+    /// How many records the backup had of each table joined.
+    read: Vec<(usize, u64)>,
 }
 
 impl Run<'_> {
@@ -355,6 +369,9 @@ impl Run<'_> {
             counts: Counts::default(),
         };
         let mut done = 0;
+        // A key that the user named may stand twice in current; one that the database declares can't.
+        let proven = target.uniques.iter().any(|u| u.columns == target.key && u.predicate.is_none());
+        let mut keys = (!proven && !target.key.is_empty()).then(HashSet::new);
         let (from_backup, from_current, from_base) = (&self.from_backup, &self.from_current, &self.from_base);
         let progress = self.progress;
         let mut backup_ended = false;
@@ -377,7 +394,17 @@ impl Run<'_> {
                         FromBackup::Failed(error) => Err(error),
                         _ => unreachable!("a table ends before the next begins"),
                     },
-                    Side::Current => side_batch(from_current),
+                    Side::Current => {
+                        let batch = side_batch(from_current)?;
+                        if let (Some(keys), Some(batch)) = (&mut keys, &batch) {
+                            for row in (0..batch.len()).map(|r| batch.row(r)).filter(|r| !r.key.is_empty()) {
+                                if !keys.insert(xxhash_rust::xxh3::xxh3_128(row.key)) {
+                                    return Err(join::twice(&label, Side::Current, row.place, row.place));
+                                }
+                            }
+                        }
+                        Ok(batch)
+                    }
                     Side::Base => match pending_base.take() {
                         Some(batch) => Ok(Some(batch)),
                         None if base_ended => Ok(None),
@@ -397,6 +424,7 @@ impl Run<'_> {
             base_ended = side_batch(&self.from_base)?.is_none();
         }
         let counts = visit.counts;
+        self.read.push((table, done));
         let by_database = target.key.iter().any(|&c| target.columns[c].collation == Collation::Database);
         if seen.current_rows > 0 && (by_database || !seen.backup_ascending) {
             self.doubtful.push(table);
