@@ -7,6 +7,7 @@ mod bad_input;
 mod chinook;
 mod engines;
 mod faults;
+mod laws;
 mod oracle;
 mod proxy;
 mod servers;
