@@ -271,6 +271,8 @@ fn all_small_three_way_worlds() {
 
 /// Streams of `(key, content)`; content 0 stands for the row's only spelling.
 type Stream = Vec<(u8, u8)>;
+/// The rows of one key, a slot per side.
+type Row = [Option<(u8, u8)>; 3];
 
 fn batches(table: &Table, stream: &Stream, size: usize) -> Vec<Batch> {
     let mut encoder = RowEncoder::new(table);
@@ -291,12 +293,7 @@ fn batches(table: &Table, stream: &Stream, size: usize) -> Vec<Batch> {
 }
 
 /// What met, as the contents of each side, sorted; `Err` where a key came twice with different content.
-fn joined(
-    streams: [Option<&Stream>; 3],
-    keyless: bool,
-    budget_bytes: usize,
-    size: usize,
-) -> Result<Vec<[Option<(u8, u8)>; 3]>, String> {
+fn joined(streams: [Option<&Stream>; 3], keyless: bool, budget_bytes: usize, size: usize) -> Result<Vec<Row>, String> {
     let mut target = table("t", &[("k", text()), ("v", text())]);
     if keyless {
         target.key.clear();
@@ -320,8 +317,8 @@ fn joined(
 }
 
 /// The same by plain maps, for keys that stand once on a side.
-fn naive(streams: [Option<&Stream>; 3]) -> Vec<[Option<(u8, u8)>; 3]> {
-    let mut keys: BTreeMap<u8, [Option<(u8, u8)>; 3]> = BTreeMap::new();
+fn naive(streams: [Option<&Stream>; 3]) -> Vec<Row> {
+    let mut keys: BTreeMap<u8, Row> = BTreeMap::new();
     for (side, stream) in streams.iter().enumerate() {
         for row in stream.iter().copied().flatten() {
             keys.entry(row.0).or_default()[side] = Some(*row);
