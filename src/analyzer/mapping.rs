@@ -50,6 +50,8 @@ pub(crate) struct Mapping {
     pub(crate) compared: Vec<Vec<bool>>,
     /// Per table: the conditions on its records.
     pub(crate) filters: Vec<Vec<Filter>>,
+    /// Columns (table, column) of primary keys where the user named another key: existing records keep them.
+    pub(crate) primary_stays: Vec<(usize, usize)>,
     options: Options,
 }
 
@@ -90,15 +92,14 @@ impl Mapping {
             }
         }
         let parts = parts(&schema, options)?;
-        let mut compared = compared(&schema, options)?;
-        primary_stays.into_iter().for_each(|(table, column)| compared[table][column] = false);
+        let compared = compared(&schema, options)?;
         let mut filters = vec![Vec::new(); schema.tables.len()];
         for condition in &options.conditions {
             let (table, condition) = filter::split(condition)?;
             let position = find_table(&schema, table)?;
             filters[position].push(Filter::parse(&schema.tables[position], condition)?);
         }
-        Ok(Self { schema, parts, compared, filters, options: options.clone() })
+        Ok(Self { schema, parts, compared, filters, primary_stays, options: options.clone() })
     }
 
     /// Finds the current table that a backup's table stands for.

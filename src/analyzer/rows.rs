@@ -89,15 +89,14 @@ impl<'t> RowEncoder<'t> {
     }
 
     /// Tells the records of a table without a key apart by these columns only: those that the backup carries.
-    pub(crate) fn told_apart_by(mut self, columns: Option<Vec<bool>>) -> Self {
-        self.told_apart_by = columns;
-        self
+    pub(crate) fn told_apart_by(&mut self, columns: Vec<bool>) {
+        self.told_apart_by = Some(columns);
     }
 
-    /// Notes, at the first record of a table without a key, which columns the backup carries; false: this one carries others.
-    pub(crate) fn same_columns(&mut self) -> bool {
-        let carried: Vec<bool> = (0..self.slots.len()).map(|c| !encode::is_absent(self.value(c))).collect();
-        *self.told_apart_by.get_or_insert_with(|| carried.clone()) == carried
+    /// Tells whether the record being made has no value for a column that tells no record apart.
+    pub(crate) fn only_known_columns(&self) -> bool {
+        let known = |columns: &Vec<bool>| (0..columns.len()).all(|c| columns[c] || encode::is_absent(self.value(c)));
+        self.told_apart_by.as_ref().is_none_or(known)
     }
 
     /// Returns the columns that tell the records apart, once a record has come.

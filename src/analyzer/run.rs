@@ -233,7 +233,7 @@ fn read_table(
     };
     let mut sink = BackupSink::new(mapping, table, &header, &mut send);
     backup.read_records(&mut sink).map_err(|e| e.at(&header.name))?;
-    sink.finish();
+    sink.finish()?;
     let learned = std::mem::take(&mut sink.learned);
     drop(sink);
     if !announced {
@@ -251,7 +251,8 @@ fn read_current(
 ) {
     for (table, columns) in requests {
         let target = &mapping.schema.tables[table];
-        let mut encoder = RowEncoder::new(target).told_apart_by(columns);
+        let mut encoder = RowEncoder::new(target);
+        columns.into_iter().for_each(|columns| encoder.told_apart_by(columns));
         let outcome = snapshot.scan(target, &mut |cells| match encoder.push(cells, Place::default()) {
             Some(full) => to.send(FromSide::Rows(full)).map_err(|_| stopped()),
             None => Ok(()),
@@ -287,7 +288,7 @@ fn read_base(
                         let mut send = |batch, _| to.send(FromSide::Rows(batch)).is_ok();
                         let mut sink = BackupSink::new(mapping, table, &header, &mut send);
                         current.read_records(&mut sink).map_err(|e| e.at(format_args!("base, {}", header.name)))?;
-                        sink.finish();
+                        sink.finish()?;
                         return Ok(true);
                     }
                 }
@@ -560,7 +561,14 @@ impl Visit<'_> {
             backup: backup.map(|r| r.body),
             backup_whole: self.whole,
         };
-        let verdict = classify(self.target, &self.mapping.compared[self.table], &sides, &self.rules);
+        let mut verdict = classify(self.target, &self.mapping.compared[self.table], &sides, &self.rules);
+        if current.is_some() && !self.mapping.primary_stays.is_empty() {
+            verdict.fields.retain(|f| !self.mapping.primary_stays.contains(&(self.table, f.column)));
+            let compares = matches!(verdict.class, Class::Updated | Class::Conflict) && backup.is_some();
+            if compares && verdict.fields.iter().all(|f| f.is_timestamp) {
+                (verdict.class, verdict.reason) = (Class::Unchanged, Reason::SameFields);
+            }
+        }
         *self.counts.of(verdict.class) += 1;
         let stays = verdict.class == Class::CurrentOnly && verdict.reason == Reason::OnlyInCurrent;
         if verdict.class == Class::Unchanged || stays {

@@ -5,7 +5,7 @@ use super::options::OnUnknown;
 use super::rows::{Batch, RowEncoder};
 use crate::backup::{Place, RecordSink, TableHeader};
 use crate::error::{Error, Result, fail};
-use crate::model::Cell;
+use crate::model::{Cell, OwnedCell};
 use std::collections::HashMap;
 
 /// Takes batches as they fill, with the columns that tell a keyless table's records apart; false: nobody wants more.
@@ -22,6 +22,9 @@ pub(super) struct Learned {
     pub(super) skipped: Vec<String>,
 }
 
+/// Records of a table without a key that are looked at together.
+const EARLY: usize = 1_000;
+
 /// Turns a backup's records into rows of a current table.
 pub(super) struct BackupSink<'a> {
     mapping: &'a Mapping,
@@ -32,6 +35,8 @@ pub(super) struct BackupSink<'a> {
     /// Names in the order of the last record, with the columns they fill: most records repeat it.
     order: Vec<(String, Option<usize>)>,
     known: HashMap<String, Option<usize>>,
+    /// The first records of a table without a key: together they say which columns the backup carries.
+    early: Option<Vec<(Vec<(usize, OwnedCell)>, Place)>>,
     /// The field's position within its record.
     at: usize,
     pub(super) learned: Learned,
@@ -48,17 +53,54 @@ impl<'a> BackupSink<'a> {
             send,
             order: Vec::new(),
             known: HashMap::new(),
+            early: target.key.is_empty().then(|| vec![(Vec::new(), Place::default())]),
             at: 0,
             learned: Learned { carried: vec![false; target.columns.len()], ..Learned::default() },
         }
     }
 
+    /// Encodes the first records of a table without a key, once it is known which columns they carry.
+    fn replay(&mut self) -> Result<()> {
+        let Some(early) = self.early.take() else { return Ok(()) };
+        let mut columns = vec![false; self.learned.carried.len()];
+        early.iter().flat_map(|(fields, _)| fields).for_each(|(column, _)| columns[*column] = true);
+        self.encoder.told_apart_by(columns);
+        for (fields, place) in early.into_iter().filter(|(_, place)| place.record > 0) {
+            for (column, cell) in &fields {
+                self.encoder.put(*column, cell.as_cell());
+            }
+            self.encode(place)?;
+        }
+        Ok(())
+    }
+
+    fn encode(&mut self, place: Place) -> Result<()> {
+        let filters = &self.mapping.filters[self.table];
+        let excluded = self.mapping.parts[self.table] == Part::Parent
+            || !filters.iter().all(|filter| filter.meets(|column| self.encoder.value(column)));
+        if !self.encoder.only_known_columns() {
+            return Err(fail!(
+                SchemaMismatch,
+                "{}: {place} carries a field that the first records don't have",
+                self.header.name
+            )
+            .hint("The table has no key, so its records are told apart by their fields; name a key with --key."));
+        }
+        let Some(full) = self.encoder.end(place, excluded) else { return Ok(()) };
+        if (self.send)(full, self.encoder.columns()) { Ok(()) } else { Err(stopped()) }
+    }
+
     /// Hands over what is left.
-    pub(super) fn finish(&mut self) {
+    ///
+    /// # Errors
+    /// As ending a record.
+    pub(super) fn finish(&mut self) -> Result<()> {
+        self.replay()?;
         if let Some(rest) = self.encoder.finish() {
             // Whoever takes no more has a cause of its own to report.
             (self.send)(rest, self.encoder.columns());
         }
+        Ok(())
     }
 
     fn look_up(&mut self, name: &str) -> Option<usize> {
@@ -120,9 +162,17 @@ impl RecordSink for BackupSink<'_> {
         self.at += 1;
         // A redaction mark stands for a value that was left out, in whatever kind of backup.
         let cell = if matches!(cell, Cell::Text("[REDACTED]" | "***REDACTED***")) { Cell::Absent } else { cell };
-        if let Some(column) = column
-            && !self.encoder.put(column, cell)
-        {
+        let Some(column) = column else { return Ok(()) };
+        let first = match &mut self.early {
+            Some(early) => {
+                let fields = &mut early.last_mut().expect("one is always open").0;
+                let first = fields.iter().all(|(c, _)| *c != column);
+                fields.push((column, OwnedCell::from(cell)));
+                first
+            }
+            None => self.encoder.put(column, cell),
+        };
+        if !first {
             return Err(fail!(BackupDamaged, "field {name:?} stands twice in one record of {}", self.header.name));
         }
         Ok(())
@@ -130,19 +180,17 @@ impl RecordSink for BackupSink<'_> {
 
     fn end_record(&mut self, place: Place) -> Result<()> {
         self.at = 0;
-        let filters = &self.mapping.filters[self.table];
-        let excluded = self.mapping.parts[self.table] == Part::Parent
-            || !filters.iter().all(|filter| filter.meets(|column| self.encoder.value(column)));
-        if self.mapping.schema.tables[self.table].key.is_empty() && !self.encoder.same_columns() {
-            return Err(fail!(
-                SchemaMismatch,
-                "{}: {place} carries other fields than the records before it",
-                self.header.name
-            )
-            .hint("The table has no key, so all its records must carry the same fields; name a key with --key."));
+        match &mut self.early {
+            Some(early) => {
+                early.last_mut().expect("one is always open").1 = place;
+                if early.len() >= EARLY {
+                    return self.replay();
+                }
+                early.push((Vec::new(), Place::default()));
+                Ok(())
+            }
+            None => self.encode(place),
         }
-        let Some(full) = self.encoder.end(place, excluded) else { return Ok(()) };
-        if (self.send)(full, self.encoder.columns()) { Ok(()) } else { Err(stopped()) }
     }
 }
 

@@ -329,6 +329,10 @@ fn staying(
         keys.push(bytes);
         Ok(())
     })?;
+    if children.key.is_empty() {
+        // Counted when the undo is carried out, by what the records refer to.
+        return Ok(0);
+    }
     let mut count = 0;
     for key in keys {
         let goes = plan.find(child, &key)?.is_some_and(|f| {

@@ -12,6 +12,7 @@ const LAYERS: [&[&str]; 12] = [
     &["strategy"],
     &["plan"],
     &["executor"],
+    &["restore"],
     &["catalog"],
     &["config"],
     &["report"],

@@ -42,7 +42,11 @@ pub(crate) fn bound(cell: &OwnedCell) -> ToSqlOutput<'_> {
 /// Turns a canonical value into what the column stores, in the column's own style, or says why it can't be held.
 pub(crate) fn store(column: &Column, value: &Value) -> Result<OwnedCell, String> {
     let cell = natural(column, value)?;
-    if !column.ty.holds(value) {
+    // A text column that holds instants is still a text column.
+    let text = column.declared.to_ascii_uppercase();
+    let any_text =
+        matches!(value, Value::Text(_)) && (text.contains("CHAR") || text.contains("TEXT") || text.contains("CLOB"));
+    if !column.ty.holds(value) && !any_text {
         return Err(format!("{} does not fit a column of type {}", value.kind(), shown(&column.declared)));
     }
     Ok(cell)

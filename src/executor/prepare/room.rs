@@ -179,14 +179,24 @@ impl Prepare<'_> {
             return Ok(0);
         }
         let mut keys: Vec<Vec<OwnedCell>> = Vec::new();
-        self.transaction.fetch(children, columns, &[tuple], &mut |_, cells| {
+        self.transaction.fetch(children, columns, std::slice::from_ref(&tuple), &mut |_, cells| {
             keys.push(children.key.iter().map(|&c| OwnedCell::from(cells[c])).collect());
             Ok(())
         })?;
+        if children.key.is_empty() {
+            // Without a key they are told by what they refer to.
+            let mut leaving = 0;
+            self.images(ActionKind::Delete, child, &mut |_, image| {
+                let refers = columns.iter().zip(&tuple).all(|(&c, cell)| image.before[c] == *cell);
+                leaving += u64::from(refers);
+                Ok(())
+            })?;
+            return Ok((keys.len() as u64).saturating_sub(leaving));
+        }
         let mut count = 0;
         for key in keys {
             let leaves = self.receipt.find(child, &key)?.is_some_and(|image| match image.kind {
-                ActionKind::Delete => !key.is_empty(),
+                ActionKind::Delete => true,
                 ActionKind::Update => {
                     columns.iter().any(|&c| image.columns.contains(&c) && image.after[c] != image.before[c])
                 }
