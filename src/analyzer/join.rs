@@ -2,7 +2,8 @@
 //!
 //! Neither side needs to be sorted. While the sides come in a similar order, rows meet at the front and nothing is kept;
 //! a row whose partner has not come yet waits in memory, so memory follows the disorder between the sides. Past the
-//! budget everything that waits goes to disk, partitioned by key, and is joined partition by partition at the end.
+//! budget everything that waits goes to disk, partitioned by key, and so does what comes after and finds no partner at
+//! the front; it is joined partition by partition at the end.
 //! *Complexity:* linear in the rows of all sides.
 
 use super::rows::{Batch, RowRef};
@@ -185,25 +186,21 @@ impl Join {
                 let mut met = Met::default();
                 met.rows[smallest as usize] = Some(row);
                 emit(met)?;
+            } else if let Some(spill) = &mut spill {
+                // The disorder is larger than the memory: what does not meet at the front goes straight to disk.
+                spill.put(smallest, row)?;
             } else {
                 self.take(table, smallest, row, &mut waiting, emit)?;
             }
             cursors[smallest as usize].at += 1;
             if waiting.bytes > self.budget_bytes {
-                let spill = match &mut spill {
-                    Some(spill) => spill,
-                    none => none.insert(Spill::new()?),
-                };
-                waiting.flush(spill)?;
+                waiting.flush(spill.insert(Spill::new()?))?;
+                waiting.table = HashTable::new();
             }
         }
         match spill {
             None => waiting.emit_rest(emit)?,
-            Some(mut spill) => {
-                waiting.flush(&mut spill)?;
-                drop(waiting);
-                spill.join(self, table, emit)?;
-            }
+            Some(spill) => spill.join(self, table, emit)?,
         }
         Ok(seen)
     }
