@@ -1,5 +1,7 @@
 //! The single steps as a program of their own, for `peers.sh`: generating the data, parsing alone, scanning alone.
 
+#![allow(clippy::print_stdout)] // an example prints
+
 #[allow(dead_code)]
 mod data;
 

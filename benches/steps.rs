@@ -100,8 +100,11 @@ impl World {
         let mut snapshot = database.snapshot().expect("a snapshot");
         let reader = backup::open(backup, &ReadOptions::default()).expect("the backup");
         let (options, mut findings) = (Options::default(), Dropped);
-        analyzer::analyze(reader, None, &database, snapshot.as_mut(), schema, &options, &mut findings, &Quiet)
-            .expect("an analysis");
+        {
+            let current = analyzer::Current { database: &database, snapshot: snapshot.as_mut(), schema };
+            analyzer::analyze(reader, None, current, &options, &mut findings, &Quiet)
+        }
+        .expect("an analysis");
     }
 
     /// Carries out a plan and returns its receipt.

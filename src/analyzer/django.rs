@@ -6,7 +6,7 @@
 //! become what the engine keeps. The analyzer itself knows nothing of Django.
 //!
 //! *Memory:* the natural keys that are referred to, and those of the records whose tables are referred to by them or
-//! come without ids; together at most [`KEYS_MOST`], beyond which the backup is refused. Lists go through temporary files.
+//! come without ids; together at most `KEYS_MOST`, beyond which the backup is refused. Lists go through temporary files.
 
 mod assign;
 mod fields;

@@ -25,6 +25,9 @@ pub(super) struct Learned {
 /// Records of a table without a key that are looked at together.
 const EARLY: usize = 1_000;
 
+/// A record that is not encoded yet: its fields and where it stands.
+type Early = (Vec<(usize, OwnedCell)>, Place);
+
 /// Turns a backup's records into rows of a current table.
 pub(super) struct BackupSink<'a> {
     mapping: &'a Mapping,
@@ -36,7 +39,7 @@ pub(super) struct BackupSink<'a> {
     order: Vec<(String, Option<usize>)>,
     known: HashMap<String, Option<usize>>,
     /// The first records of a table without a key: together they say which columns the backup carries.
-    early: Option<Vec<(Vec<(usize, OwnedCell)>, Place)>>,
+    early: Option<Vec<Early>>,
     /// The field's position within its record.
     at: usize,
     pub(super) learned: Learned,

@@ -287,13 +287,16 @@ fn batches(table: &Table, stream: &Stream, size: usize) -> Vec<Batch> {
     batches
 }
 
+/// The contents of each side that met.
+type Together = [Option<(u8, u8)>; 3];
+
 /// What met, as the contents of each side, sorted; `Err` where a key came twice with different content.
 fn joined(
     streams: [Option<&Stream>; 3],
     keyless: bool,
     budget_bytes: usize,
     size: usize,
-) -> Result<Vec<[Option<(u8, u8)>; 3]>, String> {
+) -> Result<Vec<Together>, String> {
     let mut target = table("t", &[("k", text()), ("v", text())]);
     if keyless {
         target.key.clear();

@@ -55,10 +55,10 @@ fn cut_everywhere(live: &Live, fate: fn(usize) -> Fate) {
             Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
                 unknown += 1;
                 // Killed before its receipt was whole: it had not begun to write.
-            let Some(truth) = settled.first() else {
-                assert_eq!(content, before, "{place}");
-                continue;
-            };
+                let Some(truth) = settled.first() else {
+                    assert_eq!(content, before, "{place}");
+                    continue;
+                };
                 let committed = truth.state == State::Committed;
                 assert_eq!(content, if committed { after.clone() } else { before.clone() }, "{place} {truth:?}");
                 committed.then(|| truth.id.clone())
