@@ -123,7 +123,7 @@ pub fn settle(plan: &Plan, strategies: &Strategies, record: &Stored) -> Result<S
         return Ok(Settled::plain(Outcome::Skipped, None));
     }
     if let Some(decision) = &record.decision {
-        return decided(table, finding.fields.as_slice(), record, decision);
+        return decided(table, strategies.of_table(table), record, decision);
     }
     let strategy = strategies.of_table(table);
     if deletes {
@@ -207,7 +207,8 @@ fn refused(table: &Table, record: &Stored, writes: &[(usize, Value)]) -> Option<
     finding.limits.refused.clone().filter(|_| all)
 }
 
-fn decided(table: &Table, fields: &[Field], record: &Stored, decision: &Decision) -> Result<Settled> {
+fn decided(table: &Table, strategy: &Strategy, record: &Stored, decision: &Decision) -> Result<Settled> {
+    let fields: &[Field] = &record.finding.fields;
     let all_from_backup = || fields.iter().filter_map(|f| Some((f.column, f.backup.clone()?))).collect::<Vec<_>>();
     let leaves =
         matches!(record.finding.reason, Reason::DeletedInBackup | Reason::NotInBackup | Reason::StillReferenced);
@@ -233,11 +234,12 @@ fn decided(table: &Table, fields: &[Field], record: &Stored, decision: &Decision
                 }
             }
             if !exists(record) {
-                // What nobody answered comes from the backup: there is no current record to keep it from.
-                let rest = all_from_backup()
-                    .into_iter()
-                    .filter(|(c, _)| !writes.iter().any(|(w, _)| w == c))
-                    .collect::<Vec<_>>();
+                // What nobody answered comes from the backup, there being no current record to keep it from; but not what
+                // the strategy never brings.
+                let open = |c: usize| {
+                    !writes.iter().any(|(w, _)| *w == c) && strategy.brings_field(table, &table.columns[c].name)
+                };
+                let rest: Vec<_> = all_from_backup().into_iter().filter(|(c, _)| open(*c)).collect();
                 writes.extend(rest);
             } else if !writes.is_empty() {
                 writes.extend(later_clock(table, fields, &writes));
