@@ -65,7 +65,10 @@ impl Check<'_> {
         loop {
             let mut changed = false;
             for &table in &order {
-                changed |= self.held(table)?;
+                // To its end before parents are looked at, so that the reason does not depend on the records' order.
+                while self.held(table)? {
+                    changed = true;
+                }
                 if self.options.parents != Parents::None {
                     changed |= self.parents(table)?;
                 }

@@ -244,34 +244,41 @@ fn oracle(base: Option<&State>, current: &State, backup: &State) -> Classes {
     }
     loop {
         let mut changed = false;
+        // Unique keys to their end, then parents: a record that lacks both has the first reason.
+        loop {
+            let held: Vec<i64> = ids
+                .iter()
+                .copied()
+                .filter(|&id| {
+                    let code = after(id, "code");
+                    if !arrives(&classes, id) || !brings(id, "code") || code.is_null() {
+                        return false;
+                    }
+                    let holder = current.items.iter().find(|(other, r)| **other != id && r["code"] == code);
+                    !holder.is_none_or(|(h, _)| match classes.get(&("items", *h)) {
+                        Some(("updated", _)) => brings(*h, "code"),
+                        Some(("conflict", reason)) => *reason != "unique_taken" && brings(*h, "code"),
+                        _ => false,
+                    })
+                })
+                .collect();
+            if held.is_empty() {
+                break;
+            }
+            changed = true;
+            held.into_iter().for_each(|id| drop(classes.insert(("items", id), ("conflict", "unique_taken"))));
+        }
         for &id in &ids {
-            if !arrives(&classes, id) {
+            let group = after(id, "group_id");
+            if !arrives(&classes, id) || !brings(id, "group_id") || group.is_null() {
                 continue;
             }
-            let code = after(id, "code");
-            if brings(id, "code") && !code.is_null() {
-                let holder =
-                    current.items.iter().find(|(other, r)| **other != id && r["code"] == code).map(|(other, _)| *other);
-                let moves = holder.is_none_or(|h| match classes.get(&("items", h)) {
-                    Some(("updated", _)) => brings(h, "code"),
-                    Some(("conflict", reason)) => *reason != "unique_taken" && brings(h, "code"),
-                    _ => false,
-                });
-                if !moves {
-                    classes.insert(("items", id), ("conflict", "unique_taken"));
-                    changed = true;
-                    continue;
-                }
-            }
-            let group = after(id, "group_id");
-            if brings(id, "group_id") && !group.is_null() {
-                let group = group.as_i64().unwrap_or_default();
-                let there = current.groups.contains_key(&group)
-                    || matches!(classes.get(&("groups", group)), Some(("new" | "conflict", _)));
-                if !there {
-                    classes.insert(("items", id), ("blocked", "missing_parent"));
-                    changed = true;
-                }
+            let group = group.as_i64().unwrap_or_default();
+            let there = current.groups.contains_key(&group)
+                || matches!(classes.get(&("groups", group)), Some(("new" | "conflict", _)));
+            if !there {
+                classes.insert(("items", id), ("blocked", "missing_parent"));
+                changed = true;
             }
         }
         if !changed {
