@@ -266,7 +266,9 @@ fn oracle(base: Option<&State>, current: &State, backup: &State) -> Classes {
                 break;
             }
             changed = true;
-            held.into_iter().for_each(|id| drop(classes.insert(("items", id), ("conflict", "unique_taken"))));
+            for id in held {
+                classes.insert(("items", id), ("conflict", "unique_taken"));
+            }
         }
         for &id in &ids {
             let group = after(id, "group_id");
