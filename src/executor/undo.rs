@@ -7,6 +7,7 @@ use crate::analyzer::{Findings, Options, TableResult, digests, graph};
 use crate::database::{Database, Snapshot};
 use crate::error::{Result, fail};
 use crate::model::change::{Class, Counts, Field, Reason};
+use crate::model::schema::Engine;
 use crate::model::{OwnedCell, Table, Value, encode};
 use crate::plan::{Action, ActionKind, Meta, Outcome, Plan, PlanKind};
 use std::path::Path;
@@ -165,6 +166,12 @@ impl Making<'_> {
         let equal = if keyless { self.equal_record(target, &image.after)? } else { None };
         let edited = |now: &[OwnedCell]| target.names(&differing(target, &image.after, now)).join(", ");
         let (outcome, why) = match (image.kind, &now) {
+            // Only SQLite's adapter deletes one of several equal records.
+            (ActionKind::Insert, None)
+                if target.key.is_empty() && self.receipt.meta().schema.engine != Engine::Sqlite =>
+            {
+                (Outcome::Blocked, "the table has no key to find the record by".to_owned())
+            }
             (ActionKind::Insert, None) if target.key.is_empty() => match &equal {
                 None => (Outcome::Kept, "changed or deleted since".to_owned()),
                 Some(_) => (Outcome::Deleted, String::new()),

@@ -8,6 +8,7 @@ use super::receipt::{Counted, Image, Keyless, Receipt, ReceiptMeta, State};
 use super::{Ending, Home, LISTED, MergeOptions, MergeReport, OnBlocked, OnStale, audit, home, nothing_changed};
 use crate::database::{Database, RowUpdate, Transaction};
 use crate::error::{Error, ErrorKind, Result, fail};
+use crate::model::schema::Engine;
 use crate::model::{OwnedCell, Table, encode};
 use crate::plan::{ActionKind, Plan, PlanKind};
 use crate::progress::{Phase, Progress, failpoint};
@@ -418,6 +419,9 @@ impl Writing<'_> {
 
     fn delete(&mut self, target: &Table, images: &[Image]) -> Result<()> {
         let keyless = target.key.is_empty();
+        if keyless && self.plan.meta().schema.engine != Engine::Sqlite {
+            return Err(fail!(Refused, "{}: a record of a table without a key can't be deleted here", target.label()));
+        }
         let key = |image: &Image| if keyless { image.before.clone() } else { image.key.clone() };
         let keys: Vec<Vec<OwnedCell>> = images.iter().map(key).collect();
         match self.transaction.delete(target, &keys)?.first() {
