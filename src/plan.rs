@@ -14,11 +14,13 @@ pub mod meta;
 pub mod settle;
 
 mod codec;
+mod look;
 mod seal;
 mod store;
 
 pub use action::{Action, ActionKind, Outcome};
 pub use decision::{Decision, FieldDecision};
+pub use look::Answered;
 pub use meta::{BackupPin, Meta, PlanKind};
 pub use settle::Preview;
 pub use store::{Page, Selector, Stored};

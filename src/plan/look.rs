@@ -1,0 +1,74 @@
+//! Looking into a plan without settling it again: what the pages count and walk through.
+
+use super::{Outcome, Plan, lost};
+use crate::error::Result;
+use crate::model::change::Class;
+use rusqlite::{OptionalExtension, params};
+
+/// Who answered a conflict, and when.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answered {
+    /// Who, or nobody.
+    pub by: Option<String>,
+    /// When (RFC 3339, UTC); also kept when an answer was taken back.
+    pub at: Option<String>,
+}
+
+impl Plan {
+    /// Counts records by table and outcome, as the plan was settled last.
+    ///
+    /// # Errors
+    /// `PlanMismatch` for a damaged plan.
+    pub fn outcomes(&self) -> Result<Vec<(usize, Outcome, u64)>> {
+        let rows: Vec<(i64, String, i64)> = self
+            .connection
+            .prepare_cached("SELECT table_id, outcome, count(*) FROM records WHERE outcome IS NOT NULL GROUP BY 1, 2")
+            .and_then(|mut s| s.query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?.collect())
+            .map_err(|e| lost(&self.path, e))?;
+        let read = |(table, word, count): (i64, String, i64)| {
+            Some((usize::try_from(table).ok()?, Outcome::from_word(&word)?, u64::try_from(count).ok()?))
+        };
+        Ok(rows.into_iter().filter_map(read).collect())
+    }
+
+    /// Returns the conflict id of the nearest record before another in the same table and class.
+    ///
+    /// # Errors
+    /// `PlanMismatch` for a damaged plan.
+    pub fn before(&self, table: usize, class: Class, id: i64) -> Result<Option<String>> {
+        self.connection
+            .prepare_cached(
+                "SELECT conflict_id FROM records WHERE table_id = ?1 AND class = ?2 AND id < ?3 ORDER BY id DESC LIMIT 1",
+            )
+            .and_then(|mut s| s.query_row(params![table as i64, class.word(), id], |r| r.get(0)).optional())
+            .map_err(|e| lost(&self.path, e))
+    }
+
+    /// Returns the pattern of a conflict, empty for other records, and who answered it.
+    ///
+    /// # Errors
+    /// `PlanMismatch` for a damaged plan.
+    pub fn answered(&self, id: i64) -> Result<(String, Answered)> {
+        self.connection
+            .prepare_cached("SELECT pattern, decided_by, decided_at FROM records WHERE id = ?1")
+            .and_then(|mut s| {
+                s.query_row([id], |r| Ok((r.get(0)?, Answered { by: r.get(1)?, at: r.get(2)? }))).optional()
+            })
+            .map(Option::unwrap_or_default)
+            .map_err(|e| lost(&self.path, e))
+    }
+
+    /// Counts the records of a pattern, and returns the first of them.
+    ///
+    /// # Errors
+    /// `PlanMismatch` for a damaged plan.
+    pub fn pattern_size(&self, pattern: &str) -> Result<(u64, Option<String>)> {
+        self.connection
+            .prepare_cached(
+                "SELECT count(*), (SELECT conflict_id FROM records WHERE pattern = ?1 ORDER BY id LIMIT 1)
+                 FROM records WHERE pattern = ?1",
+            )
+            .and_then(|mut s| s.query_row([pattern], |r| Ok((r.get::<_, i64>(0)?.unsigned_abs(), r.get(1)?))))
+            .map_err(|e| lost(&self.path, e))
+    }
+}

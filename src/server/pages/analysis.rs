@@ -1,0 +1,236 @@
+//! Analyses: the list of them, and one's result with its counts, its graph and what needs a person.
+
+use super::chrome::{Chrome, Desk, draw, encoded};
+use super::graph::graph;
+use super::html::{Html, bar, safe, time};
+use super::words;
+use crate::error::Result;
+use crate::model::change::{Class, Counts};
+use crate::plan::{Outcome, Plan, PlanKind, Preview, Selector};
+use crate::report::text;
+use crate::server::problem::Answer;
+use crate::strategy::Strategy;
+use askama::Template;
+use axum::response::Response;
+
+/// An analysis, as lists and headings show it.
+pub(super) struct Head {
+    pub(super) id: String,
+    pub(super) backup: String,
+    pub(super) exported: Option<Html>,
+    pub(super) database: String,
+    pub(super) created: Html,
+    pub(super) waiting: String,
+    pub(super) waiting_count: u64,
+    pub(super) bar: Html,
+    pub(super) words: String,
+}
+
+impl Head {
+    /// Describes an analysis.
+    pub(super) fn of(plan: &Plan) -> Result<Self> {
+        let meta = plan.meta();
+        let backup = meta.backup.as_ref();
+        let path = backup.map_or("–", |b| b.path.as_str());
+        let name = std::path::Path::new(path).file_name().map_or(path.into(), |n| n.to_string_lossy());
+        let counts = meta.counts();
+        let waiting_count = preview(plan)?.undecided;
+        let parts = [("+", counts.new), ("~", counts.updated), ("!", counts.conflict), ("×", counts.blocked)];
+        let said: Vec<String> =
+            parts.iter().filter(|p| p.1 > 0).map(|p| format!("{} {}", p.0, words::grouped(p.1))).collect();
+        Ok(Self {
+            id: meta.id.clone(),
+            backup: safe(&name),
+            exported: backup.and_then(|b| b.exported_at.as_deref()).map(time),
+            database: safe(&meta.database.display),
+            created: time(&meta.created_at),
+            waiting: words::grouped(waiting_count),
+            waiting_count,
+            bar: bar(&counts, 0),
+            words: if said.is_empty() { "= nothing differs".to_owned() } else { said.join("  ") },
+        })
+    }
+}
+
+/// Adds up what becomes of the records, as settled last.
+pub(super) fn preview(plan: &Plan) -> Result<Preview> {
+    let mut total = Preview::default();
+    plan.outcomes()?.into_iter().for_each(|(_, outcome, count)| *total.of(outcome) += count);
+    Ok(total)
+}
+
+/// Lists the analyses that can still be merged, newest first; files that are none are passed over, for others may be
+/// writing them at this moment.
+pub(super) fn open(desk: &Desk, most: usize) -> Result<Vec<Head>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(desk.app.home().plans())? {
+        let path = entry?.path();
+        if path.extension().is_none_or(|e| e != "mplan") {
+            continue;
+        }
+        if let Ok(plan) = Plan::open(&path)
+            && plan.meta().kind == PlanKind::Merge
+        {
+            found.push((plan.meta().created_at.clone(), plan));
+        }
+    }
+    found.sort_by(|a, b| b.0.cmp(&a.0));
+    found.iter().take(most).map(|(_, plan)| Head::of(plan)).collect()
+}
+
+#[derive(Template)]
+#[template(path = "analyses.html")]
+struct List {
+    chrome: Chrome,
+    analyses: Vec<Head>,
+}
+
+/// Draws the list.
+pub(super) fn list(desk: &Desk) -> Answer<Response> {
+    draw(&List { chrome: desk.chrome("analyses", "Analyses", "Analyses"), analyses: open(desk, 200)? })
+}
+
+/// A cell with a count.
+pub(super) struct CountCell {
+    pub(super) class: &'static str,
+    pub(super) text: String,
+}
+
+impl CountCell {
+    fn of(count: u64) -> Self {
+        Self { class: if count == 0 { " zero" } else { "" }, text: words::grouped(count) }
+    }
+}
+
+struct TableRow {
+    name: String,
+    link: String,
+    from: Option<String>,
+    bar: Html,
+    counts: Vec<CountCell>,
+}
+
+#[derive(Template)]
+#[template(path = "result.html")]
+struct ResultPage {
+    chrome: Chrome,
+    a: Head,
+    headline: String,
+    nothing: bool,
+    needs_title: String,
+    needs: Vec<(String, String, &'static str)>,
+    tiles: Vec<(&'static str, String)>,
+    tables: Vec<TableRow>,
+    total_bar: Html,
+    sum: String,
+    graph: Option<Html>,
+    strategy: String,
+    strategies: Vec<(String, String)>,
+    preserve_newer: bool,
+    writes: String,
+    can_write: bool,
+    compared: String,
+    expires: Html,
+    not_carried: Vec<String>,
+    notes: Vec<String>,
+}
+
+/// Returns the counts in the order of [`words::CLASSES`].
+fn ordered(c: &Counts) -> [u64; 7] {
+    [c.new, c.updated, c.conflict, c.unchanged, c.blocked, c.excluded, c.current_only]
+}
+
+/// Lists the built-in strategies with what they do.
+pub(super) fn strategies() -> Vec<(String, String)> {
+    Strategy::BUILT_IN
+        .iter()
+        .filter_map(|name| Strategy::load(name).ok())
+        .map(|s| (s.name.clone(), s.summary.clone()))
+        .collect()
+}
+
+/// Draws one analysis.
+pub(super) fn result(desk: &Desk, id: &str) -> Answer<Response> {
+    let plan = desk.app.plan(id)?;
+    let meta = plan.meta();
+    let (counts, preview) = (meta.counts(), preview(&plan)?);
+    let nothing = counts.new + counts.updated + counts.conflict + counts.blocked + preview.writes() == 0;
+    let headline = match (nothing, preview.undecided, preview.writes()) {
+        (true, ..) => "Current already has everything in this backup".to_owned(),
+        (_, 0, 0) => "A merge would write nothing".to_owned(),
+        (_, 0, n) => format!("{} ready to be merged", words::plural(n, "change")),
+        (_, n, _) => format!("{} to decide", words::plural(n, "conflict")),
+    };
+    let most = meta.tables.iter().map(|t| t.counts.backup_records()).max().unwrap_or(0);
+    let link = |name: &str| format!("/analyses/{id}/tables/{}", encoded(name));
+    let tables = meta.tables.iter().map(|t| TableRow {
+        name: safe(&t.name),
+        link: encoded(&t.name),
+        from: Some(safe(&t.backup_name)).filter(|n| *n != t.name),
+        bar: bar(&t.counts, most),
+        counts: ordered(&t.counts).into_iter().map(CountCell::of).collect(),
+    });
+    let mut needs = Vec::new();
+    if preview.undecided > 0 {
+        let patterns = plan.patterns(None)?;
+        let text = match patterns.first() {
+            Some((_, n)) if counts.conflict >= 20 && *n * 2 > counts.conflict => format!(
+                "{} wait for a decision; {} of the conflicts differ in the same way",
+                words::plural(preview.undecided, "conflict"),
+                words::grouped(*n)
+            ),
+            _ => format!("{} for a decision", if preview.undecided == 1 { "1 conflict waits".to_owned() } else { format!("{} conflicts wait", words::grouped(preview.undecided)) }),
+        };
+        needs.push((text, format!("/analyses/{id}/conflicts"), "Decide"));
+    }
+    if preview.blocked > 0 {
+        let secrets = desk.app.secrets();
+        let selector = Selector { outcome: Some(Outcome::Blocked), ..Selector::default() };
+        for record in plan.page(&selector, 0, 3)?.records {
+            let text = safe(&text::line(&plan, &record, &secrets));
+            needs.push((text, format!("/analyses/{id}/records/{}", record.conflict_id), "Look"));
+        }
+        if preview.blocked > 3 {
+            let name = meta.tables.iter().find(|t| t.counts.blocked > 0).map_or("", |t| t.name.as_str());
+            let text = format!("{} can't be written in all", words::plural(preview.blocked, "record"));
+            needs.push((text, format!("{}?class=blocked", link(name)), "List"));
+        }
+    }
+    let compared = match &meta.base {
+        Some(base) => format!("{}, with the base {}", meta.compared_word(), safe(&base.path)),
+        None => "two-way: no common base is known".to_owned(),
+    };
+    let mut chrome = desk.chrome("result", "Analyses", headline.clone());
+    chrome.target = Some(desk.badge(&meta.database));
+    let page = ResultPage {
+        chrome,
+        a: Head::of(&plan)?,
+        headline,
+        nothing,
+        needs_title: if needs.len() == 1 { "One thing needs you".to_owned() } else { format!("{} things need you", needs.len()) },
+        needs,
+        tiles: words::CLASSES.iter().copied().zip(ordered(&counts).map(words::grouped)).collect(),
+        tables: tables.collect(),
+        total_bar: bar(&counts, 0),
+        sum: format!(
+            "new + updated + conflict + unchanged + blocked + left out = {} in the backup. What is only in current is never touched unless deletions were asked for.",
+            words::plural(counts.backup_records(), "record")
+        ),
+        graph: graph(&plan, &link),
+        strategy: safe(&meta.strategy.0),
+        strategies: strategies(),
+        preserve_newer: meta.options.preserve_newer,
+        writes: text::writes(&preview),
+        can_write: desk.can_write(),
+        compared,
+        expires: Html::text(&text::when(&meta.expires_at).split(',').next().unwrap_or_default().to_owned()),
+        not_carried: meta.not_carried.iter().map(|c| safe(c)).collect(),
+        notes: meta.notes.iter().map(|n| safe(n)).collect(),
+    };
+    draw(&page)
+}
+
+/// Reads a class's word, as addresses have it.
+pub(super) fn class(word: Option<&str>) -> Option<Class> {
+    Class::from_word(word?)
+}

@@ -1,0 +1,126 @@
+//! The graph of the tables and what they refer to, as a picture: parents on the left, their classes as a bar in each.
+
+use super::html::Html;
+use super::words;
+use crate::model::change::Counts;
+use crate::plan::Plan;
+use crate::report::html::escape;
+use crate::report::text::short;
+use std::fmt::Write as _;
+
+/// Tables that a picture can hold; of more only those are drawn in which something differs.
+const MOST: usize = 40;
+const WIDTH: usize = 180;
+const HEIGHT: usize = 54;
+const GAP_X: usize = 64;
+const GAP_Y: usize = 18;
+
+/// Draws the tables of an analysis; none where nothing refers to anything.
+pub(super) fn graph(plan: &Plan, address: &dyn Fn(&str) -> String) -> Option<Html> {
+    let meta = plan.meta();
+    let differs = |c: &Counts| c.new + c.updated + c.conflict + c.blocked > 0;
+    let shown: Vec<_> =
+        meta.tables.iter().filter(|t| meta.tables.len() <= MOST || differs(&t.counts)).take(MOST).collect();
+    let position = |schema_table: usize| shown.iter().position(|t| t.table == schema_table);
+    let mut edges: Vec<(usize, usize)> = Vec::new();
+    for (child, result) in shown.iter().enumerate() {
+        for key in &meta.schema.tables[result.table].foreign_keys {
+            if let Some(parent) = key.table.and_then(position)
+                && parent != child
+                && !edges.contains(&(child, parent))
+            {
+                edges.push((child, parent));
+            }
+        }
+    }
+    if edges.is_empty() {
+        return None;
+    }
+    // Parents come first in the plan, so one pass in that order settles all ranks; an edge of a cycle goes the other way.
+    let mut rank = vec![0_usize; shown.len()];
+    for child in 0..shown.len() {
+        rank[child] =
+            edges.iter().filter(|(c, p)| *c == child && *p < child).map(|(_, p)| rank[*p] + 1).max().unwrap_or(0);
+    }
+    let columns = rank.iter().max().copied().unwrap_or(0) + 1;
+    let mut rows = vec![0_usize; columns];
+    let places: Vec<(usize, usize)> = rank
+        .iter()
+        .map(|&r| {
+            rows[r] += 1;
+            (8 + r * (WIDTH + GAP_X), 8 + (rows[r] - 1) * (HEIGHT + GAP_Y))
+        })
+        .collect();
+    let tallest = rows.iter().max().copied().unwrap_or(1);
+    let (width, height) = (16 + columns * WIDTH + (columns - 1) * GAP_X, 16 + tallest * (HEIGHT + GAP_Y) - GAP_Y);
+    let mut svg = format!(
+        "<svg class=\"graph\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" role=\"group\" aria-label=\"Tables and what they refer to\">\
+<defs><marker id=\"head\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" orient=\"auto-start-reverse\"><path class=\"head\" d=\"M0 0 8 4 0 8z\"/></marker></defs>"
+    );
+    for (child, parent) in edges {
+        let (from, to) = (places[child], places[parent]);
+        let (x1, y1) = (from.0, from.1 + HEIGHT / 2);
+        let (x2, y2) = if rank[parent] < rank[child] {
+            (to.0 + WIDTH + 2, to.1 + HEIGHT / 2)
+        } else {
+            (to.0 - 2, to.1 + HEIGHT / 2 + 8)
+        };
+        let bend = if x2 < x1 { (x1 - x2) / 2 } else { 30 };
+        let _ = write!(
+            svg,
+            "<path class=\"edge\" marker-end=\"url(#head)\" d=\"M{x1} {y1}C{} {y1} {} {y2} {x2} {y2}\"/>",
+            x1.saturating_sub(bend),
+            if x2 < x1 { x2 + bend } else { x2.saturating_sub(bend) }
+        );
+    }
+    for (result, &(x, y)) in shown.iter().zip(&places) {
+        node(&mut svg, &result.name, &result.counts, &address(&result.name), x, y);
+    }
+    svg.push_str("</svg>");
+    Some(Html::made(svg))
+}
+
+fn node(svg: &mut String, name: &str, counts: &Counts, link: &str, x: usize, y: usize) {
+    let parts = [
+        ("new", counts.new),
+        ("updated", counts.updated),
+        ("conflict", counts.conflict),
+        ("blocked", counts.blocked),
+    ];
+    let said: Vec<String> = parts
+        .iter()
+        .filter(|p| p.1 > 0)
+        .map(|(word, n)| format!("{}{}", words::sign(word), words::grouped(n)))
+        .collect();
+    let spoken: Vec<String> =
+        parts.iter().filter(|p| p.1 > 0).map(|(word, n)| format!("{n} {}", words::class(word))).collect();
+    let sub = if said.is_empty() { "= nothing differs".to_owned() } else { said.join("  ") };
+    let spoken = if spoken.is_empty() { "nothing differs".to_owned() } else { spoken.join(", ") };
+    let _ = write!(
+        svg,
+        "<a href=\"{}\" aria-label=\"{}: {spoken}\"><rect class=\"node\" x=\"{x}\" y=\"{y}\" width=\"{WIDTH}\" height=\"{HEIGHT}\" rx=\"9\"/>\
+<text x=\"{}\" y=\"{}\">{}</text><text class=\"sub\" x=\"{}\" y=\"{}\">{}</text>",
+        escape(link),
+        escape(name),
+        x + 11,
+        y + 20,
+        escape(&short(name, 22)),
+        x + 11,
+        y + 37,
+        escape(&short(&sub, 28)),
+    );
+    let total = counts.backup_records().max(1) as f64;
+    let mut at = 0.0;
+    for (word, n) in parts.into_iter().chain([("unchanged", counts.unchanged)]).filter(|p| p.1 > 0) {
+        let width = (n as f64 / total * (WIDTH - 22) as f64).max(2.0);
+        let left = (x + 11) as f64 + at;
+        let width = width.min((WIDTH - 22) as f64 - at).max(0.0);
+        let _ = write!(
+            svg,
+            "<rect class=\"f-{word}\" x=\"{left:.1}\" y=\"{}\" width=\"{width:.1}\" height=\"4\"/>",
+            y + HEIGHT - 9
+        );
+        at += width;
+    }
+    svg.push_str("</a>");
+}

@@ -1,0 +1,306 @@
+//! Pieces of HTML that templates can't write well: values with everything invisible made visible, marked differences,
+//! count bars, times. Everything from data passes [`escape`] here, or askama's escaping after [`safe`].
+
+use super::words;
+use crate::model::change::Counts;
+use crate::report::html::escape;
+use crate::report::text::{age, shown};
+use serde_json::Value as Json;
+use similar::{ChangeTag, TextDiff};
+use std::fmt::{self, Write as _};
+
+/// HTML that is safe to put into a page as it is.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Html(String);
+
+impl fmt::Display for Html {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl askama::filters::HtmlSafe for Html {}
+
+impl Html {
+    /// Takes HTML whose parts from data were escaped.
+    pub(super) fn made(html: String) -> Self {
+        Self(html)
+    }
+
+    /// Escapes text.
+    pub(super) fn text(text: &str) -> Self {
+        Self(escape(text))
+    }
+}
+
+/// Makes text from data fit to be shown: control and direction characters are written out; askama escapes the rest.
+pub(super) fn safe(text: &str) -> String {
+    shown(text)
+}
+
+/// Characters of a value that are shown before it is cut, in a list and on a record's own page.
+pub(super) const IN_LIST: usize = 160;
+/// See [`IN_LIST`].
+pub(super) const ALONE: usize = 4_000;
+
+/// A value as it is drawn.
+enum Drawn {
+    /// Something that is no text: null, empty, hidden; in words.
+    Odd(String),
+    /// Text, and how many characters were cut.
+    Text(String, usize),
+}
+
+fn drawn(value: Option<&Json>, missing: &str, most: usize) -> Drawn {
+    let odd = |text: &str| Drawn::Odd(text.to_owned());
+    let text = match value {
+        None => return odd(missing),
+        Some(Json::Null) => return odd("NULL"),
+        Some(Json::Bool(b)) => b.to_string(),
+        Some(Json::Number(n)) => n.to_string(),
+        Some(Json::String(s)) if s.is_empty() => return odd("empty text"),
+        Some(Json::String(s)) if s.chars().all(char::is_whitespace) => {
+            return Drawn::Odd(format!("{}, nothing else", words::plural(s.chars().count() as u64, "space")));
+        }
+        Some(Json::String(s)) => s.clone(),
+        Some(Json::Object(map)) if map.len() == 1 => match map.iter().next() {
+            Some((tag, Json::String(text))) if tag == "bytes" => return bytes(text),
+            Some((tag, Json::String(text))) if tag == "redacted" => {
+                return Drawn::Odd(format!("hidden {}", text.trim_start_matches("blake3:")));
+            }
+            Some((_, Json::String(text))) => text.clone(),
+            _ => Json::Object(map.clone()).to_string(),
+        },
+        Some(other) => other.to_string(),
+    };
+    let count = text.chars().count();
+    if count > most {
+        return Drawn::Text(text.chars().take(most).collect(), count - most);
+    }
+    Drawn::Text(text, 0)
+}
+
+fn bytes(text: &str) -> Drawn {
+    use base64::Engine as _;
+    let bytes = base64::engine::general_purpose::STANDARD.decode(text).unwrap_or_default();
+    let hex = bytes.iter().take(32).fold(String::new(), |mut out, byte| {
+        let _ = write!(out, "{byte:02x} ");
+        out
+    });
+    let more = if bytes.len() > 32 { "…" } else { "" };
+    Drawn::Odd(format!("{}: {hex}{more}", words::plural(bytes.len() as u64, "byte")))
+}
+
+/// Escapes text and draws spaces at its ends, which would be seen nowhere.
+fn visible(text: &str) -> String {
+    let inner = text.trim_matches(' ');
+    let before = text.len() - text.trim_start_matches(' ').len();
+    let after = if inner.is_empty() { 0 } else { text.len() - text.trim_end_matches(' ').len() };
+    let spaces = |count: usize| match count {
+        0 => String::new(),
+        n => format!("<span class=\"odd\" title=\"{0}\">{1}</span>", words::plural(n as u64, "space"), "␣".repeat(n)),
+    };
+    format!("{}{}{}", spaces(before), lines_kept(inner), spaces(after))
+}
+
+/// Escapes text whose line ends are kept as such.
+fn lines_kept(text: &str) -> String {
+    text.split('\n').map(escape).collect::<Vec<_>>().join("\n")
+}
+
+fn write(drawn: &Drawn) -> String {
+    match drawn {
+        Drawn::Odd(words) => format!("<span class=\"odd\">{}</span>", escape(words)),
+        Drawn::Text(text, cut) => format!("<span class=\"v\">{}</span>{}", visible(text), cut_note(*cut)),
+    }
+}
+
+fn cut_note(cut: usize) -> String {
+    if cut == 0 {
+        return String::new();
+    }
+    format!(" <span class=\"odd\">… {} more</span>", words::plural(cut as u64, "character"))
+}
+
+/// Draws a value; `missing` says what its absence means.
+pub(super) fn value(value: Option<&Json>, missing: &str, most: usize) -> Html {
+    Html(write(&drawn(value, missing, most)))
+}
+
+/// Draws the two sides of a field, with what differs marked in both.
+pub(super) fn pair(current: Option<&Json>, backup: Option<&Json>, most: usize) -> (Html, Html) {
+    let (left, right) =
+        (drawn(current, "no record in current", most), drawn(backup, "not carried by the backup", most));
+    let (Drawn::Text(a, cut_a), Drawn::Text(b, cut_b)) = (&left, &right) else {
+        return (Html(write(&left)), Html(write(&right)));
+    };
+    if a == b || a.len() + b.len() > 20_000 {
+        return (Html(write(&left)), Html(write(&right)));
+    }
+    let (old, new) = marked(a, b);
+    let wrap = |inner: String, cut: usize| Html(format!("<span class=\"v\">{inner}</span>{}", cut_note(cut)));
+    (wrap(old, *cut_a), wrap(new, *cut_b))
+}
+
+/// Marks what differs: words in longer texts, characters in short ones; nothing where almost all of it differs.
+fn marked(a: &str, b: &str) -> (String, String) {
+    let diff = if a.len().max(b.len()) > 60 {
+        TextDiff::from_unicode_words(a, b)
+    } else {
+        TextDiff::from_chars(a, b)
+    };
+    let whole = |tag: &str, word: &str, text: &str| {
+        format!("<{tag}><span class=\"hidden\">{word}: </span>{}</{tag}>", lines_kept(text))
+    };
+    if diff.ratio() < 0.4 {
+        return (whole("del", "differs", a), whole("ins", "differs", b));
+    }
+    let mut sides = [String::new(), String::new()];
+    let mut open: Option<(ChangeTag, String)> = None;
+    let mut flush = |open: &mut Option<(ChangeTag, String)>| match open.take() {
+        Some((ChangeTag::Equal, text)) => sides.iter_mut().for_each(|s| s.push_str(&lines_kept(&text))),
+        Some((ChangeTag::Delete, text)) => sides[0].push_str(&whole("del", "only here", &text)),
+        Some((ChangeTag::Insert, text)) => sides[1].push_str(&whole("ins", "only here", &text)),
+        None => {}
+    };
+    for change in diff.iter_all_changes() {
+        match &mut open {
+            Some((tag, text)) if *tag == change.tag() => text.push_str(change.value()),
+            _ => {
+                flush(&mut open);
+                open = Some((change.tag(), change.value().to_owned()));
+            }
+        }
+    }
+    flush(&mut open);
+    let [old, new] = sides;
+    (old, new)
+}
+
+/// Draws a difference line by line, for texts of several lines and JSON; none where that says no more than the fields.
+pub(super) fn lines(current: Option<&Json>, backup: Option<&Json>) -> Option<Html> {
+    let text = |value: Option<&Json>| match value? {
+        Json::String(text) => Some(text.clone()),
+        Json::Object(map) => match map.get("json") {
+            Some(Json::String(text)) => {
+                let parsed: Json = serde_json::from_str(text).ok()?;
+                serde_json::to_string_pretty(&parsed).ok()
+            }
+            _ => None,
+        },
+        _ => None,
+    };
+    let (a, b) = (text(current)?, text(backup)?);
+    if a.lines().count().max(b.lines().count()) < 3 || a.len() + b.len() > 400_000 {
+        return None;
+    }
+    let diff = TextDiff::from_lines(&a, &b);
+    let mut html = String::from("<div class=\"lines\" tabindex=\"0\" role=\"region\" aria-label=\"Line by line\">");
+    for change in diff.iter_all_changes().take(2_000) {
+        let (class, sign, word) = match change.tag() {
+            ChangeTag::Equal => ("", " ", ""),
+            ChangeTag::Delete => ("minus", "−", "Current: "),
+            ChangeTag::Insert => ("plus", "+", "Backup: "),
+        };
+        let line = escape(change.value().trim_end_matches('\n'));
+        let _ = write!(
+            html,
+            "<div class=\"{class}\"><span aria-hidden=\"true\">{sign} </span><span class=\"hidden\">{word}</span>{line}</div>"
+        );
+    }
+    html.push_str("</div>");
+    Some(Html(html))
+}
+
+/// Draws an instant: machine-readable, in UTC until the script shows it in the viewer's zone.
+pub(super) fn time(text: &str) -> Html {
+    match chrono::DateTime::parse_from_rfc3339(text) {
+        Ok(at) => {
+            let at = at.to_utc();
+            let ago = age((chrono::Utc::now() - at).num_seconds());
+            Html(format!(
+                "<time datetime=\"{}\" title=\"{} UTC\">{} UTC</time>, {ago} ago",
+                at.format("%Y-%m-%dT%H:%M:%SZ"),
+                at.format("%Y-%m-%d %H:%M:%S"),
+                at.format("%Y-%m-%d %H:%M")
+            ))
+        }
+        Err(_) => Html::text(text),
+    }
+}
+
+/// Draws the share of each class as a bar, named for those who don't see it.
+pub(super) fn bar(counts: &Counts, most: u64) -> Html {
+    let parts = [
+        ("new", counts.new),
+        ("updated", counts.updated),
+        ("conflict", counts.conflict),
+        ("blocked", counts.blocked),
+        ("excluded", counts.excluded),
+        ("unchanged", counts.unchanged),
+    ];
+    let total = counts.backup_records().max(most).max(1) as f64;
+    let said: Vec<String> = parts
+        .iter()
+        .filter(|p| p.1 > 0)
+        .map(|(word, n)| format!("{} {}", words::grouped(n), words::class(word)))
+        .collect();
+    let label = if said.is_empty() { "no records".to_owned() } else { said.join(", ") };
+    let mut html = format!(
+        "<svg class=\"bar\" viewBox=\"0 0 100 4\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"{label}\"><title>{label}</title>"
+    );
+    let mut at = 0.0;
+    for (word, n) in parts.into_iter().filter(|p| p.1 > 0) {
+        // What is there is seen, however few it is of many.
+        let width = (n as f64 / total * 100.0).max(1.5).min(100.0 - at);
+        let _ = write!(html, "<rect class=\"f-{word}\" x=\"{at:.2}\" width=\"{width:.2}\" height=\"4\"/>");
+        at += width;
+    }
+    html.push_str("</svg>");
+    Html(html)
+}
+
+/// Draws one share.
+pub(super) fn share(part: u64, of: u64) -> Html {
+    let width = part as f64 / of.max(1) as f64 * 100.0;
+    Html(format!(
+        "<svg class=\"bar\" viewBox=\"0 0 100 4\" preserveAspectRatio=\"none\" aria-hidden=\"true\"><rect class=\"f-conflict\" width=\"{:.2}\" height=\"4\"/></svg>",
+        width.max(1.0)
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn u42_null_empty_space_zero_false_and_missing_look_different() {
+        let values = [Some(json!(null)), Some(json!("")), Some(json!(" ")), Some(json!(0)), Some(json!(false)), None];
+        let drawn: std::collections::BTreeSet<String> =
+            values.iter().map(|v| value(v.as_ref(), "missing", IN_LIST).to_string()).collect();
+        assert_eq!(drawn.len(), values.len(), "{drawn:?}");
+    }
+
+    #[test]
+    fn u41_hostile_text_is_shown_and_does_nothing() {
+        let nasty = json!("<script>alert(1)</script>\u{202e}txt\u{200b}\u{7}\"'");
+        let html = value(Some(&nasty), "missing", ALONE).to_string();
+        assert!(!html.contains("<script"), "{html}");
+        assert!(html.contains("\\u{202e}") && html.contains("\\u{200b}") && html.contains("\\u{7}"), "{html}");
+        let (old, new) = pair(Some(&nasty), Some(&json!("<script>alert(2)</script>")), ALONE);
+        assert!(!old.to_string().contains("<script") && !new.to_string().contains("<script"), "{old} {new}");
+        let long = json!("x".repeat(1_000_000));
+        assert!(value(Some(&long), "missing", IN_LIST).to_string().len() < 400);
+        let label = value(Some(&json!("  a ")), "missing", IN_LIST).to_string();
+        assert!(label.contains("␣␣") && label.contains("2 spaces"), "{label}");
+    }
+
+    #[test]
+    fn differing_characters_are_marked_with_words() {
+        let (old, new) = pair(Some(&json!("anna@example.org")), Some(&json!("anne@example.org")), ALONE);
+        assert!(old.to_string().contains("<del><span class=\"hidden\">only here: </span>a</del>"), "{old}");
+        assert!(new.to_string().contains("<ins><span class=\"hidden\">only here: </span>e</ins>"), "{new}");
+        assert!(lines(Some(&json!("a\nb\nc\n")), Some(&json!("a\nx\nc\n"))).is_some());
+    }
+}

@@ -1,0 +1,419 @@
+//! What was done: one merge with its receipt, taking it back, and the history.
+
+use super::chrome::{Chrome, Desk, draw};
+use super::html::{Html, safe, time};
+use super::review::Written;
+use super::words;
+use crate::executor::receipt::{self, ReceiptMeta};
+use crate::executor::{Receipt, State, audit};
+use crate::plan::{ActionKind, PlanKind, Preview};
+use crate::report::Undone;
+use crate::server::app::is_id;
+use crate::server::problem::{Answer, Problem};
+use crate::server::service::targets;
+use askama::Template;
+use axum::response::Response;
+use serde::Deserialize;
+
+/// A merge, an undo or a redo, as lists show it.
+pub(super) struct MergeRow {
+    pub(super) id: String,
+    pub(super) what: &'static str,
+    pub(super) when: Html,
+    pub(super) database: String,
+    pub(super) records: String,
+    pub(super) who: String,
+    pub(super) state: &'static str,
+    pub(super) can_undo: bool,
+    pub(super) unknown: bool,
+    pub(super) back: &'static str,
+}
+
+fn what(kind: &PlanKind) -> &'static str {
+    match kind {
+        PlanKind::Merge => "Merge",
+        PlanKind::Undo { .. } => "Undo",
+        PlanKind::Redo { .. } => "Redo",
+    }
+}
+
+fn records(counts: &receipt::Counted) -> String {
+    let parts = [("+", counts.inserted), ("~", counts.updated), ("−", counts.deleted)];
+    let said: Vec<String> =
+        parts.iter().filter(|p| p.1 > 0).map(|p| format!("{}{}", p.0, words::grouped(p.1))).collect();
+    if said.is_empty() { "none".to_owned() } else { said.join(" ") }
+}
+
+/// Tells by what something was taken back, if it was.
+fn taken_back<'a>(all: &'a [ReceiptMeta], id: &str) -> Option<&'a ReceiptMeta> {
+    all.iter().filter(|r| r.state == State::Committed).find(|r| match &r.kind {
+        PlanKind::Undo { merge } => merge == id,
+        PlanKind::Redo { undo } => undo == id,
+        PlanKind::Merge => false,
+    })
+}
+
+fn state(meta: &ReceiptMeta, back: Option<&ReceiptMeta>) -> &'static str {
+    match (meta.state, back) {
+        (State::Committed, Some(_)) => "taken back",
+        (State::Committed, None) => "done",
+        (State::RolledBack, _) => "rolled back",
+        (State::Intent, _) => "running, or ended without a word",
+        (State::Unknown, _) => "outcome not known",
+    }
+}
+
+/// Returns the last merges.
+pub(super) fn latest(desk: &Desk, most: usize) -> Answer<Vec<MergeRow>> {
+    let (all, _) = receipt::list(desk.app.home())?;
+    let rows = all.iter().take(most).map(|meta| {
+        let back = taken_back(&all, &meta.id);
+        MergeRow {
+            id: meta.id.clone(),
+            what: what(&meta.kind),
+            when: time(&meta.started_at),
+            database: safe(&meta.database.display),
+            records: records(&meta.counts),
+            who: safe(&meta.actor),
+            state: state(meta, back),
+            can_undo: meta.state == State::Committed && back.is_none(),
+            unknown: matches!(meta.state, State::Unknown),
+            back: if matches!(meta.kind, PlanKind::Undo { .. }) { "Redo" } else { "Undo" },
+        }
+    });
+    Ok(rows.collect())
+}
+
+#[derive(Template)]
+#[template(path = "outcome.html")]
+pub(super) struct Outcome {
+    pub(super) chrome: Chrome,
+    pub(super) title: String,
+    pub(super) kind: &'static str,
+    pub(super) sign: &'static str,
+    pub(super) sentence: String,
+    pub(super) detail: String,
+    pub(super) lines: Vec<String>,
+    pub(super) hint: String,
+    pub(super) find_out: Option<String>,
+    pub(super) facts: Vec<(&'static str, Html)>,
+    pub(super) tables: Vec<Written>,
+    pub(super) written: Vec<(String, Vec<String>, bool)>,
+    pub(super) links: Vec<(String, &'static str, bool)>,
+}
+
+fn open(desk: &Desk, id: &str) -> Answer<Receipt> {
+    let path = desk.app.home().receipts().join(format!("{id}.receipt"));
+    match is_id(id) && path.is_file() {
+        true => Ok(Receipt::open(&path)?),
+        false => Err(Problem::not_found("merge", id)),
+    }
+}
+
+/// Records listed of each table.
+const LISTED: usize = 200;
+
+/// Draws one merge.
+pub(super) fn merge(desk: &Desk, id: &str) -> Answer<Response> {
+    let receipt = open(desk, id)?;
+    let meta = receipt.meta();
+    let (all, _) = receipt::list(desk.app.home())?;
+    let back = taken_back(&all, id);
+    let (tables, written) = written(desk, &receipt)?;
+    let total = meta.counts.inserted + meta.counts.updated + meta.counts.deleted;
+    let (kind, sign, sentence) = match (meta.state, back) {
+        (State::Committed, None) => {
+            let place = desk.badge(&meta.database).name;
+            ("good", "✓", format!("{} in {place}.", words::plural(total, "record") + if total == 1 { " was written" } else { " were written" }))
+        }
+        (State::Committed, Some(by)) => ("warn", "!", format!("This was done, and taken back by {}.", by.id)),
+        (State::RolledBack, _) => ("bad", "×", format!("It was rolled back. {}", words::UNCHANGED)),
+        (State::Intent | State::Unknown, _) => ("warn", "!", "It is not known yet how this ended.".to_owned()),
+    };
+    let mut facts = vec![
+        ("Began", time(&meta.started_at)),
+        ("Who", Html::text(&meta.actor)),
+        ("Database", Html::text(&meta.database.display)),
+        ("Records", Html::text(&format!("{} — planned and written are the same, each was read back", records(&meta.counts)))),
+    ];
+    if let Some(at) = &meta.committed_at {
+        facts.insert(1, ("Committed", time(at)));
+    }
+    if let Some((path, _)) = &meta.backup {
+        facts.push(("Backup", Html::text(path)));
+    }
+    if let Some(note) = &meta.note {
+        facts.push(("Note", Html::text(note)));
+    }
+    let undo = if matches!(meta.kind, PlanKind::Undo { .. }) { "Redo" } else { "Undo" };
+    let mut links = Vec::new();
+    if meta.state == State::Committed && back.is_none() && desk.can_write() {
+        links.push((format!("/merges/{id}/undo"), undo, true));
+    }
+    if let Some(by) = back {
+        links.push((format!("/merges/{}", by.id), "Open what took it back", true));
+    }
+    links.push((format!("/merges/{id}/report.html"), "Report", false));
+    links.push(("/history".to_owned(), "History", false));
+    let mut chrome = desk.chrome("merge", "History", format!("{} {id}", what(&meta.kind)));
+    chrome.target = Some(desk.badge(&meta.database));
+    let title = chrome.title.clone();
+    draw(&Outcome {
+        chrome,
+        title,
+        kind,
+        sign,
+        sentence,
+        detail: String::new(),
+        lines: Vec::new(),
+        hint: String::new(),
+        find_out: None,
+        facts,
+        tables,
+        written,
+        links,
+    })
+}
+
+type PerTable = (Vec<Written>, Vec<(String, Vec<String>, bool)>);
+
+/// Counts and names what was written, per table.
+fn written(desk: &Desk, receipt: &Receipt) -> Answer<PerTable> {
+    let secrets = desk.app.secrets();
+    let mut tables: Vec<(usize, Preview, Vec<String>, bool)> = Vec::new();
+    let mut after = 0;
+    loop {
+        let images = receipt.page(after, 500)?;
+        let Some(last) = images.last() else { break };
+        after = last.id;
+        for image in images {
+            let table = &receipt.meta().schema.tables[image.table];
+            let at = match tables.iter().position(|t| t.0 == image.table) {
+                Some(at) => at,
+                None => {
+                    tables.push((image.table, Preview::default(), Vec::new(), false));
+                    tables.len() - 1
+                }
+            };
+            let (_, counts, lines, more) = &mut tables[at];
+            let word = match image.kind {
+                ActionKind::Insert => {
+                    counts.inserted += 1;
+                    "+ inserted"
+                }
+                ActionKind::Update => {
+                    counts.updated += 1;
+                    "~ updated"
+                }
+                ActionKind::Delete => {
+                    counts.deleted += 1;
+                    "− deleted"
+                }
+            };
+            if lines.len() == LISTED {
+                *more = true;
+                continue;
+            }
+            let key: Vec<_> = table
+                .key
+                .iter()
+                .zip(&image.key)
+                .filter_map(|(&c, cell)| crate::model::encode::value_of(cell.as_cell(), &table.columns[c]))
+                .collect();
+            let fields = match image.kind {
+                ActionKind::Update => format!(": {}", table.names(&image.columns).join(", ")),
+                _ => String::new(),
+            };
+            lines.push(safe(&format!("{word} {}{fields}", secrets.key_text(table, &key))));
+        }
+    }
+    let name = |t: usize| safe(&receipt.meta().schema.tables[t].label());
+    let counted = tables.iter().map(|(t, counts, ..)| Written::of(name(*t), counts)).collect();
+    Ok((counted, tables.into_iter().map(|(t, _, lines, more)| (name(t), lines, more)).collect()))
+}
+
+#[derive(Template)]
+#[template(path = "undo.html")]
+struct UndoPage {
+    chrome: Chrome,
+    id: String,
+    verb: &'static str,
+    title: String,
+    subject: String,
+    word: &'static str,
+    counts: (u64, u64, u64),
+    buckets: Vec<(&'static str, &'static str, Vec<String>, u64)>,
+    tables: Vec<String>,
+    protected: bool,
+    target_name: String,
+    button: String,
+    once: String,
+    can_write: bool,
+}
+
+/// Draws what taking a merge back would do: three lists.
+pub(super) fn undo(desk: &Desk, id: &str) -> Answer<Response> {
+    let receipt = open(desk, id)?;
+    let meta = receipt.meta();
+    let redo = matches!(meta.kind, PlanKind::Undo { .. });
+    let target = targets::of(&desk.app, &meta.database)?;
+    let mut database = target.connect()?;
+    let path = desk.app.home().plans().join(format!("{}.mplan", crate::executor::home::fresh_id('p')));
+    let made = crate::executor::undo::plan(desk.app.home(), &receipt, database.as_mut(), &[], &path);
+    let lists = made.and_then(|plan| {
+        let tables: Vec<String> = plan.meta().tables.iter().map(|t| safe(&t.name)).collect();
+        Ok((Undone::of(&plan, &desk.app.secrets())?, tables))
+    });
+    if path.exists() {
+        std::fs::remove_file(&path)?;
+    }
+    let (lists, tables) = lists?;
+    let [reversed, kept, blocked] = lists.counts;
+    let shown = |list: &[String]| list.iter().map(|l| safe(l)).collect::<Vec<_>>();
+    let bucket = |title, text, list: &[String], count: u64| (title, text, shown(list), count - list.len() as u64);
+    let (verb, word) = if redo { ("Redo", "put back") } else { ("Undo", "taken back") };
+    let mut chrome = desk.chrome("undo", "History", format!("{verb} {id}"));
+    chrome.target = Some(desk.badge(&meta.database));
+    draw(&UndoPage {
+        title: chrome.title.clone(),
+        chrome,
+        id: id.to_owned(),
+        verb,
+        subject: safe(&format!(
+            "Of {} by {}, in {}. What somebody changed since stays as it is.",
+            crate::report::text::when(&meta.started_at),
+            meta.actor,
+            meta.database.display
+        )),
+        word,
+        counts: (reversed, kept, blocked),
+        buckets: vec![
+            bucket(if redo { "Will be put back" } else { "Will be taken back" }, "Each returns to exactly what it was.", &lists.reversed, reversed),
+            bucket("Stays, because it was changed since", "Your later work is not overwritten.", &lists.kept, kept),
+            bucket("Can't be taken back", "Other records refer to these now.", &lists.blocked, blocked),
+        ],
+        tables,
+        protected: target.settings.protected,
+        target_name: safe(&target.name),
+        button: format!("{} {}", if redo { "Put back" } else { "Take back" }, words::plural(reversed, "change")),
+        once: crate::executor::home::fresh_id('k'),
+        can_write: desk.can_write(),
+    })
+}
+
+/// What the history is asked for by.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(super) struct Query {
+    #[serde(default)]
+    q: String,
+    #[serde(default)]
+    skip: usize,
+}
+
+struct EntryRow {
+    when: Html,
+    what: String,
+    link: String,
+    who: String,
+    database: String,
+    records: String,
+    note: String,
+}
+
+#[derive(Template)]
+#[template(path = "history.html")]
+struct History {
+    chrome: Chrome,
+    chain: Result<u64, String>,
+    query: String,
+    entries: Vec<EntryRow>,
+    next: Option<String>,
+}
+
+/// Entries on a page.
+const ON_A_PAGE: usize = 100;
+
+/// Returns the entries that hold a text, newest first.
+fn entries(desk: &Desk, text: &str) -> Answer<Vec<audit::Entry>> {
+    let needle = text.to_lowercase();
+    let holds = |e: &audit::Entry| {
+        [&e.event, &e.merge, &e.actor, &e.database, e.note.as_ref().unwrap_or(&String::new())]
+            .iter()
+            .any(|part| part.to_lowercase().contains(&needle))
+    };
+    let mut found: Vec<_> = audit::read(desk.app.home())?.into_iter().filter(holds).collect();
+    found.reverse();
+    Ok(found)
+}
+
+/// Draws the history.
+pub(super) fn history(desk: &Desk, query: &Query) -> Answer<Response> {
+    let found = entries(desk, &query.q)?;
+    let more = found.len() > query.skip + ON_A_PAGE;
+    let rows = found.iter().skip(query.skip).take(ON_A_PAGE).map(|e| {
+        let merged = matches!(e.event.as_str(), "merge" | "undo" | "redo");
+        EntryRow {
+            when: time(&e.time),
+            what: safe(&format!("{} {}", e.event.replace('_', " "), e.merge)),
+            link: if merged { format!("/merges/{}", e.merge) } else { String::new() },
+            who: safe(&e.actor),
+            database: safe(&e.database),
+            records: if merged { records(&e.counts) } else { String::new() },
+            note: e.note.as_deref().map(safe).unwrap_or_default(),
+        }
+    });
+    let skip = query.skip + ON_A_PAGE;
+    draw(&History {
+        chrome: desk.chrome("history", "History", "History"),
+        chain: audit::verify(desk.app.home()).map_err(|e| safe(&e.full_message())),
+        query: query.q.clone(),
+        entries: rows.collect(),
+        next: more.then(|| format!("/history?q={}&skip={skip}", super::chrome::encoded(&query.q))),
+    })
+}
+
+/// Writes the history for other programs: as JSON, one entry a line, or as CSV.
+pub(super) fn export(desk: &Desk, csv: Csv) -> Answer<String> {
+    let mut out = String::new();
+    if csv == Csv::Yes {
+        out.push_str("time,event,id,actor,database,inserted,updated,deleted,note\r\n");
+    }
+    for e in audit::read(desk.app.home())? {
+        if csv == Csv::No {
+            out.push_str(&serde_json::to_string(&e).map_err(|e| crate::error::fail!(Failed, "an entry can't be written: {e}"))?);
+            out.push('\n');
+            continue;
+        }
+        let counts = [e.counts.inserted, e.counts.updated, e.counts.deleted].map(|n| n.to_string());
+        let note = e.note.unwrap_or_default();
+        let cells = [&e.time, &e.event, &e.merge, &e.actor, &e.database, &counts[0], &counts[1], &counts[2], &note];
+        out.push_str(&cells.map(|c| csv_cell(c)).join(","));
+        out.push_str("\r\n");
+    }
+    Ok(out)
+}
+
+/// Whether an export is CSV.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Csv {
+    Yes,
+    No,
+}
+
+/// Quotes a cell; one that a spreadsheet would take for a formula begins with an apostrophe (CHECKS T14).
+fn csv_cell(text: &str) -> String {
+    let text = crate::report::text::shown(text);
+    let risky = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    format!("\"{}{}\"", if risky { "'" } else { "" }, text.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::csv_cell;
+
+    #[test]
+    fn t14_cells_of_an_export_are_no_formulas() {
+        assert_eq!(csv_cell("=1+1"), "\"'=1+1\"");
+        assert_eq!(csv_cell("a \"b\""), "\"a \"\"b\"\"\"");
+    }
+}

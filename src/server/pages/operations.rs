@@ -1,0 +1,237 @@
+//! Operations: what runs, phase by phase, and how it ended. A page says "Nothing was changed" only where the engine does.
+
+use super::chrome::{Chrome, Desk, draw, draw_with, go};
+use super::html::{Html, safe, time};
+use super::merges::Outcome;
+use super::words;
+use crate::executor::State;
+use crate::executor::receipt;
+use crate::server::problem::{Answer, Problem};
+use crate::server::service::operations::{self, Kind, Operation, OperationState};
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+struct PhaseRow {
+    word: &'static str,
+    text: &'static str,
+    state: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "running.html")]
+struct RunningPage {
+    chrome: Chrome,
+    id: String,
+    title: &'static str,
+    subject: String,
+    events: String,
+    phases: Vec<PhaseRow>,
+    percent: Option<u64>,
+    percent_or_zero: u64,
+    bar_words: String,
+    detail: String,
+    started: u64,
+    elapsed: String,
+    can_cancel: bool,
+}
+
+/// The phases of each kind, in their order.
+fn phases(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Analysis => &["schema", "compare", "check", "settle"],
+        Kind::Merge | Kind::DryRun | Kind::Undo => &["settle", "lock", "record", "write", "verify", "commit"],
+        Kind::Backup | Kind::Verify => &[],
+    }
+}
+
+/// Draws an operation: as it runs, or how it ended.
+pub(super) fn operation(desk: &Desk, id: &str) -> Answer<Response> {
+    let operation = operations::get(&desk.app, id)?;
+    match operation.state {
+        OperationState::Running => running(desk, operation),
+        OperationState::Done => done(desk, &operation),
+        OperationState::Failed | OperationState::Cancelled | OperationState::Unknown => ended_badly(desk, &operation),
+    }
+}
+
+fn running(desk: &Desk, operation: Operation) -> Answer<Response> {
+    let known = phases(operation.kind);
+    let at = operation.phase.as_deref().and_then(|p| known.iter().position(|k| *k == p));
+    let rows = known.iter().enumerate().map(|(position, word)| PhaseRow {
+        word,
+        text: if *word == "commit" && operation.kind == Kind::DryRun { "Roll back" } else { words::phase(word) },
+        state: match at {
+            Some(at) if position < at => "done",
+            Some(at) if position == at => "now",
+            _ => "",
+        },
+    });
+    let percent = operation.total.filter(|t| *t > 0).map(|t| (operation.done * 100 / t).min(100));
+    let detail = match (&operation.table, operation.total) {
+        (Some(table), Some(total)) => {
+            safe(&format!("{table}: {} of {} records", words::grouped(operation.done), words::grouped(total)))
+        }
+        (Some(table), None) => safe(&format!("{table}: {} records so far", words::grouped(operation.done))),
+        _ => "Working.".to_owned(),
+    };
+    let begun = chrono::DateTime::parse_from_rfc3339(&operation.started_at).map(|t| t.to_utc());
+    let seconds = begun.map_or(0, |t| (chrono::Utc::now() - t).num_seconds().max(0)).unsigned_abs();
+    let title = match operation.kind {
+        Kind::Backup => "Making a backup",
+        Kind::Verify => "Verifying a backup",
+        Kind::Analysis => "Analyzing",
+        Kind::Merge => "Merging",
+        Kind::DryRun => "Trying, without keeping anything",
+        Kind::Undo => "Taking back",
+    };
+    let mut chrome = desk.chrome("running", place(operation.kind), title);
+    chrome.refresh = Some(2);
+    chrome.running = None;
+    draw(&RunningPage {
+        chrome,
+        title,
+        subject: safe(&match (&operation.target, operation.kind) {
+            (Some(target), Kind::Merge | Kind::Undo | Kind::DryRun) => format!("In {target}, in one transaction."),
+            (Some(target), Kind::Analysis) => format!("Against {target}. Nothing is changed by it."),
+            (Some(target), _) => format!("Of {target}."),
+            (None, _) => String::new(),
+        }),
+        events: format!("/api/v1/operations/{}/events", operation.id),
+        phases: rows.collect(),
+        percent,
+        percent_or_zero: percent.unwrap_or(0),
+        bar_words: percent.map_or_else(String::new, |p| format!("{p} % of this table")),
+        detail,
+        started: seconds,
+        elapsed: crate::report::text::age(seconds.cast_signed()),
+        can_cancel: desk.can_write() && operation.cancellable,
+        id: operation.id,
+    })
+}
+
+fn place(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Backup | Kind::Verify => "Backups",
+        Kind::Analysis | Kind::DryRun => "Analyses",
+        Kind::Merge | Kind::Undo => "History",
+    }
+}
+
+/// Goes on to what an operation made.
+fn done(desk: &Desk, operation: &Operation) -> Answer<Response> {
+    let made = |name: &str| operation.result[name].as_str().unwrap_or_default().to_owned();
+    match operation.kind {
+        Kind::Backup => go(&format!("/backups/{}", made("id"))),
+        Kind::Verify => go(&format!("/backups/{}", operation.subject.clone().unwrap_or_default())),
+        Kind::Analysis => go(&format!("/analyses/{}", operation.subject.clone().unwrap_or_default())),
+        Kind::DryRun => go(&format!(
+            "/analyses/{}/review?tried={}",
+            operation.subject.clone().unwrap_or_default(),
+            operation.id
+        )),
+        Kind::Merge | Kind::Undo if !made("merge").is_empty() => go(&format!("/merges/{}", made("merge"))),
+        Kind::Merge | Kind::Undo => {
+            let mut page = blank(desk, operation, "Nothing had to be written");
+            (page.kind, page.sign) = ("good", "✓");
+            page.sentence = format!("{} Everything was as it should be already.", words::UNCHANGED);
+            draw(&page)
+        }
+    }
+}
+
+fn blank(desk: &Desk, operation: &Operation, title: &str) -> Outcome {
+    let mut facts = vec![("Began", time(&operation.started_at)), ("Who", Html::text(&operation.user))];
+    if let Some(target) = &operation.target {
+        facts.push(("Database", Html::text(target)));
+    }
+    let back = match (&operation.subject, operation.kind) {
+        (Some(id), Kind::Merge | Kind::DryRun) => format!("/analyses/{id}/review"),
+        (Some(id), Kind::Undo) => format!("/merges/{id}"),
+        (Some(id), Kind::Verify) => format!("/backups/{id}"),
+        _ => "/backups".to_owned(),
+    };
+    Outcome {
+        chrome: desk.chrome("ended", place(operation.kind), title),
+        title: title.to_owned(),
+        kind: "bad",
+        sign: "×",
+        sentence: String::new(),
+        detail: String::new(),
+        lines: Vec::new(),
+        hint: String::new(),
+        find_out: None,
+        facts,
+        tables: Vec::new(),
+        written: Vec::new(),
+        links: vec![(back, "Go back", false), ("/history".to_owned(), "History", false)],
+    }
+}
+
+fn ended_badly(desk: &Desk, operation: &Operation) -> Answer<Response> {
+    let fallback = Problem::own("conflict", "it ended without saying why");
+    let problem = operation.problem.as_ref().unwrap_or(&fallback);
+    let unknown = operation.state == OperationState::Unknown;
+    let mut page = blank(desk, operation, if unknown { "The outcome is not known" } else { "It was not done" });
+    page.sentence = match operation.state {
+        OperationState::Unknown => {
+            "The connection was lost while the changes were being committed. They are either all there or not at all."
+                .to_owned()
+        }
+        // What only reads or rolls back changes nothing; of a merge the receipt has to say so.
+        _ if unchanged(desk, operation, problem)? => words::UNCHANGED.to_owned(),
+        _ => "What it changed is not known; look at the database's state below.".to_owned(),
+    };
+    page.detail = safe(&problem.detail);
+    if unknown {
+        (page.kind, page.sign) = ("warn", "!");
+        page.find_out = Some(operation.id.clone());
+    }
+    if operation.state == OperationState::Cancelled {
+        page.kind = "warn";
+        page.title = "Stopped".to_owned();
+    }
+    let part = |row: &serde_json::Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
+    page.lines = problem
+        .rows
+        .iter()
+        .take(100)
+        .map(|row| {
+            let name = [part(row, "table"), part(row, "key")].iter().filter(|p| !p.is_empty()).cloned().collect::<Vec<_>>();
+            safe(format!("{}  {}", name.join("/"), part(row, "detail")).trim())
+        })
+        .collect();
+    page.hint = problem.hint.as_deref().map(safe).unwrap_or_default();
+    if problem.code == "plan_stale"
+        && let Some(id) = &operation.subject
+    {
+        page.links.insert(0, (format!("/analyses/{id}"), "Open the analysis", true));
+        page.hint = "Analyze the backup again; the database changed since.".to_owned();
+    }
+    draw_with(StatusCode::OK, &page)
+}
+
+/// Tells whether it is certain that nothing was changed (U46): the operation only reads, it says so, or its receipt does.
+fn unchanged(desk: &Desk, operation: &Operation, problem: &Problem) -> Answer<bool> {
+    if !matches!(operation.kind, Kind::Merge | Kind::Undo) {
+        return Ok(true);
+    }
+    if problem.code == "outcome_unknown" {
+        return Ok(false);
+    }
+    let (all, _) = receipt::list(desk.app.home())?;
+    let of_it = all.iter().filter(|r| Some(&r.plan) == operation.plan.as_ref());
+    Ok(of_it.clone().all(|r| r.state == State::RolledBack))
+}
+
+/// Asks an operation to stop.
+pub(super) fn cancel(desk: &Desk, id: &str) -> Answer<Response> {
+    operations::cancel(&desk.app, desk.person()?, id)?;
+    go(&format!("/operations/{id}"))
+}
+
+/// Finds out how an operation ended.
+pub(super) fn find_out(desk: &Desk, id: &str) -> Answer<Response> {
+    operations::find_out(&desk.app, id)?;
+    go(&format!("/operations/{id}"))
+}

@@ -1,0 +1,273 @@
+//! One record: why it is what it is, field by field, and the decision about it.
+
+use super::analysis::Head;
+use super::chrome::{Chrome, Desk, draw, encoded};
+use super::html::{ALONE, Html, lines, pair, safe, time, value};
+use super::table::title;
+use super::words;
+use crate::model::change::{Class, Field};
+use crate::model::{Key, Table, Value};
+use crate::plan::{Decision, FieldDecision, Outcome, Plan, Selector, Stored};
+use crate::report::{RecordView, Secrets, text};
+use crate::server::problem::Answer;
+use askama::Template;
+use axum::response::Response;
+use serde_json::Value as Json;
+
+pub(super) struct FieldView {
+    name: String,
+    name_raw: String,
+    conflict: bool,
+    base: Option<Html>,
+    current: Html,
+    backup: Html,
+    decidable: bool,
+    editable: bool,
+    choice: &'static str,
+    own: String,
+    why_not: &'static str,
+}
+
+/// What stood in the way of a decision, or came in between.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Hitch {
+    /// Who decided in the meantime.
+    pub(super) changed_by: Option<String>,
+    /// What is wrong with what was chosen.
+    pub(super) error: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "record.html")]
+struct RecordPage {
+    chrome: Chrome,
+    a: Head,
+    id: String,
+    table: String,
+    table_link: String,
+    key: String,
+    name: String,
+    class: String,
+    previous: Option<String>,
+    next: Option<String>,
+    unresolved: Option<String>,
+    changed_by: Option<String>,
+    error: Option<String>,
+    reason: &'static str,
+    note: Option<String>,
+    decided: Option<(String, String)>,
+    can_clear: bool,
+    seen: String,
+    decidable: bool,
+    by_field: bool,
+    lean: &'static str,
+    has_base: bool,
+    current_at: Option<String>,
+    backup_at: Option<String>,
+    hidden_note: String,
+    fields: Vec<FieldView>,
+    line_diffs: Vec<(String, Html)>,
+    like_this: u64,
+    pattern_text: String,
+    pattern_link: String,
+    linked: Vec<(String, Option<String>)>,
+}
+
+/// Says what a record's decision was when a page was drawn, so that a later one of somebody else is noticed.
+pub(super) fn seen(plan: &Plan, record: &Stored) -> crate::error::Result<String> {
+    let (_, answered) = plan.answered(record.finding.id)?;
+    let text = format!("{:?} {answered:?}", record.decision);
+    Ok(blake3::hash(text.as_bytes()).to_hex()[..16].to_owned())
+}
+
+/// Finds the next record that waits for a decision, after another and then from the beginning.
+pub(super) fn next_undecided(plan: &Plan, after: i64) -> crate::error::Result<Option<Stored>> {
+    let selector = Selector { outcome: Some(Outcome::Undecided), ..Selector::default() };
+    let found = plan.page(&selector, after, 1)?.records.pop();
+    let found = match found {
+        None if after > 0 => plan.page(&selector, 0, 1)?.records.pop(),
+        found => found,
+    };
+    Ok(found.filter(|r| r.finding.id != after))
+}
+
+/// Draws one record.
+pub(super) fn record(desk: &Desk, id: &str, name: &str, hitch: &Hitch) -> Answer<Response> {
+    let plan = desk.app.plan(id)?;
+    let found = plan.record(name)?;
+    let (meta, finding) = (plan.meta(), &found.finding);
+    let table = &meta.schema.tables[finding.table];
+    let secrets = desk.app.secrets();
+    let view = RecordView::of(&plan, &found, &secrets);
+    let link = |conflict: &str| format!("/analyses/{id}/records/{conflict}");
+    let same = Selector { table: Some(finding.table), classes: vec![finding.class], ..Selector::default() };
+    let next = plan.page(&same, finding.id, 1)?.records.pop().map(|r| link(&r.conflict_id));
+    let unresolved = next_undecided(&plan, finding.id)?.map(|r| link(&r.conflict_id));
+    let (pattern, answered) = plan.answered(finding.id)?;
+    let like_this = if pattern.is_empty() { 0 } else { plan.pattern_size(&pattern)?.0 };
+    let decidable = desk.can_write()
+        && matches!(finding.class, Class::Conflict | Class::New | Class::Updated | Class::Blocked);
+    let fields: Vec<FieldView> = finding
+        .fields
+        .iter()
+        .zip(&view.fields)
+        .map(|(field, shown)| field_view(table, field, shown, &found, decidable, &secrets))
+        .collect();
+    let decided = decided(&found, &answered);
+    let shown_key = secrets.key_text(table, &finding.key);
+    let clock = |at: Option<crate::model::calendar::Timestamp>| at.map(|t| Value::Timestamp(t).to_string());
+    let mut chrome = desk.chrome("conflict", "Analyses", title(table, &found, &secrets));
+    chrome.target = Some(desk.badge(&meta.database));
+    let equal = table.columns.len().saturating_sub(finding.fields.len() + table.key.len());
+    let page = RecordPage {
+        a: Head::of(&plan)?,
+        id: found.conflict_id.clone(),
+        table: safe(&table.label()),
+        table_link: format!("/analyses/{id}/tables/{}?class={}", encoded(&table.label()), finding.class),
+        key: safe(&shown_key),
+        name: chrome.title.clone(),
+        class: finding.class.word(),
+        previous: plan.before(finding.table, finding.class, finding.id)?.map(|c| link(&c)),
+        next,
+        unresolved,
+        changed_by: hitch.changed_by.as_deref().map(safe),
+        error: hitch.error.as_deref().map(safe),
+        reason: text::explained(finding.reason),
+        note: text::because(&found).map(|n| safe(&secrets.scrub(table, &finding.fields, &n))),
+        can_clear: found.decision.is_some(),
+        decided,
+        seen: seen(&plan, &found)?,
+        by_field: decidable && finding.class != Class::Blocked && fields.iter().any(|f| f.decidable),
+        decidable,
+        lean: if found.decision == Some(Decision::Backup) { "backup" } else { "" },
+        has_base: finding.fields.iter().any(|f| f.base.is_some()),
+        current_at: clock(finding.current_at),
+        backup_at: clock(finding.backup_at),
+        hidden_note: match equal {
+            0 => "every column".to_owned(),
+            1 => "1 column is equal on both sides and not listed".to_owned(),
+            n => format!("{n} columns are equal on both sides and not listed"),
+        },
+        line_diffs: view
+            .fields
+            .iter()
+            .filter_map(|f| Some((safe(&f.name), lines(f.current.as_ref(), f.backup.as_ref())?)))
+            .collect(),
+        fields,
+        like_this,
+        pattern_text: safe(&pattern),
+        pattern_link: format!("/analyses/{id}/conflicts?pattern={}&take=backup", encoded(&pattern)),
+        linked: linked(&plan, &found, &secrets, &link)?,
+        chrome,
+    };
+    draw(&page)
+}
+
+fn field_view(
+    table: &Table,
+    field: &Field,
+    shown: &crate::report::FieldView,
+    record: &Stored,
+    decidable: bool,
+    secrets: &Secrets,
+) -> FieldView {
+    let column = &table.columns[field.column];
+    let fixed = table.key.contains(&field.column) || !column.writable();
+    let hidden = secrets.hides(&table.label(), &column.name);
+    let (current, backup) = pair(shown.current.as_ref(), shown.backup.as_ref(), ALONE);
+    let answer = match &record.decision {
+        Some(Decision::Fields { fields }) => fields.get(&column.name),
+        _ => None,
+    };
+    let choice = match (&record.decision, answer) {
+        (Some(Decision::Backup), _) | (_, Some(FieldDecision::Backup)) => "backup",
+        (_, Some(FieldDecision::Value(_))) => "value",
+        _ => "current",
+    };
+    let own = match answer {
+        Some(FieldDecision::Value(Json::String(text))) if !hidden => text.clone(),
+        Some(FieldDecision::Value(other)) if !hidden => other.to_string(),
+        _ => String::new(),
+    };
+    FieldView {
+        name: safe(&column.name),
+        name_raw: column.name.clone(),
+        conflict: field.in_conflict,
+        base: field.base.as_ref().map(|_| value(shown.base.as_ref(), "not in the base", ALONE)),
+        current,
+        backup,
+        decidable: decidable && !fixed && field.backup.is_some(),
+        editable: decidable && !fixed,
+        choice,
+        own,
+        why_not: match (fixed, field.backup.is_some()) {
+            (true, _) => "part of the key, or computed",
+            (_, false) => "stays: the backup does not carry it",
+            _ => "",
+        },
+    }
+}
+
+/// Says in words what was decided, and by whom.
+fn decided(record: &Stored, answered: &crate::plan::Answered) -> Option<(String, String)> {
+    let outcome = record.outcome.map_or("", Outcome::word);
+    let what = match &record.decision {
+        Some(Decision::Backup) => "Decided: take the Backup's record.".to_owned(),
+        Some(Decision::Current) => "Decided: keep the Current record.".to_owned(),
+        Some(Decision::Skip) => "Decided: write nothing for it.".to_owned(),
+        Some(Decision::Fields { fields }) => {
+            format!("Decided by field: {}.", fields.keys().map(|k| safe(k)).collect::<Vec<_>>().join(", "))
+        }
+        None if outcome.is_empty() || outcome == "undecided" => return None,
+        None => return Some((format!("As the strategy has it: {}", words::outcome(outcome)), String::new())),
+    };
+    let by = match (&answered.by, &answered.at) {
+        (Some(by), Some(at)) => format!("by {}, {}", safe(by), text::when(at)),
+        _ => String::new(),
+    };
+    Some((what, by))
+}
+
+/// Lists the records of this analysis that a record refers to, and counts those that refer to it.
+fn linked(
+    plan: &Plan,
+    record: &Stored,
+    secrets: &Secrets,
+    link: &dyn Fn(&str) -> String,
+) -> crate::error::Result<Vec<(String, Option<String>)>> {
+    let meta = plan.meta();
+    let finding = &record.finding;
+    let table = &meta.schema.tables[finding.table];
+    let value = |column: usize| {
+        let field = finding.fields.iter().find(|f| f.column == column);
+        let own = field.and_then(|f| f.backup.as_ref().or(f.current.as_ref()));
+        own.or_else(|| table.key.iter().position(|k| *k == column).and_then(|p| finding.key.get(p)))
+    };
+    let mut found = Vec::new();
+    for key in &table.foreign_keys {
+        let Some(parent) = key.table else { continue };
+        let values: Option<Vec<Value>> = key.columns.iter().map(|&c| value(c).cloned()).collect();
+        let Some(values) = values.filter(|v| !v.iter().any(Value::is_null)) else { continue };
+        let parent_table = &meta.schema.tables[parent];
+        let name = secrets.record_name(parent_table, &values);
+        let text = format!("refers to {}", safe(&name));
+        let target = plan.record(&format!("{}/{}", parent_table.label(), Key(values))).ok();
+        found.push((text, target.map(|t| link(&t.conflict_id))));
+    }
+    for result in &meta.tables {
+        let child = &meta.schema.tables[result.table];
+        if child.foreign_keys.iter().any(|k| k.table == Some(finding.table)) && result.table != finding.table {
+            let differing = result.counts.new + result.counts.updated + result.counts.conflict + result.counts.blocked;
+            if differing > 0 {
+                let text = format!(
+                    "{} refers to this table: {} there differ",
+                    safe(&result.name),
+                    words::plural(differing, "record")
+                );
+                let to = format!("/analyses/{}/tables/{}", meta.id, encoded(&result.name));
+                found.push((text, Some(to)));
+            }
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,236 @@
+//! The records of one table and class: what differs, both sides in one row, and ticking many at once.
+
+use super::analysis::{Head, class};
+use super::chrome::{Chrome, Desk, draw, encoded};
+use super::html::{Html, IN_LIST, pair, safe, value};
+use super::words;
+use crate::model::Table;
+use crate::model::change::Class;
+use crate::plan::{Plan, Selector, Stored};
+use crate::report::{RecordView, Secrets};
+use crate::report::text;
+use crate::server::problem::Answer;
+use askama::Template;
+use axum::response::Response;
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+/// What a page of records is asked for by.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(super) struct Query {
+    class: Option<String>,
+    #[serde(default)]
+    q: String,
+    after: Option<i64>,
+    size: Option<usize>,
+}
+
+struct Tab {
+    word: &'static str,
+    count: String,
+    link: String,
+    on: bool,
+}
+
+struct FieldRow {
+    name: String,
+    conflict: bool,
+    current: Option<Html>,
+    backup: Option<Html>,
+}
+
+struct Row {
+    id: String,
+    link: String,
+    name: String,
+    key: String,
+    fields: Vec<FieldRow>,
+    outcome: &'static str,
+    why: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "table.html")]
+struct TablePage {
+    chrome: Chrome,
+    a: Head,
+    table: String,
+    tabs: Vec<Tab>,
+    explained: &'static str,
+    class: String,
+    query: String,
+    sizes: Vec<usize>,
+    size: usize,
+    rows: Vec<Row>,
+    decidable: bool,
+    here: String,
+    caption: String,
+    hidden_note: String,
+    first: Option<String>,
+    next: Option<String>,
+    total: String,
+}
+
+/// Records looked through for a search on one page: a search that finds nothing ends.
+const LOOKED_THROUGH: usize = 50_000;
+/// Fields shown of a record in the list.
+const FIELDS: usize = 8;
+
+/// Draws a page of records.
+pub(super) fn table(desk: &Desk, id: &str, name: &str, query: &Query) -> Answer<Response> {
+    let plan = desk.app.plan(id)?;
+    let position = plan.table(name)?;
+    let meta = plan.meta();
+    let schema = &meta.schema.tables[position];
+    let mut counts = meta.tables.iter().find(|t| t.table == position).map(|t| t.counts).unwrap_or_default();
+    let listed = [Class::Conflict, Class::New, Class::Updated, Class::Blocked, Class::Excluded, Class::CurrentOnly];
+    let wanted = class(query.class.as_deref())
+        .or_else(|| listed.into_iter().find(|c| *counts.of(*c) > 0))
+        .unwrap_or(Class::New);
+    let word = wanted.word();
+    let size = query.size.unwrap_or(50).clamp(10, 200);
+    let base = format!("/analyses/{id}/tables/{}?class={word}&size={size}&q={}", encoded(name), encoded(&query.q));
+    let secrets = desk.app.secrets();
+    let after = query.after.unwrap_or(0);
+    let (records, next) = found(&plan, position, wanted, &query.q, after, size, &secrets)?;
+    let tabs = listed.into_iter().filter(|c| *counts.clone().of(*c) > 0 || *c == wanted);
+    let tabs = tabs
+        .map(|c| Tab {
+            word: words::CLASSES.iter().find(|w| **w == c.word()).copied().unwrap_or("new"),
+            count: words::grouped(*counts.clone().of(c)),
+            link: format!("/analyses/{id}/tables/{}?class={}", encoded(name), c.word()),
+            on: c == wanted,
+        })
+        .collect();
+    let total = *counts.of(wanted);
+    let mut chrome = desk.chrome("table", "Analyses", schema.label());
+    chrome.title = safe(&chrome.title);
+    chrome.target = Some(desk.badge(&meta.database));
+    let equal = schema.columns.len().saturating_sub(records.first().map_or(0, |r| r.finding.fields.len()));
+    let page = TablePage {
+        a: Head::of(&plan)?,
+        table: safe(&schema.label()),
+        tabs,
+        explained: words::class_explained(&word),
+        decidable: desk.can_write() && matches!(wanted, Class::Conflict | Class::New | Class::Updated | Class::Blocked),
+        class: word,
+        query: query.q.clone(),
+        sizes: vec![20, 50, 100, 200],
+        size,
+        rows: records.iter().map(|r| row(&plan, schema, r, id, &secrets)).collect(),
+        here: if after > 0 { format!("{base}&after={after}") } else { base.clone() },
+        caption: format!("{} {}", words::grouped(total), words::class(&wanted.word())),
+        hidden_note: match (wanted, equal) {
+            (Class::New, _) => "up to 8 fields each; open a record for all".to_owned(),
+            (_, 0) => "no column is equal".to_owned(),
+            (_, n) => format!("equal columns ({n} in the first record) are on the record's own page"),
+        },
+        first: (after > 0).then(|| base.clone()),
+        next: next.map(|n| format!("{base}&after={n}")),
+        total: words::grouped(total),
+        chrome,
+    };
+    draw(&page)
+}
+
+/// Returns the records of a page that hold a text.
+fn found(
+    plan: &Plan,
+    table: usize,
+    class: Class,
+    text: &str,
+    mut after: i64,
+    size: usize,
+    secrets: &Secrets,
+) -> crate::error::Result<(Vec<Stored>, Option<i64>)> {
+    let selector = Selector { table: Some(table), classes: vec![class], ..Selector::default() };
+    if text.is_empty() {
+        let page = plan.page(&selector, after, size)?;
+        return Ok((page.records, page.next));
+    }
+    let (needle, mut records, mut looked) = (text.to_lowercase(), Vec::new(), 0);
+    loop {
+        let page = plan.page(&selector, after, 500)?;
+        for record in page.records {
+            after = record.finding.id;
+            looked += 1;
+            if holds(plan, &record, &needle, secrets) {
+                records.push(record);
+                if records.len() == size {
+                    return Ok((records, Some(after)));
+                }
+            }
+        }
+        if page.next.is_none() || looked >= LOOKED_THROUGH {
+            return Ok((records, page.next));
+        }
+    }
+}
+
+/// Tells whether a record shows a text; what is hidden is not found either.
+fn holds(plan: &Plan, record: &Stored, needle: &str, secrets: &Secrets) -> bool {
+    let table = &plan.meta().schema.tables[record.finding.table];
+    let has = |text: String| text.to_lowercase().contains(needle);
+    has(secrets.key_text(table, &record.finding.key))
+        || record.finding.fields.iter().any(|f| {
+            [f.current.as_ref(), f.backup.as_ref()]
+                .into_iter()
+                .flatten()
+                .any(|v| has(secrets.text(table, f.column, v)))
+        })
+}
+
+/// Names a record by what people know it by: a name, a title, an address; else by its key.
+pub(super) fn title(table: &Table, record: &Stored, secrets: &Secrets) -> String {
+    let known = ["name", "full_name", "fullname", "title", "username", "email", "label", "subject", "slug"];
+    let fold = |name: &str| crate::model::names::fold(name);
+    let field = known.iter().find_map(|k| {
+        record.finding.fields.iter().find(|f| {
+            let name = &table.columns[f.column].name;
+            let name = fold(name);
+            (name == fold(k) || name.ends_with(&fold(k))) && !secrets.hides(&table.label(), &table.columns[f.column].name)
+        })
+    });
+    let text = field.and_then(|f| f.current.as_ref().or(f.backup.as_ref())).filter(|v| !v.is_null());
+    match text.map(ToString::to_string).filter(|t| !t.trim().is_empty()) {
+        Some(text) => safe(&text::short(&text, 60)),
+        None => safe(&secrets.record_name(table, &record.finding.key)),
+    }
+}
+
+fn row(plan: &Plan, table: &Table, record: &Stored, id: &str, secrets: &Secrets) -> Row {
+    let view = RecordView::of(plan, record, secrets);
+    let one_sided = matches!(record.finding.class, Class::New | Class::CurrentOnly);
+    let mut fields: Vec<_> = view.fields.iter().filter(|f| !one_sided || !is_null(f.backup.as_ref().or(f.current.as_ref()))).collect();
+    fields.sort_by_key(|f| !f.conflict);
+    let mut shown: Vec<FieldRow> = fields
+        .into_iter()
+        .take(FIELDS)
+        .map(|f| {
+            let (current, backup) = if one_sided {
+                let side = |v: Option<&Json>| v.map(|v| value(Some(v), "", IN_LIST));
+                (side(f.current.as_ref()), side(f.backup.as_ref()))
+            } else {
+                let (current, backup) = pair(f.current.as_ref(), f.backup.as_ref(), IN_LIST);
+                (Some(current), Some(backup))
+            };
+            FieldRow { name: safe(&f.name), conflict: f.conflict, current, backup }
+        })
+        .collect();
+    if shown.is_empty() {
+        shown.push(FieldRow { name: "–".to_owned(), conflict: false, current: None, backup: None });
+    }
+    Row {
+        id: record.conflict_id.clone(),
+        link: format!("/analyses/{id}/records/{}", record.conflict_id),
+        name: title(table, record, secrets),
+        key: safe(&secrets.record_name(table, &record.finding.key)),
+        fields: shown,
+        outcome: words::outcome(record.outcome.map_or("", crate::plan::Outcome::word)),
+        why: text::because(record).map(|w| safe(&secrets.scrub(table, &record.finding.fields, &w))),
+    }
+}
+
+fn is_null(value: Option<&Json>) -> bool {
+    value.is_none_or(Json::is_null)
+}

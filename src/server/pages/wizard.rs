@@ -1,0 +1,150 @@
+//! "Analyze for Merge": what, into which database, by which names, how; one page, one form.
+
+use super::analysis::strategies;
+use super::backups::BackupRow;
+use super::chrome::{Chrome, Desk, draw, draw_with, go};
+use super::html::safe;
+use super::targets::{self, TargetView};
+use super::words;
+use crate::model::names;
+use crate::server::problem::{Answer, Problem};
+use crate::server::service::analyses::{self, NewAnalysis};
+use crate::server::service::{backups, targets as databases};
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::Response;
+use std::collections::BTreeMap;
+
+#[derive(Template)]
+#[template(path = "wizard.html")]
+struct Wizard {
+    chrome: Chrome,
+    backup: BackupRow,
+    backup_tables: String,
+    error: Option<String>,
+    hint: String,
+    lines: Vec<String>,
+    intent: String,
+    targets: Vec<TargetView>,
+    target: String,
+    unsure: Vec<String>,
+    known_tables: Vec<String>,
+    skip_unknown: bool,
+    strategies: Vec<(String, String)>,
+    strategy: String,
+    only_tables: String,
+    skip_columns: String,
+    timestamp: String,
+    deletes: String,
+}
+
+/// A form as it came: names and values in their order.
+pub(super) type Form = Vec<(String, String)>;
+
+/// Returns the value of a field, empty where it is not there.
+pub(super) fn field<'a>(form: &'a Form, name: &str) -> &'a str {
+    form.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v.trim())
+}
+
+/// Draws the form; `problem` is what stood in the way the last time.
+pub(super) fn wizard(desk: &Desk, form: &Form, problem: Option<&Problem>) -> Answer<Response> {
+    let view = backups::get(&desk.app, field(form, "backup"))?;
+    let targets = targets::list(&desk.app);
+    let chosen = match field(form, "target") {
+        "" if targets.len() == 1 => targets[0].name.clone(),
+        given => safe(given),
+    };
+    // Names can be looked at once a database is chosen and reached.
+    let schema = if chosen.is_empty() { None } else { databases::schema(&desk.app, &chosen).ok() };
+    let known: Vec<String> = schema.iter().flat_map(|s| s.tables.iter().map(crate::model::Table::label)).collect();
+    let sure = |name: &str| {
+        let matched = names::find(name, known.iter().map(String::as_str));
+        matches!(matched, names::Match::Exact(_) | names::Match::Folded(_))
+    };
+    let unsure = view.tables.iter().map(|t| &t.name).filter(|n| schema.is_some() && !sure(n));
+    let text = |name: &str| field(form, name).to_owned();
+    let part = |row: &serde_json::Value| row["detail"].as_str().or(row["table"].as_str()).unwrap_or_default().to_owned();
+    let page = Wizard {
+        chrome: desk.chrome("wizard", "Analyses", words::ANALYZE),
+        backup: BackupRow::of(&view),
+        backup_tables: safe(&view.tables.iter().map(|t| t.name.as_str()).take(4).collect::<Vec<_>>().join(", ")),
+        error: problem.map(|p| safe(&p.detail)),
+        hint: problem.and_then(|p| p.hint.as_deref()).map(safe).unwrap_or_default(),
+        lines: problem.map(|p| p.rows.iter().map(|r| safe(&part(r))).collect()).unwrap_or_default(),
+        intent: if field(form, "intent").is_empty() { "put-back".to_owned() } else { text("intent") },
+        targets,
+        target: chosen,
+        unsure: unsure.map(|n| safe(n)).collect(),
+        known_tables: known.iter().map(|n| safe(n)).collect(),
+        skip_unknown: !field(form, "skip_unknown").is_empty(),
+        strategies: strategies(),
+        strategy: text("strategy"),
+        only_tables: text("only_tables"),
+        skip_columns: text("skip_columns"),
+        timestamp: text("timestamp"),
+        deletes: text("deletes"),
+    };
+    match problem {
+        Some(problem) => draw_with(StatusCode::from_u16(problem.status).unwrap_or(StatusCode::CONFLICT), &page),
+        None => draw(&page),
+    }
+}
+
+/// Starts the analysis, or shows the form again with what stands in the way.
+pub(super) fn analyze(desk: &Desk, form: &Form) -> Answer<Response> {
+    let started = request(form).and_then(|request| {
+        analyses::start(&desk.app, desk.person()?, crate::executor::home::fresh_id('o'), &request)
+    });
+    match started {
+        Ok(operation) => go(&format!("/operations/{}", operation.id)),
+        Err(problem) if problem.status < 500 => wizard(desk, form, Some(&problem)),
+        Err(problem) => Err(problem),
+    }
+}
+
+fn request(form: &Form) -> Answer<NewAnalysis> {
+    let list = |name: &str| -> Vec<String> {
+        field(form, name).split(',').map(str::trim).filter(|p| !p.is_empty()).map(str::to_owned).collect()
+    };
+    if field(form, "target").is_empty() {
+        return Err(Problem::invalid("/target", "no database was chosen"));
+    }
+    let intent = words::INTENTS.iter().find(|i| i.0 == field(form, "intent"));
+    let strategy = match (field(form, "strategy"), intent) {
+        ("", Some(intent)) => Some(intent.3.to_owned()),
+        ("", None) => None,
+        (name, _) => Some(name.to_owned()),
+    };
+    let all = |name: &str| form.iter().filter(|(n, _)| n == name).map(|(_, v)| v.clone()).collect::<Vec<_>>();
+    let (mut map_tables, mut skip_tables) = (BTreeMap::new(), Vec::new());
+    for (from, to) in all("map_from").into_iter().zip(all("map_to")) {
+        match to.as_str() {
+            "" => {}
+            "-" => skip_tables.push(from),
+            _ => {
+                map_tables.insert(from, to);
+            }
+        }
+    }
+    let mut timestamps = BTreeMap::new();
+    if let Some((table, column)) = field(form, "timestamp").split_once('.') {
+        timestamps.insert(table.to_owned(), column.to_owned());
+    } else if !field(form, "timestamp").is_empty() {
+        return Err(Problem::invalid("/timestamp", "write the column of change as TABLE.COLUMN"));
+    }
+    Ok(NewAnalysis {
+        backup: field(form, "backup").to_owned(),
+        target: field(form, "target").to_owned(),
+        strategy,
+        preserve_newer: Some(!field(form, "preserve_newer").is_empty()),
+        base: Some("auto".to_owned()),
+        deletes: Some(field(form, "deletes").to_owned()).filter(|d| !d.is_empty()),
+        only_tables: list("only_tables"),
+        skip_tables,
+        skip_columns: list("skip_columns"),
+        map_tables,
+        skip_unknown: !field(form, "skip_unknown").is_empty(),
+        timestamps,
+        ..NewAnalysis::default()
+    })
+}
