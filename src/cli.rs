@@ -14,6 +14,7 @@ mod log;
 mod merge;
 mod output;
 mod resolve;
+mod serve;
 mod show;
 mod signals;
 mod stale;
@@ -68,6 +69,7 @@ fn run(context: &Context<'_>, command: Command) -> crate::Result<Done> {
         Command::Target(args) => target::run(context, &args),
         Command::Config(args) => config::run(context, &args),
         Command::Doctor(_) => doctor::run(context),
+        Command::Serve(args) => serve::run(context, &args),
         Command::Demo(args) => demo::run(context, &args),
         Command::Completions(args) => about::completions(context, &args),
         Command::Man(args) => about::man(context, &args),

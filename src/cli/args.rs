@@ -126,6 +126,8 @@ pub(super) enum Command {
     Config(super::config::ConfigArgs),
     /// Check set-up, privileges, limits, clock
     Doctor(super::doctor::DoctorArgs),
+    /// Run the web pages and the HTTP API
+    Serve(super::serve::ServeArgs),
     /// Try everything on a small database made for it
     Demo(super::demo::DemoArgs),
     /// Shell completions
@@ -156,6 +158,7 @@ impl Command {
             Self::Target(_) => "target",
             Self::Config(_) => "config",
             Self::Doctor(_) => "doctor",
+            Self::Serve(_) => "serve",
             Self::Demo(_) => "demo",
             Self::Completions(_) => "completions",
             Self::Man(_) => "man",
@@ -173,6 +176,7 @@ impl Command {
             | Self::Redo(_)
             | Self::Resolve(_)
             | Self::Backup(_)
+            | Self::Serve(_)
             | Self::Demo(_) => Shape::Lines,
             Self::Show(args) => args.shape(),
             Self::Inspect(_)
