@@ -155,7 +155,7 @@ pub struct AtomicFile {
 /// What is written to before a file appears.
 enum Out {
     Plain(NamedTempFile),
-    Sealed(SealedWriter<NamedTempFile>),
+    Sealed(Box<SealedWriter<NamedTempFile>>),
     /// An archive goes back in its file while it is written: it is encrypted when it is whole. Its file has no name.
     Later(std::fs::File, Sealing, NamedTempFile),
 }
@@ -174,7 +174,7 @@ impl AtomicFile {
     /// # Errors
     /// `Failed` when the folder can't be written to.
     pub(crate) fn sealed(path: &Path, sealing: &Sealing) -> Result<Self> {
-        Ok(Self { out: Out::Sealed(sealing.writer(temporary(path)?)?), path: path.to_owned() })
+        Ok(Self { out: Out::Sealed(Box::new(sealing.writer(temporary(path)?)?)), path: path.to_owned() })
     }
 
     /// Starts a file that is encrypted when it is whole.

@@ -98,7 +98,7 @@ struct Unlocked {
 fn unlocked(path: &Path, keys: &Keys) -> Result<Unlocked> {
     let mut file = open_file(path)?;
     let length = file.metadata()?.len();
-    if length < 32 || length % 16 != 0 {
+    if length < 32 || !length.is_multiple_of(16) {
         return Err(fail!(BackupDamaged, "the encrypted file has {length} bytes, which is no whole number of blocks")
             .hint("It was cut off; get a complete copy."));
     }

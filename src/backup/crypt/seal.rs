@@ -94,13 +94,13 @@ impl Sealing {
                     mac.update(part);
                 }
                 let cipher = cbc::Encryptor::new(derived.key().into(), derived.vector().into());
-                return Ok(SealedWriter::Cbc(CbcWriter {
+                return Ok(SealedWriter::Cbc(Box::new(CbcWriter {
                     out,
                     cipher,
                     mac,
                     derived,
                     pending: Zeroizing::new(Vec::new()),
-                }));
+                })));
             }
         };
         let encryptor =
@@ -114,7 +114,7 @@ pub(crate) enum SealedWriter<W: Write> {
     /// By age.
     Age(age::stream::StreamWriter<W>),
     /// By AES-256-CBC.
-    Cbc(CbcWriter<W>),
+    Cbc(Box<CbcWriter<W>>),
 }
 
 /// What encrypting leaves: the stream, and the text that must stand beside the file.

@@ -168,7 +168,7 @@ fn what_is_written_needs_its_key_and_openssl_would_open_it() {
     let path =
         sealed(folder.path(), "a.json", DOCUMENT.as_bytes(), &Sealing::Cbc(Secret::from_text("hunter2".to_owned())));
     let bytes = std::fs::read(&path).unwrap();
-    assert!(bytes.starts_with(b"Salted__") && bytes.len() % 16 == 0);
+    assert!(bytes.starts_with(b"Salted__") && bytes.len().is_multiple_of(16));
     assert_eq!(kind(unlock(&path, &phrase("hunter3").keys)), ErrorKind::WrongKey);
     // Without what stands beside it, it is the form that openssl's own files have; those are read by the same code.
     std::fs::remove_file(hmac_file(&path)).unwrap();
