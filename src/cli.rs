@@ -10,10 +10,12 @@ mod context;
 mod demo;
 mod doctor;
 mod inspect;
+mod key;
 mod log;
 mod merge;
 mod output;
 mod resolve;
+mod secret;
 mod serve;
 mod show;
 mod signals;
@@ -68,6 +70,7 @@ fn run(context: &Context<'_>, command: Command) -> crate::Result<Done> {
         Command::Strategies(args) => strategies::run(context, &args),
         Command::Target(args) => target::run(context, &args),
         Command::Config(args) => config::run(context, &args),
+        Command::Key(args) => key::run(context, &args),
         Command::Doctor(_) => doctor::run(context),
         Command::Serve(args) => serve::run(context, &args),
         Command::Demo(args) => demo::run(context, &args),
