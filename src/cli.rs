@@ -10,10 +10,13 @@ mod context;
 mod demo;
 mod doctor;
 mod inspect;
+mod key;
 mod log;
 mod merge;
 mod output;
 mod resolve;
+mod secret;
+mod serve;
 mod show;
 mod signals;
 mod stale;
@@ -67,7 +70,9 @@ fn run(context: &Context<'_>, command: Command) -> crate::Result<Done> {
         Command::Strategies(args) => strategies::run(context, &args),
         Command::Target(args) => target::run(context, &args),
         Command::Config(args) => config::run(context, &args),
+        Command::Key(args) => key::run(context, &args),
         Command::Doctor(_) => doctor::run(context),
+        Command::Serve(args) => serve::run(context, &args),
         Command::Demo(args) => demo::run(context, &args),
         Command::Completions(args) => about::completions(context, &args),
         Command::Man(args) => about::man(context, &args),

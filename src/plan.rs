@@ -8,9 +8,11 @@
 //! cells that an undo writes back.
 
 pub mod action;
+pub mod count;
 pub mod decision;
 pub mod make;
 pub mod meta;
+pub mod restrategy;
 pub mod settle;
 
 mod codec;

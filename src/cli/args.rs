@@ -122,10 +122,14 @@ pub(super) enum Command {
     Strategies(super::strategies::StrategiesArgs),
     /// Named connections
     Target(super::target::TargetArgs),
+    /// Keys that backups are encrypted to
+    Key(super::key::KeyCommandArgs),
     /// What is set, and where it came from
     Config(super::config::ConfigArgs),
     /// Check set-up, privileges, limits, clock
     Doctor(super::doctor::DoctorArgs),
+    /// Run the web pages and the HTTP API
+    Serve(super::serve::ServeArgs),
     /// Try everything on a small database made for it
     Demo(super::demo::DemoArgs),
     /// Shell completions
@@ -154,8 +158,10 @@ impl Command {
             Self::Backup(_) => "backup",
             Self::Strategies(_) => "strategies",
             Self::Target(_) => "target",
+            Self::Key(_) => "key",
             Self::Config(_) => "config",
             Self::Doctor(_) => "doctor",
+            Self::Serve(_) => "serve",
             Self::Demo(_) => "demo",
             Self::Completions(_) => "completions",
             Self::Man(_) => "man",
@@ -173,6 +179,7 @@ impl Command {
             | Self::Redo(_)
             | Self::Resolve(_)
             | Self::Backup(_)
+            | Self::Serve(_)
             | Self::Demo(_) => Shape::Lines,
             Self::Show(args) => args.shape(),
             Self::Inspect(_)
@@ -180,6 +187,7 @@ impl Command {
             | Self::Status(_)
             | Self::Strategies(_)
             | Self::Target(_)
+            | Self::Key(_)
             | Self::Config(_)
             | Self::Doctor(_)
             | Self::Completions(_)
