@@ -22,7 +22,6 @@ mod store;
 
 pub use action::{Action, ActionKind, Outcome};
 pub use decision::{Decision, FieldDecision};
-pub use look::Answered;
 pub use meta::{BackupPin, Meta, PlanKind};
 pub use settle::Preview;
 pub use store::{Page, Selector, Stored};

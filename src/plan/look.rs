@@ -5,21 +5,12 @@ use crate::error::Result;
 use crate::model::change::Class;
 use rusqlite::{OptionalExtension, params};
 
-/// Who answered a conflict, and when.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Answered {
-    /// Who, or nobody.
-    pub by: Option<String>,
-    /// When (RFC 3339, UTC); also kept when an answer was taken back.
-    pub at: Option<String>,
-}
-
 impl Plan {
     /// Counts records by table and outcome, as the plan was settled last.
     ///
     /// # Errors
     /// `PlanMismatch` for a damaged plan.
-    pub fn outcomes(&self) -> Result<Vec<(usize, Outcome, u64)>> {
+    pub fn outcome_counts(&self) -> Result<Vec<(usize, Outcome, u64)>> {
         let rows: Vec<(i64, String, i64)> = self
             .connection
             .prepare_cached("SELECT table_id, outcome, count(*) FROM records WHERE outcome IS NOT NULL GROUP BY 1, 2")
@@ -41,20 +32,6 @@ impl Plan {
                 "SELECT conflict_id FROM records WHERE table_id = ?1 AND class = ?2 AND id < ?3 ORDER BY id DESC LIMIT 1",
             )
             .and_then(|mut s| s.query_row(params![table as i64, class.word(), id], |r| r.get(0)).optional())
-            .map_err(|e| lost(&self.path, e))
-    }
-
-    /// Returns the pattern of a conflict, empty for other records, and who answered it.
-    ///
-    /// # Errors
-    /// `PlanMismatch` for a damaged plan.
-    pub fn answered(&self, id: i64) -> Result<(String, Answered)> {
-        self.connection
-            .prepare_cached("SELECT pattern, decided_by, decided_at FROM records WHERE id = ?1")
-            .and_then(|mut s| {
-                s.query_row([id], |r| Ok((r.get(0)?, Answered { by: r.get(1)?, at: r.get(2)? }))).optional()
-            })
-            .map(Option::unwrap_or_default)
             .map_err(|e| lost(&self.path, e))
     }
 

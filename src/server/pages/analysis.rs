@@ -6,7 +6,7 @@ use super::html::{Html, bar, safe, time};
 use super::words;
 use crate::error::Result;
 use crate::model::change::{Class, Counts};
-use crate::plan::{Outcome, Plan, PlanKind, Preview, Selector};
+use crate::plan::{Outcome, Plan, PlanKind, Selector};
 use crate::report::text;
 use crate::server::problem::Answer;
 use crate::strategy::Strategy;
@@ -34,7 +34,7 @@ impl Head {
         let path = backup.map_or("–", |b| b.path.as_str());
         let name = std::path::Path::new(path).file_name().map_or(path.into(), |n| n.to_string_lossy());
         let counts = meta.counts();
-        let waiting_count = preview(plan)?.undecided;
+        let waiting_count = plan.settled()?.undecided;
         let parts = [("+", counts.new), ("~", counts.updated), ("!", counts.conflict), ("×", counts.blocked)];
         let said: Vec<String> =
             parts.iter().filter(|p| p.1 > 0).map(|p| format!("{} {}", p.0, words::grouped(p.1))).collect();
@@ -50,13 +50,6 @@ impl Head {
             words: if said.is_empty() { "= nothing differs".to_owned() } else { said.join("  ") },
         })
     }
-}
-
-/// Adds up what becomes of the records, as settled last.
-pub(super) fn preview(plan: &Plan) -> Result<Preview> {
-    let mut total = Preview::default();
-    plan.outcomes()?.into_iter().for_each(|(_, outcome, count)| *total.of(outcome) += count);
-    Ok(total)
 }
 
 /// Lists the analyses that can still be merged, newest first; files that are none are passed over, for others may be
@@ -153,7 +146,7 @@ pub(super) fn strategies() -> Vec<(String, String)> {
 pub(super) fn result(desk: &Desk, id: &str) -> Answer<Response> {
     let plan = desk.app.plan(id)?;
     let meta = plan.meta();
-    let (counts, preview) = (meta.counts(), preview(&plan)?);
+    let (counts, preview) = (meta.counts(), plan.settled()?);
     let nothing = counts.new + counts.updated + counts.conflict + counts.blocked + preview.writes() == 0;
     let headline = match (nothing, preview.undecided, preview.writes()) {
         (true, ..) => "Current already has everything in this backup".to_owned(),

@@ -10,7 +10,7 @@ use crate::server::problem::{Answer, Problem};
 use crate::server::service::backups::{self, BackupView};
 use askama::Template;
 use axum::extract::Multipart;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
@@ -105,11 +105,6 @@ fn name_of(file: &str) -> String {
     let last = file.rsplit(['/', '\\']).next().unwrap_or_default();
     let fit = |c: char| if c.is_ascii_alphanumeric() || ".-_ ".contains(c) { c } else { '-' };
     last.trim_start_matches('.').chars().map(fit).take(128).collect()
-}
-
-/// Answers an upload that was refused, with the status that says so.
-pub(super) fn refused(app: App, person: Option<Person>, problem: &Problem) -> Response {
-    Desk { app, person }.refused(problem).into_response()
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -212,17 +207,11 @@ fn line(fields: &Json) -> String {
     safe(&map.iter().map(one).collect::<Vec<_>>().join("  ·  "))
 }
 
-/// The form that removes a backup.
-#[derive(Clone, Debug, Deserialize)]
-pub(super) struct Delete {
-    confirm: String,
-}
-
 /// Removes a backup whose name was typed.
-pub(super) fn delete(desk: &Desk, id: &str, form: &Delete) -> Answer<Response> {
+pub(super) fn delete(desk: &Desk, id: &str, confirm: &str) -> Answer<Response> {
     let view = backups::get(&desk.app, id)?;
-    if form.confirm.trim() != view.name {
-        return Err(Problem::invalid("/confirm", format!("{:?} is not the name of the backup; it was not removed", form.confirm))
+    if confirm != view.name {
+        return Err(Problem::invalid("/confirm", format!("{confirm:?} is not the name of the backup; it was not removed"))
             .hint(format!("Type {}.", view.name)));
     }
     backups::remove(&desk.app, desk.person()?, id)?;

@@ -191,8 +191,13 @@ pub(super) fn merge(desk: &Desk, id: &str, form: &Form) -> Answer<Response> {
 
 /// Takes a merge back.
 pub(super) fn undo(desk: &Desk, id: &str, form: &Form) -> Answer<Response> {
+    let ticked: Vec<String> = form.iter().filter(|(n, _)| n == "table").map(|(_, v)| v.clone()).collect();
+    let all = ticked.len().to_string() == field(form, "tables");
+    if ticked.is_empty() && field(form, "tables") > "1" {
+        return Err(Problem::invalid("/table", "no table was ticked; nothing was taken back"));
+    }
     let request = NewUndo {
-        only_tables: form.iter().filter(|(n, _)| n == "table").map(|(_, v)| v.clone()).collect(),
+        only_tables: if all { Vec::new() } else { ticked },
         confirm: Some(field(form, "confirm").to_owned()).filter(|c| !c.is_empty()),
         note: None,
         dry_run: false,

@@ -2,7 +2,7 @@
 
 use super::analysis::Head;
 use super::chrome::{Chrome, Desk, draw, encoded};
-use super::html::{ALONE, Html, lines, pair, safe, time, value};
+use super::html::{ALONE, Html, lines, pair, safe, value};
 use super::table::title;
 use super::words;
 use crate::model::change::{Class, Field};
@@ -10,6 +10,7 @@ use crate::model::{Key, Table, Value};
 use crate::plan::{Decision, FieldDecision, Outcome, Plan, Selector, Stored};
 use crate::report::{RecordView, Secrets, text};
 use crate::server::problem::Answer;
+use crate::server::service::analyses::record_etag;
 use askama::Template;
 use axum::response::Response;
 use serde_json::Value as Json;
@@ -73,13 +74,6 @@ struct RecordPage {
     linked: Vec<(String, Option<String>)>,
 }
 
-/// Says what a record's decision was when a page was drawn, so that a later one of somebody else is noticed.
-pub(super) fn seen(plan: &Plan, record: &Stored) -> crate::error::Result<String> {
-    let (_, answered) = plan.answered(record.finding.id)?;
-    let text = format!("{:?} {answered:?}", record.decision);
-    Ok(blake3::hash(text.as_bytes()).to_hex()[..16].to_owned())
-}
-
 /// Finds the next record that waits for a decision, after another and then from the beginning.
 pub(super) fn next_undecided(plan: &Plan, after: i64) -> crate::error::Result<Option<Stored>> {
     let selector = Selector { outcome: Some(Outcome::Undecided), ..Selector::default() };
@@ -103,7 +97,8 @@ pub(super) fn record(desk: &Desk, id: &str, name: &str, hitch: &Hitch) -> Answer
     let same = Selector { table: Some(finding.table), classes: vec![finding.class], ..Selector::default() };
     let next = plan.page(&same, finding.id, 1)?.records.pop().map(|r| link(&r.conflict_id));
     let unresolved = next_undecided(&plan, finding.id)?.map(|r| link(&r.conflict_id));
-    let (pattern, answered) = plan.answered(finding.id)?;
+    let pattern = if finding.class == Class::Conflict { plan.pattern_of(&found) } else { String::new() };
+    let answered = plan.decided(finding.id)?;
     let like_this = if pattern.is_empty() { 0 } else { plan.pattern_size(&pattern)?.0 };
     let decidable = desk.can_write()
         && matches!(finding.class, Class::Conflict | Class::New | Class::Updated | Class::Blocked);
@@ -136,7 +131,7 @@ pub(super) fn record(desk: &Desk, id: &str, name: &str, hitch: &Hitch) -> Answer
         note: text::because(&found).map(|n| safe(&secrets.scrub(table, &finding.fields, &n))),
         can_clear: found.decision.is_some(),
         decided,
-        seen: seen(&plan, &found)?,
+        seen: record_etag(&found),
         by_field: decidable && finding.class != Class::Blocked && fields.iter().any(|f| f.decidable),
         decidable,
         lean: if found.decision == Some(Decision::Backup) { "backup" } else { "" },
@@ -209,7 +204,7 @@ fn field_view(
 }
 
 /// Says in words what was decided, and by whom.
-fn decided(record: &Stored, answered: &crate::plan::Answered) -> Option<(String, String)> {
+fn decided(record: &Stored, answered: &(Option<String>, Option<String>)) -> Option<(String, String)> {
     let outcome = record.outcome.map_or("", Outcome::word);
     let what = match &record.decision {
         Some(Decision::Backup) => "Decided: take the Backup's record.".to_owned(),
@@ -221,7 +216,7 @@ fn decided(record: &Stored, answered: &crate::plan::Answered) -> Option<(String,
         None if outcome.is_empty() || outcome == "undecided" => return None,
         None => return Some((format!("As the strategy has it: {}", words::outcome(outcome)), String::new())),
     };
-    let by = match (&answered.by, &answered.at) {
+    let by = match (&answered.0, &answered.1) {
         (Some(by), Some(at)) => format!("by {}, {}", safe(by), text::when(at)),
         _ => String::new(),
     };

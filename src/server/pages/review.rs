@@ -1,12 +1,13 @@
 //! The review: exactly what a merge would do, what stands in its way, and the button.
 
-use super::analysis::{Head, preview};
+use super::analysis::Head;
 use super::chrome::{Chrome, Desk, draw, encoded};
 use super::html::safe;
 use super::words;
 use crate::model::schema::Engine;
 use crate::plan::{Outcome, Plan, Preview};
 use crate::server::problem::Answer;
+use crate::server::service::operations::{self, OperationState};
 use crate::server::service::targets;
 use askama::Template;
 use axum::response::Response;
@@ -59,7 +60,7 @@ struct Review {
 
 /// Adds up what is written per table, in the order of writing.
 pub(super) fn per_table(plan: &Plan) -> crate::error::Result<Vec<(usize, Preview)>> {
-    let outcomes = plan.outcomes()?;
+    let outcomes = plan.outcome_counts()?;
     let tables = plan.meta().tables.iter().map(|t| {
         let mut sum = Preview::default();
         outcomes.iter().filter(|o| o.0 == t.table).for_each(|(_, outcome, n)| *sum.of(*outcome) += n);
@@ -69,10 +70,10 @@ pub(super) fn per_table(plan: &Plan) -> crate::error::Result<Vec<(usize, Preview
 }
 
 /// Draws the review.
-pub(super) fn review(desk: &Desk, id: &str, dry_run: Option<String>) -> Answer<Response> {
+pub(super) fn review(desk: &Desk, id: &str, tried: Option<&str>) -> Answer<Response> {
     let plan = desk.app.plan(id)?;
     let meta = plan.meta();
-    let total = preview(&plan)?;
+    let total = plan.settled()?;
     let mut stands = Vec::new();
     if total.undecided > 0 {
         let text = if total.undecided == 1 {
@@ -83,7 +84,7 @@ pub(super) fn review(desk: &Desk, id: &str, dry_run: Option<String>) -> Answer<R
         stands.push((text, format!("/analyses/{id}/conflicts"), "Decide"));
     }
     if total.blocked > 0 {
-        let table = plan.outcomes()?.into_iter().find(|o| o.1 == Outcome::Blocked).map(|o| o.0);
+        let table = plan.outcome_counts()?.into_iter().find(|o| o.1 == Outcome::Blocked).map(|o| o.0);
         let name = table.map(|t| meta.schema.tables[t].label()).unwrap_or_default();
         let text = format!("{} can't be written", words::plural(total.blocked, "record"));
         stands.push((text, format!("/analyses/{id}/tables/{}?class=blocked", encoded(&name)), "Look"));
@@ -114,11 +115,11 @@ pub(super) fn review(desk: &Desk, id: &str, dry_run: Option<String>) -> Answer<R
         },
         a: Head::of(&plan)?,
         stands,
-        dry_run,
+        dry_run: tried.map(|operation| dry_run(desk, id, operation)).transpose()?,
         tables: written.map(|(t, p)| Written::of(safe(&meta.schema.tables[*t].label()), p)).collect(),
         total: Written::of(String::new(), &total),
         cannot,
-        etag: etag(&plan)?,
+        etag: plan.revision()?,
         once: crate::executor::home::fresh_id('k'),
         blocked: total.blocked,
         deletes: total.deleted,
@@ -131,14 +132,21 @@ pub(super) fn review(desk: &Desk, id: &str, dry_run: Option<String>) -> Answer<R
     draw(&page)
 }
 
-/// Names the state of an analysis: another one after any decision or another strategy.
-pub(super) fn etag(plan: &Plan) -> Answer<String> {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(format!("{:?} {:?}", plan.meta().strategy, plan.meta().options).as_bytes());
-    for (table, outcome, count) in plan.outcomes()? {
-        hasher.update(format!("{table} {} {count}\n", outcome.word()).as_bytes());
+/// Says what a dry run of this analysis found.
+fn dry_run(desk: &Desk, id: &str, operation: &str) -> Answer<String> {
+    let operation = operations::get(&desk.app, operation)?;
+    if operation.subject.as_deref() != Some(id) || operation.state != OperationState::Done {
+        return Err(crate::server::Problem::not_found("dry run of this analysis", &operation.id));
     }
-    Ok(hasher.finalize().to_hex()[..16].to_owned())
+    let count = |name: &str| operation.result["counts"][name].as_u64().unwrap_or(0);
+    let (inserted, updated, deleted) = (count("inserted"), count("updated"), count("deleted"));
+    Ok(format!(
+        "Dry run: {} inserted, {} updated, {} deleted, read back, checked and rolled back. {}",
+        words::grouped(inserted),
+        words::grouped(updated),
+        words::grouped(deleted),
+        words::UNCHANGED
+    ))
 }
 
 fn staleness(desk: &Desk, plan: &Plan) -> String {
