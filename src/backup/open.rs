@@ -123,6 +123,20 @@ fn open_inner(path: &Path, options: &ReadOptions, window_bytes: usize) -> Result
     }
 }
 
+/// Reads the beginning of a file, decompressed where it is compressed; empty where that fails.
+///
+/// # Errors
+/// `BackupNotFound`, `Failed`.
+pub(crate) fn peek(path: &Path, options: &ReadOptions, bytes: u64) -> Result<Vec<u8>> {
+    let head = head_of(open_file(path)?)?;
+    let (source, raw) = Source::open(path)?;
+    let (stream, _) = decompressed(raw, &head, &source, options)?;
+    let mut found = Vec::new();
+    // What can't be read is reported by whoever reads it all.
+    let _ = stream.take(bytes).read_to_end(&mut found);
+    Ok(found)
+}
+
 /// Undoes gzip and zstd, within limits; says whether there was any.
 fn decompressed(raw: ByteStream, head: &[u8], source: &Source, options: &ReadOptions) -> Result<(ByteStream, bool)> {
     Ok(match head {

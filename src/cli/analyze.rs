@@ -94,7 +94,6 @@ fn fresh(context: &Context<'_>, args: &AnalyzeArgs) -> Result<(Plan, Preview, cr
     // A file that is not there is the likeliest mistake; it is told before the database is asked.
     must_exist(file)?;
     let options = args.compare.options(&args.deciding, &target)?;
-    let base = args.compare.base(context);
     let home = context.home()?;
     let id = fresh_id('p');
     if let Some(folder) = args.out.as_deref().and_then(Path::parent)
@@ -109,6 +108,7 @@ fn fresh(context: &Context<'_>, args: &AnalyzeArgs) -> Result<(Plan, Preview, cr
     let configured = context.config()?.settings.strategy.clone();
     let strategy = args.deciding.name(args.compare.intent, configured.as_deref());
     let mut database = target.connect(context.out)?;
+    let base = args.compare.base(context, &home, file, database.identity())?;
     let wanted = Wanted {
         backup: file,
         base: base.as_deref(),
