@@ -5,6 +5,7 @@
 
 mod archive;
 mod baluhost;
+mod crypt;
 mod csv;
 mod digest;
 mod django;
@@ -22,6 +23,9 @@ mod utf16;
 mod write;
 mod zip;
 
+pub use crypt::{
+    Key, Keys, Passphrase, Sealing, Secret, encryption, generate_identity, hmac_file, read_identity, seal_into, unlock,
+};
 pub use digest::digest;
 pub use inspect::{InspectedColumn, InspectedTable, Inspection, inspect};
 pub use lineage::{Lineage, lineage};

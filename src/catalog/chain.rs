@@ -228,7 +228,7 @@ impl Catalog {
             return Ok(self.path(entry));
         }
         let path = folder.join("state.db");
-        self.restore(entry, &path, &ReadOptions::default(), progress)?;
+        self.restore(entry, &path, &self.read(), progress)?;
         Ok(path)
     }
 
@@ -249,7 +249,8 @@ impl Catalog {
         }
         let scratch = tempfile::tempdir()?;
         let file = self.state(base, scratch.path(), progress)?;
-        let since = make::Since { file: &file, digest: &base.digest, id: Some(&base.id) };
+        let read = self.read();
+        let since = make::Since { file: &file, digest: &base.digest, id: Some(&base.id), read: &read };
         self.create(database, &make::Create { since: Some(since), ..*request }, progress)
     }
 }

@@ -10,7 +10,9 @@ pub use columns::{Rule, Secrets};
 
 use super::{Carried, Catalog, Entry, Kind, now};
 use crate::analyzer::graph;
-use crate::backup::{self, BackupWriter, Compression, FilesFormat, Lineage, ReadOptions, TableOptions, WriteFormat};
+use crate::backup::{
+    self, BackupWriter, Compression, FilesFormat, Lineage, ReadOptions, Sealing, TableOptions, WriteFormat,
+};
 use crate::database::sqlite::Sqlite;
 use crate::database::{Database, Snapshot};
 use crate::error::{Result, fail};
@@ -87,6 +89,8 @@ pub struct Create<'a> {
     pub zone: chrono_tz::Tz,
     /// Tags.
     pub tags: &'a [String],
+    /// How it is encrypted, if at all.
+    pub sealing: Option<&'a Sealing>,
 }
 
 /// The earlier backup of an incremental one.
@@ -98,6 +102,8 @@ pub struct Since<'a> {
     pub digest: &'a str,
     /// Its id in the catalog.
     pub id: Option<&'a str>,
+    /// How it is read.
+    pub read: &'a ReadOptions,
 }
 
 impl Default for Create<'_> {
@@ -113,6 +119,7 @@ impl Default for Create<'_> {
             since: None,
             zone: chrono_tz::UTC,
             tags: &[],
+            sealing: None,
         }
     }
 }
@@ -150,7 +157,8 @@ impl Catalog {
         let name = request.name.map_or_else(|| id.clone(), str::to_owned);
         self.free(&name)?;
         let subject = request.scope.and_then(|scope| scope.rsplit_once('=')).map(|(_, value)| value.trim());
-        let file = names::name(request.format, chrono::Utc::now(), request.zone, subject);
+        let mut file = names::name(request.format, chrono::Utc::now(), request.zone, subject);
+        file.push_str(request.sealing.map_or("", Sealing::suffix));
         let file = names::free(&self.home.backups(), &file);
         let path = self.home.backups().join(&file);
         let lineage = self.lineage(database.identity())?;
@@ -168,6 +176,7 @@ impl Catalog {
             digest,
             tables: made.tables.clone(),
             tags: request.tags.to_vec(),
+            encryption: request.sealing.map(|sealing| sealing.word().to_owned()),
             base: request.since.and_then(|since| since.id).map(str::to_owned),
             verified: None,
         };
@@ -229,13 +238,21 @@ pub fn write(
         schema: schema.clone(),
     };
     match request.format {
-        Format::Records(format) => job.records(database, format, path, &mut made, progress)?,
-        Format::Sqlite => job.sqlite(database, path, &mut made, progress)?,
-        Format::BaluHost => {
-            let folder = tempfile::tempdir()?;
-            let copy = folder.path().join("baluhost.db");
+        Format::Records(format) => job.records(database, format, path, request.sealing, &mut made, progress)?,
+        Format::Sqlite if request.sealing.is_none() => job.sqlite(database, path, &mut made, progress)?,
+        Format::Sqlite | Format::BaluHost => {
+            let scratch = tempfile::tempdir()?;
+            let (copy, packed) = (scratch.path().join("baluhost.db"), scratch.path().join("packed"));
             job.sqlite(database, &copy, &mut made, progress)?;
-            backup::write_baluhost(path, &copy)?;
+            match (request.format, request.sealing) {
+                (Format::BaluHost, None) => backup::write_baluhost(path, &copy)?,
+                (Format::BaluHost, Some(sealing)) => {
+                    backup::write_baluhost(&packed, &copy)?;
+                    backup::seal_into(&packed, path, sealing)?;
+                }
+                (_, Some(sealing)) => backup::seal_into(&copy, path, sealing)?,
+                (_, None) => unreachable!("written in its place above"),
+            }
         }
     }
     Ok(made)
@@ -304,6 +321,7 @@ impl Job<'_> {
         database: &mut dyn Database,
         format: WriteFormat,
         path: &Path,
+        sealing: Option<&Sealing>,
         made: &mut Made,
         progress: &dyn Progress,
     ) -> Result<()> {
@@ -311,9 +329,8 @@ impl Job<'_> {
         let positions: Vec<usize> = self.tables.iter().map(|(table, _)| *table).collect();
         let mut changes = match self.request.since {
             Some(since) => {
-                let read = ReadOptions::default();
                 let snapshot = snapshot.as_mut();
-                Some(since::changes(since.file, &read, database, self.schema, snapshot, progress)?)
+                Some(since::changes(since.file, since.read, database, self.schema, snapshot, progress)?)
             }
             None => None,
         };
@@ -321,7 +338,7 @@ impl Job<'_> {
             Some(text) => Some(scope::gather(text, self.schema, &positions, snapshot.as_mut(), progress)?),
             None => None,
         };
-        let mut writer = backup::create_of(path, format, &self.created_at, self.lineage)?;
+        let mut writer = backup::create_of(path, format, &self.created_at, self.lineage, sealing)?;
         for (position, rules) in self.tables {
             let table = &self.schema.tables[*position];
             let excluded = (0..table.columns.len()).filter(|&c| rules[c] == Rule::Drop).collect();
@@ -372,7 +389,7 @@ impl Job<'_> {
         let scratch = tempfile::tempdir_in(folder)?;
         let records = scratch.path().join("records.json");
         let format = WriteFormat::SmartBackup(Compression::None, Default::default());
-        self.records(database, format, &records, made, progress)?;
+        self.records(database, format, &records, None, made, progress)?;
         restore::create(&restore::Request { backup: &records, into: path, read: &ReadOptions::default() })?;
         made.notes.push(
             "tables were made from the records: foreign keys, checks and defaults are not in the file".to_owned(),

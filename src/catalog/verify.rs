@@ -54,8 +54,13 @@ impl Catalog {
         Ok(entry)
     }
 
+    /// Returns how kept backups are read.
+    pub(super) fn read(&self) -> ReadOptions {
+        ReadOptions { keys: self.keys.clone(), ..ReadOptions::default() }
+    }
+
     fn recount(&self, entry: &Entry) -> Result<()> {
-        let found = backup::inspect(&self.path(entry), &ReadOptions::default())?;
+        let found = backup::inspect(&self.path(entry), &self.read())?;
         let mut wrong = found.problems;
         let counts: HashMap<&str, u64> = found.tables.iter().map(|t| (t.name.as_str(), t.records)).collect();
         for table in &entry.tables {
@@ -101,7 +106,7 @@ impl Catalog {
     }
 
     fn each_table(&self, entry: &Entry, schema: &Schema, visit: &mut Visit<'_>) -> Result<()> {
-        let mut reader = backup::open(&self.path(entry), &ReadOptions::default())?;
+        let mut reader = backup::open(&self.path(entry), &self.read())?;
         while let Some(header) = reader.next_table()? {
             let Some(table) = schema.table(&header.name) else { continue };
             let cells = vec![None; schema.tables[table].columns.len()];
@@ -114,7 +119,7 @@ impl Catalog {
         let scratch = tempfile::tempdir()?;
         let into = scratch.path().join("restored.db");
         let backup = self.path(entry);
-        let read = ReadOptions::default();
+        let read = self.read();
         self.restore(entry, &into, &read, progress)?;
         let request = make::Request {
             backup: &backup,

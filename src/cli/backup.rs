@@ -4,6 +4,7 @@ mod kept;
 
 use super::context::{Context, Target};
 use super::output::Done;
+use super::secret::SealArgs;
 use super::signals::Working;
 use crate::backup::{self, Compression, FilesFormat, Layout, ReadOptions, WriteFormat};
 use crate::catalog::make::{self, Create, Format, Made, Rule, Secrets, Since};
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 const EXAMPLES: &str = "Examples:
   merganser backup create --to prod --tag nightly
   merganser backup create --to sqlite:app.db -o before.json.gz --gzip
+  merganser backup create --to prod --encrypt
   merganser backup create --to prod --incremental-from b-m1x2
   merganser backup create --to prod --scope 'users:id=42' -o ana.json
   merganser backup verify --all --deep
@@ -125,6 +127,8 @@ struct CreateArgs {
     /// Time zone of the file's name, such as Europe/London
     #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = zone)]
     time_zone: chrono_tz::Tz,
+    #[command(flatten)]
+    seal: SealArgs,
 }
 
 /// What becomes of columns on their way into a backup.
@@ -248,6 +252,7 @@ fn create(context: &Context<'_>, args: &CreateArgs) -> Result<Done> {
     if args.out.is_some() && (args.name.is_some() || !args.tag.is_empty()) {
         return Err(fail!(Usage, "--name and --tag are for backups that are kept").hint("Leave --out away, or them."));
     }
+    let sealing = args.seal.sealing(context)?;
     let rules = args.columns.rules(&target);
     let request = Create {
         name: args.name.as_deref(),
@@ -260,13 +265,15 @@ fn create(context: &Context<'_>, args: &CreateArgs) -> Result<Done> {
         since: None,
         zone: args.time_zone,
         tags: &args.tag,
+        sealing: sealing.as_ref(),
     };
+    let read = ReadOptions { keys: args.seal.keys.keys(context), ..ReadOptions::default() };
     let home = context.home()?;
-    let mut catalog = Catalog::open(&home)?;
+    let mut catalog = Catalog::open(&home)?.with_keys(read.keys.clone());
     let mut database = target.connect(context.out)?;
     let _working = Working::begin();
     let scratch = tempfile::tempdir()?;
-    let base = args.incremental_from.as_deref().map(|name| Earlier::find(&catalog, name)).transpose()?;
+    let base = args.incremental_from.as_deref().map(|name| Earlier::find(&catalog, name, &read)).transpose()?;
     let made = match (&args.out, &base) {
         (None, None) => {
             catalog.create(database.as_mut(), &request, context.out).map(|(entry, made)| (Some(entry), made))
@@ -281,7 +288,7 @@ fn create(context: &Context<'_>, args: &CreateArgs) -> Result<Done> {
                 Some(Earlier::File(file, digest)) => (file.clone(), digest.clone()),
                 None => Default::default(),
             };
-            let since = base.as_ref().map(|_| Since { file: &file, digest: &digest, id: None });
+            let since = base.as_ref().map(|_| Since { file: &file, digest: &digest, id: None, read: &read });
             let request = Create { since, ..request };
             match out {
                 None => catalog.create(database.as_mut(), &request, context.out).map(|(e, made)| (Some(e), made)),
@@ -308,7 +315,7 @@ enum Earlier {
 }
 
 impl Earlier {
-    fn find(catalog: &Catalog, name: &str) -> Result<Self> {
+    fn find(catalog: &Catalog, name: &str, read: &ReadOptions) -> Result<Self> {
         let path = Path::new(name);
         if !path.is_file() {
             return catalog.find(name).map(Self::Kept);
@@ -317,7 +324,7 @@ impl Earlier {
         if let Some(kept) = catalog.list()?.into_iter().find(|entry| entry.digest == digest) {
             return Ok(Self::Kept(kept));
         }
-        if backup::lineage(path, &ReadOptions::default())?.is_some_and(|lineage| lineage.base.is_some()) {
+        if backup::lineage(path, read)?.is_some_and(|lineage| lineage.base.is_some()) {
             return Err(fail!(Usage, "{name} is incremental itself, and what it builds on is not known here")
                 .hint("Import both with 'merganser backup import'."));
         }
@@ -349,10 +356,11 @@ fn said(context: &Context<'_>, entry: Option<&Entry>, made: &Made, path: &Path) 
 /// Writes the backup that `merge --backup-first` asks for and returns its path.
 pub(super) fn before_merge(context: &Context<'_>, home: &Home, database: &mut dyn Database) -> Result<String> {
     let mut catalog = Catalog::open(home)?;
+    let sealing = SealArgs::default().sealing(context)?;
     let tags = ["before-merge".to_owned()];
     let _working = Working::begin();
     let (entry, _) = catalog
-        .create(database, &Create { tags: &tags, ..Create::default() }, context.out)
+        .create(database, &Create { tags: &tags, sealing: sealing.as_ref(), ..Create::default() }, context.out)
         .map_err(|e| e.at("the backup before the merge").and("nothing was changed"))?;
     Ok(catalog.path(&entry).display().to_string())
 }

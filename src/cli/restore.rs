@@ -98,7 +98,7 @@ fn create(
             "{first} belongs to a database that has its tables; --create-tables takes all as it is"
         ));
     }
-    let read = args.compare.read.options();
+    let read = args.compare.read.options(context);
     let _working = Working::begin();
     let restored = match &entry {
         Some(entry) => catalog.restore(entry, into, &read, context.out)?,

@@ -15,6 +15,7 @@ mod engines;
 mod exports;
 mod faults;
 mod kept;
+mod keys;
 mod laws;
 mod live;
 mod oracle;

@@ -7,6 +7,7 @@ use crate::catalog::{Catalog, Entry, Import};
 use crate::cli::compare::Read;
 use crate::cli::context::{Context, Target};
 use crate::cli::output::Done;
+use crate::cli::secret::KeyArgs;
 use crate::cli::signals::Working;
 use crate::error::{ErrorKind, Result};
 use crate::progress::Progress;
@@ -42,6 +43,8 @@ pub(super) struct VerifyArgs {
     /// Also restore each into a scratch database and find every record unchanged
     #[arg(long)]
     restore_test: bool,
+    #[command(flatten)]
+    keys: KeyArgs,
 }
 
 #[derive(Debug, Args)]
@@ -170,6 +173,9 @@ pub(super) fn show(context: &Context<'_>, args: &ShowArgs) -> Result<Done> {
     line("Kind", &format!("{}, {}", json!(entry.kind).as_str().unwrap_or_default(), entry.format));
     line("File", &catalog.path(&entry).display().to_string());
     line("Size", &format!("{} bytes, blake3:{}", entry.size_bytes, entry.digest));
+    if let Some(encryption) = &entry.encryption {
+        line("Encrypted", encryption);
+    }
     if !entry.tags.is_empty() {
         line("Tags", &entry.tags.join(", "));
     }
@@ -189,7 +195,7 @@ pub(super) fn show(context: &Context<'_>, args: &ShowArgs) -> Result<Done> {
 }
 
 pub(super) fn verify(context: &Context<'_>, args: &VerifyArgs) -> Result<Done> {
-    let mut catalog = Catalog::open(&context.home()?)?;
+    let mut catalog = Catalog::open(&context.home()?)?.with_keys(args.keys.keys(context));
     let entries = match args.all {
         true => catalog.list()?,
         false => args.backups.iter().map(|name| catalog.find(name)).collect::<Result<_>>()?,
@@ -278,7 +284,7 @@ pub(super) fn export(context: &Context<'_>, args: &ExportArgs) -> Result<Done> {
 
 pub(super) fn import(context: &Context<'_>, args: &ImportArgs) -> Result<Done> {
     crate::cli::analyze::must_exist(&args.file)?;
-    let read: ReadOptions = args.read.options();
+    let read: ReadOptions = args.read.options(context);
     let database = match args.of_target {
         true => Some(context.target()?.connect(context.out)?.identity().clone()),
         false => None,
