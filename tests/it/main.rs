@@ -20,6 +20,7 @@ mod laws;
 mod live;
 mod oracle;
 mod proxy;
+mod resolver;
 mod servers;
 mod story;
 mod tidy;
