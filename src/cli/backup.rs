@@ -310,7 +310,7 @@ fn create(context: &Context<'_>, args: &CreateArgs) -> Result<Done> {
 
 /// The backup that an incremental one builds on.
 enum Earlier {
-    Kept(Entry),
+    Kept(Box<Entry>),
     File(PathBuf, String),
 }
 
@@ -318,11 +318,11 @@ impl Earlier {
     fn find(catalog: &Catalog, name: &str, read: &ReadOptions) -> Result<Self> {
         let path = Path::new(name);
         if !path.is_file() {
-            return catalog.find(name).map(Self::Kept);
+            return catalog.find(name).map(|entry| Self::Kept(Box::new(entry)));
         }
         let (digest, _) = backup::digest(path)?;
         if let Some(kept) = catalog.list()?.into_iter().find(|entry| entry.digest == digest) {
-            return Ok(Self::Kept(kept));
+            return Ok(Self::Kept(Box::new(kept)));
         }
         if backup::lineage(path, read)?.is_some_and(|lineage| lineage.base.is_some()) {
             return Err(fail!(Usage, "{name} is incremental itself, and what it builds on is not known here")
