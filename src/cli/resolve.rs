@@ -8,6 +8,7 @@ use super::show::selector;
 use crate::error::{Result, fail};
 use crate::executor::Trust;
 use crate::model::change::Class;
+use crate::plan::choices::{self, Choice};
 use crate::plan::decision::{self, FieldDecision};
 use crate::plan::{Decision, Outcome, Plan, Preview, Selector, Stored};
 use crate::report::{Analyzed, Secrets, name_of, text};
@@ -29,6 +30,10 @@ enum Take {
     Backup,
     /// The current record.
     Current,
+    /// The backup's fields, into the current record that holds the unique key; references follow
+    IntoExisting,
+    /// The backup's record beside the current one, under a new key; references follow
+    NewKey,
     /// Nothing is written for it.
     Skip,
 }
@@ -38,7 +43,18 @@ impl Take {
         match self {
             Self::Backup => Decision::Backup,
             Self::Current => Decision::Current,
+            Self::IntoExisting => Decision::IntoExisting,
+            Self::NewKey => Decision::NewKey,
             Self::Skip => Decision::Skip,
+        }
+    }
+
+    /// Returns the choice where not every conflict has it.
+    fn special(self) -> Option<Choice> {
+        match self {
+            Self::IntoExisting => Some(Choice::IntoExisting),
+            Self::NewKey => Some(Choice::NewKey),
+            Self::Backup | Self::Current | Self::Skip => None,
         }
     }
 }
@@ -195,8 +211,11 @@ fn meant(plan: &Plan, args: &ResolveArgs) -> Result<Vec<Stored>> {
     }
     selector.pattern.clone_from(&args.pattern);
     let mut chosen = Vec::new();
+    let special = args.take.and_then(Take::special);
     plan.each(&selector, &mut |record| {
-        if !args.clear || record.decision.is_some() {
+        // In bulk only those are meant for which the choice is possible.
+        let possible = special.is_none_or(|choice| choices::refusal(plan, &record, choice).is_none());
+        if possible && (!args.clear || record.decision.is_some()) {
             chosen.push(record);
         }
         Ok(())
@@ -270,7 +289,7 @@ fn extended(plan: &Plan, record: &Stored, fields: BTreeMap<String, FieldDecision
             .filter(|f| f.backup.is_some() && !table.key.contains(&f.column) && table.columns[f.column].writable())
             .map(|f| (table.columns[f.column].name.clone(), FieldDecision::Backup))
             .collect(),
-        Some(Decision::Current | Decision::Skip) | None => BTreeMap::new(),
+        Some(Decision::Current | Decision::Skip | Decision::IntoExisting | Decision::NewKey) | None => BTreeMap::new(),
     };
     all.extend(fields);
     Ok(Decision::Fields { fields: all })
@@ -357,6 +376,8 @@ fn ask_each(context: &Context<'_>, plan: &mut Plan, secrets: &Secrets, by: &str,
 
 const KEYS: &str = "  b  take the backup's record
   c  keep the current record
+  i  take the backup's fields into the current record that holds the unique key
+  k  insert the backup's record under a new key
   s  write nothing for this record
   f FIELD=backup FIELD=current …  take fields from a side; a field not named stays as it is
   n  leave it undecided and go to the next
@@ -376,6 +397,8 @@ fn key_of(plan: &Plan, record: &Stored, line: &str) -> Pressed {
     match (key, rest) {
         ("b", "") => Pressed::Answer(Decision::Backup),
         ("c", "") => Pressed::Answer(Decision::Current),
+        ("i", "") => possible(plan, record, Choice::IntoExisting, Decision::IntoExisting),
+        ("k", "") => possible(plan, record, Choice::NewKey, Decision::NewKey),
         ("s", "") => Pressed::Answer(Decision::Skip),
         ("n", "") => Pressed::Next,
         ("q", "") => Pressed::Quit,
@@ -391,6 +414,14 @@ fn key_of(plan: &Plan, record: &Stored, line: &str) -> Pressed {
             }
         }
         _ => Pressed::Explain(format!("  {:?} is none of the keys.\n{KEYS}", line.trim())),
+    }
+}
+
+/// Takes an answer that not every record has.
+fn possible(plan: &Plan, record: &Stored, choice: Choice, decision: Decision) -> Pressed {
+    match choices::refusal(plan, record, choice) {
+        None => Pressed::Answer(decision),
+        Some(why) => Pressed::Explain(format!("  {} is impossible here: {}", choice.word(), text::shown(&why))),
     }
 }
 
