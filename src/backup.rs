@@ -5,6 +5,7 @@
 
 mod archive;
 mod baluhost;
+mod crypt;
 mod csv;
 mod digest;
 mod django;
@@ -21,13 +22,16 @@ mod utf16;
 mod write;
 mod zip;
 
+pub use crypt::{
+    Key, Keys, Passphrase, Sealing, Secret, encryption, generate_identity, hmac_file, read_identity, seal_into, unlock,
+};
 pub use digest::digest;
 pub use inspect::{InspectedColumn, InspectedTable, Inspection, inspect};
 pub use open::{Format, open};
 pub use options::{Limits, ReadOptions, SqliteCheck};
 pub use write::{
     AtomicFile, BackupWriter, Compression, FilesFormat, FilesWriter, JarvisUserWriter, Layout, SmartBackupWriter,
-    SmartOptions, TableMapWriter, TableOptions, WriteFormat, create, write_baluhost,
+    SmartOptions, TableMapWriter, TableOptions, WriteFormat, create, create_sealed, write_baluhost,
 };
 
 use crate::error::Result;

@@ -7,7 +7,7 @@ pub mod forget;
 pub mod make;
 pub mod verify;
 
-use crate::backup::{self, AtomicFile, ReadOptions};
+use crate::backup::{self, AtomicFile, Keys, ReadOptions};
 use crate::database::Identity;
 use crate::database::sqlite::error;
 use crate::error::{Result, fail};
@@ -68,6 +68,9 @@ pub struct Entry {
     pub tables: Vec<Carried>,
     /// What people say of it.
     pub tags: Vec<String>,
+    /// How it is encrypted: `age` or `aes-256-cbc`; none for a plain file.
+    #[serde(default)]
+    pub encryption: Option<String>,
     /// The backup without which this one is of no use, by id.
     pub base: Option<String>,
     /// When it was last found sound, and how deeply.
@@ -78,6 +81,7 @@ pub struct Entry {
 pub struct Catalog {
     home: Home,
     connection: Connection,
+    keys: Keys,
 }
 
 impl Catalog {
@@ -113,7 +117,14 @@ impl Catalog {
                  CREATE INDEX IF NOT EXISTS backups_by_digest ON backups (digest);",
             )
             .map_err(error)?;
-        Ok(Self { home: home.clone(), connection })
+        Ok(Self { home: home.clone(), connection, keys: Keys::default() })
+    }
+
+    /// Takes the keys that encrypted backups are read with.
+    #[must_use]
+    pub fn with_keys(mut self, keys: Keys) -> Self {
+        self.keys = keys;
+        self
     }
 
     /// Lists all backups, newest first.
@@ -171,6 +182,7 @@ impl Catalog {
             return Err(fail!(Usage, "{} exists already; it was not touched", to.display()));
         }
         self.sound(entry)?;
+        copy_hmac(&self.path(entry), to)?;
         copy(&self.path(entry), to)
     }
 
@@ -201,11 +213,13 @@ impl Catalog {
             digest: found.digest,
             tables: found.tables.into_iter().map(|t| Carried { name: t.name, records: t.records }).collect(),
             tags: request.tags.to_vec(),
+            encryption: backup::encryption(file)?.map(str::to_owned),
             base: None,
             verified: None,
             id,
         };
         self.free(&entry.name)?;
+        copy_hmac(file, &self.path(&entry))?;
         copy(file, &self.path(&entry))?;
         self.sound(&entry)?;
         self.add(&entry, None)?;
@@ -226,10 +240,14 @@ impl Catalog {
     /// Takes a backup off the list, then its file.
     fn drop_entry(&mut self, entry: &Entry) -> Result<()> {
         self.connection.execute("DELETE FROM backups WHERE id = ?", [&entry.id]).map_err(error)?;
-        match std::fs::remove_file(self.path(entry)) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e.into()),
-            _ => Ok(()),
+        let path = self.path(entry);
+        for file in [backup::hmac_file(&path), path] {
+            match std::fs::remove_file(file) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e.into()),
+                _ => {}
+            }
         }
+        Ok(())
     }
 
     /// Finds the base of a merge: the newest backup of the database that the backup at hand shares, which is one that it
@@ -302,6 +320,15 @@ fn read(text: &str) -> Result<Entry> {
 
 fn damaged(why: &serde_json::Error) -> crate::error::Error {
     fail!(Failed, "the catalog is damaged: {why}").hint("Move catalog.db away and import the backups beside it again.")
+}
+
+/// Copies the authentication that stands beside an encrypted file, if there is one.
+fn copy_hmac(from: &Path, to: &Path) -> Result<()> {
+    let beside = backup::hmac_file(from);
+    if !beside.exists() || backup::encryption(from)? != Some("aes-256-cbc") {
+        return Ok(());
+    }
+    copy(&beside, &backup::hmac_file(to))
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {

@@ -10,10 +10,12 @@ mod context;
 mod demo;
 mod doctor;
 mod inspect;
+mod key;
 mod log;
 mod merge;
 mod output;
 mod resolve;
+mod secret;
 mod show;
 mod signals;
 mod stale;
@@ -67,6 +69,7 @@ fn run(context: &Context<'_>, command: Command) -> crate::Result<Done> {
         Command::Strategies(args) => strategies::run(context, &args),
         Command::Target(args) => target::run(context, &args),
         Command::Config(args) => config::run(context, &args),
+        Command::Key(args) => key::run(context, &args),
         Command::Doctor(_) => doctor::run(context),
         Command::Demo(args) => demo::run(context, &args),
         Command::Completions(args) => about::completions(context, &args),

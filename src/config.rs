@@ -30,6 +30,16 @@ pub struct Settings {
     pub strategy: Option<String>,
     /// The data folder.
     pub data_dir: Option<PathBuf>,
+    /// How backups are made.
+    pub backup: BackupSettings,
+}
+
+/// How backups are made.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct BackupSettings {
+    /// Recipients of age that every backup is encrypted to.
+    pub encrypt_to: Vec<String>,
 }
 
 /// A named database.

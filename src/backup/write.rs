@@ -17,10 +17,12 @@ pub use map::TableMapWriter;
 pub use record::Layout;
 pub use smart::{SmartBackupWriter, SmartOptions};
 
+use super::crypt::{SealedWriter, Sealing, hmac_file};
 use crate::error::{Result, fail};
 use crate::model::{Cell, Column, Table};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
 
 /// How a backup is compressed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,7 +93,24 @@ pub enum WriteFormat {
 /// # Errors
 /// `Failed` when the folder can't be written to.
 pub fn create(path: &Path, format: WriteFormat, exported_at: &str) -> Result<Box<dyn BackupWriter>> {
-    let file = AtomicFile::create(path)?;
+    create_sealed(path, format, exported_at, None)
+}
+
+/// Starts a backup file that is encrypted where asked; it appears when it is finished.
+///
+/// # Errors
+/// `Failed` when the folder can't be written to.
+pub fn create_sealed(
+    path: &Path,
+    format: WriteFormat,
+    exported_at: &str,
+    sealing: Option<&Sealing>,
+) -> Result<Box<dyn BackupWriter>> {
+    let file = match (sealing, format) {
+        (None, _) => AtomicFile::create(path)?,
+        (Some(sealing), WriteFormat::SmartBackup(..) | WriteFormat::TableMap) => AtomicFile::sealed(path, sealing)?,
+        (Some(sealing), WriteFormat::JarvisUser | WriteFormat::Files(_)) => AtomicFile::sealed_later(path, sealing)?,
+    };
     Ok(match format {
         WriteFormat::SmartBackup(compression, layout) => {
             let options = SmartOptions { compression, layout, exported_at: exported_at.to_owned() };
@@ -129,8 +148,16 @@ impl<T: IntoFile> BackupWriter for Committing<T> {
 ///
 /// It is written beside its final place, readable by its owner only.
 pub struct AtomicFile {
-    temp: tempfile::NamedTempFile,
+    out: Out,
     path: PathBuf,
+}
+
+/// What is written to before a file appears.
+enum Out {
+    Plain(NamedTempFile),
+    Sealed(Box<SealedWriter<NamedTempFile>>),
+    /// An archive goes back in its file while it is written: it is encrypted when it is whole. Its file has no name.
+    Later(std::fs::File, Sealing, NamedTempFile),
 }
 
 impl AtomicFile {
@@ -139,11 +166,24 @@ impl AtomicFile {
     /// # Errors
     /// `Failed` when the folder can't be written to.
     pub fn create(path: &Path) -> Result<Self> {
-        let temp = tempfile::Builder::new()
-            .prefix(".merganser-")
-            .tempfile_in(folder_of(path))
-            .map_err(|e| fail!(Failed, "{} can't be written", path.display()).because(e))?;
-        Ok(Self { temp, path: path.to_owned() })
+        Ok(Self { out: Out::Plain(temporary(path)?), path: path.to_owned() })
+    }
+
+    /// Starts a file that is encrypted while it is written; it can only be written from its beginning to its end.
+    ///
+    /// # Errors
+    /// `Failed` when the folder can't be written to.
+    pub(crate) fn sealed(path: &Path, sealing: &Sealing) -> Result<Self> {
+        Ok(Self { out: Out::Sealed(Box::new(sealing.writer(temporary(path)?)?)), path: path.to_owned() })
+    }
+
+    /// Starts a file that is encrypted when it is whole.
+    ///
+    /// # Errors
+    /// `Failed` when the folder can't be written to.
+    pub(crate) fn sealed_later(path: &Path, sealing: &Sealing) -> Result<Self> {
+        let nameless = tempfile::tempfile_in(folder_of(path))?;
+        Ok(Self { out: Out::Later(nameless, sealing.clone(), temporary(path)?), path: path.to_owned() })
     }
 
     /// Puts the file in its place once everything is on disk.
@@ -151,15 +191,44 @@ impl AtomicFile {
     /// # Errors
     /// `Failed`, `OutOfSpace`; the file isn't there then.
     pub fn commit(self) -> Result<()> {
-        self.temp.as_file().sync_all()?;
         let path = self.path;
-        self.temp.persist(&path).map_err(|e| fail!(Failed, "{} can't be written", path.display()).because(e.error))?;
+        let (temp, beside) = match self.out {
+            Out::Plain(temp) => (temp, None),
+            Out::Sealed(writer) => writer.finish()?,
+            Out::Later(mut plain, sealing, temp) => {
+                plain.rewind()?;
+                let mut writer = sealing.writer(temp)?;
+                io::copy(&mut plain, &mut writer)?;
+                writer.finish()?
+            }
+        };
+        // Without what stands beside it a file would pass for one that nobody can vouch for: that comes first.
+        let hmac = hmac_file(&path);
+        if let Some(text) = beside {
+            let mut file = temporary(&hmac)?;
+            file.write_all(text.as_bytes())?;
+            put(file, &hmac)?;
+        }
+        put(temp, &path)?;
         // The new name is only safe when its folder is on disk too; other systems than Unix can't open folders.
         if cfg!(unix) {
             std::fs::File::open(folder_of(&path))?.sync_all()?;
         }
         Ok(())
     }
+}
+
+fn temporary(path: &Path) -> Result<NamedTempFile> {
+    tempfile::Builder::new()
+        .prefix(".merganser-")
+        .tempfile_in(folder_of(path))
+        .map_err(|e| fail!(Failed, "{} can't be written", path.display()).because(e))
+}
+
+fn put(temp: NamedTempFile, path: &Path) -> Result<()> {
+    temp.as_file().sync_all()?;
+    temp.persist(path).map_err(|e| fail!(Failed, "{} can't be written", path.display()).because(e.error))?;
+    Ok(())
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -171,17 +240,31 @@ fn folder_of(path: &Path) -> &Path {
 
 impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.temp.write(bytes)
+        match &mut self.out {
+            Out::Plain(temp) => temp.write(bytes),
+            Out::Sealed(writer) => writer.write(bytes),
+            Out::Later(file, ..) => file.write(bytes),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.temp.flush()
+        match &mut self.out {
+            Out::Plain(temp) => temp.flush(),
+            Out::Sealed(writer) => writer.flush(),
+            Out::Later(file, ..) => file.flush(),
+        }
     }
 }
 
 impl Seek for AtomicFile {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.temp.seek(to)
+        match &mut self.out {
+            Out::Plain(temp) => temp.seek(to),
+            Out::Sealed(_) => {
+                Err(io::Error::new(io::ErrorKind::NotSeekable, "encrypted content has no places to go to"))
+            }
+            Out::Later(file, ..) => file.seek(to),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Carried, Catalog, Entry, Kind, now};
 use crate::analyzer::graph;
-use crate::backup::{self, Compression, FilesFormat, TableOptions, WriteFormat};
+use crate::backup::{self, Compression, FilesFormat, Sealing, TableOptions, WriteFormat};
 use crate::database::Database;
 use crate::error::{Result, fail};
 use crate::executor::home::fresh_id;
@@ -36,12 +36,14 @@ pub struct Create<'a> {
     pub rules: &'a [(String, Rule)],
     /// Tags.
     pub tags: &'a [String],
+    /// How it is encrypted, if at all.
+    pub sealing: Option<&'a Sealing>,
 }
 
 impl Default for Create<'_> {
     fn default() -> Self {
         let format = WriteFormat::SmartBackup(Compression::Zstd, Default::default());
-        Self { name: None, format, only_tables: &[], skip_tables: &[], rules: &[], tags: &[] }
+        Self { name: None, format, only_tables: &[], skip_tables: &[], rules: &[], tags: &[], sealing: None }
     }
 }
 
@@ -67,12 +69,12 @@ impl Catalog {
             .map(|&table| column_rules(&schema.tables[table], request.rules))
             .collect::<Result<Vec<_>>>()?;
         known_rules(&schema, request.rules)?;
-        let file = format!("{id}.{}", extension(request.format));
+        let file = format!("{id}.{}{}", extension(request.format), request.sealing.map_or("", Sealing::suffix));
         let path = self.home.backups().join(&file);
         let created_at = now();
         let key = self.home.key()?;
         let mut snapshot = database.snapshot()?;
-        let mut writer = backup::create(&path, request.format, &created_at)?;
+        let mut writer = backup::create_sealed(&path, request.format, &created_at, request.sealing)?;
         let mut tables = Vec::new();
         for (&position, rules) in chosen.iter().zip(&rules) {
             let table = &schema.tables[position];
@@ -123,6 +125,7 @@ impl Catalog {
             digest,
             tables,
             tags: request.tags.to_vec(),
+            encryption: request.sealing.map(|sealing| sealing.word().to_owned()),
             base: None,
             verified: None,
         };

@@ -51,8 +51,12 @@ impl Catalog {
         Ok(entry)
     }
 
+    fn read(&self) -> ReadOptions {
+        ReadOptions { keys: self.keys.clone(), ..ReadOptions::default() }
+    }
+
     fn recount(&self, entry: &Entry) -> Result<()> {
-        let found = backup::inspect(&self.path(entry), &ReadOptions::default())?;
+        let found = backup::inspect(&self.path(entry), &self.read())?;
         let mut wrong = found.problems;
         let counts: HashMap<&str, u64> = found.tables.iter().map(|t| (t.name.as_str(), t.records)).collect();
         for table in &entry.tables {
@@ -98,7 +102,7 @@ impl Catalog {
     }
 
     fn each_table(&self, entry: &Entry, schema: &Schema, visit: &mut Visit<'_>) -> Result<()> {
-        let mut reader = backup::open(&self.path(entry), &ReadOptions::default())?;
+        let mut reader = backup::open(&self.path(entry), &self.read())?;
         while let Some(header) = reader.next_table()? {
             let Some(table) = schema.table(&header.name) else { continue };
             let cells = vec![None; schema.tables[table].columns.len()];
@@ -111,7 +115,7 @@ impl Catalog {
         let scratch = tempfile::tempdir()?;
         let into = scratch.path().join("restored.db");
         let backup = self.path(entry);
-        let read = ReadOptions::default();
+        let read = self.read();
         restore::create(&restore::Request { backup: &backup, into: &into, read: &read })?;
         let request = make::Request {
             backup: &backup,

@@ -122,6 +122,8 @@ pub(super) enum Command {
     Strategies(super::strategies::StrategiesArgs),
     /// Named connections
     Target(super::target::TargetArgs),
+    /// Keys that backups are encrypted to
+    Key(super::key::KeyCommandArgs),
     /// What is set, and where it came from
     Config(super::config::ConfigArgs),
     /// Check set-up, privileges, limits, clock
@@ -154,6 +156,7 @@ impl Command {
             Self::Backup(_) => "backup",
             Self::Strategies(_) => "strategies",
             Self::Target(_) => "target",
+            Self::Key(_) => "key",
             Self::Config(_) => "config",
             Self::Doctor(_) => "doctor",
             Self::Demo(_) => "demo",
@@ -180,6 +183,7 @@ impl Command {
             | Self::Status(_)
             | Self::Strategies(_)
             | Self::Target(_)
+            | Self::Key(_)
             | Self::Config(_)
             | Self::Doctor(_)
             | Self::Completions(_)

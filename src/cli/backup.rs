@@ -2,6 +2,7 @@
 
 use super::context::{Context, Target};
 use super::output::{Done, Output};
+use super::secret::SealArgs;
 use super::signals::Working;
 use crate::analyzer::graph;
 use crate::backup::{self, Compression, Layout, TableOptions, WriteFormat};
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 const EXAMPLES: &str = "Examples:
   merganser backup create --to prod
   merganser backup create --to sqlite:app.db -o before.json.gz --gzip
+  merganser backup create --to prod --encrypt
   merganser backup list";
 
 #[derive(Debug, Args)]
@@ -67,6 +69,8 @@ struct CreateArgs {
     /// Only these tables
     #[arg(long, value_name = "TABLES", value_delimiter = ',')]
     only_tables: Vec<String>,
+    #[command(flatten)]
+    seal: SealArgs,
 }
 
 pub(super) fn run(context: &Context<'_>, args: &BackupArgs) -> Result<Done> {
@@ -89,6 +93,7 @@ fn create(context: &Context<'_>, args: &CreateArgs) -> Result<Done> {
             "--format sqlite copies the whole file as it is; it takes no --gzip, --zstd or --only-tables"
         ));
     }
+    let sealing = args.seal.sealing(context)?;
     let ending = match (args.format, compression) {
         (FormatArg::Sqlite, _) => "sqlite3",
         (_, Compression::None) => "json",
@@ -102,16 +107,19 @@ fn create(context: &Context<'_>, args: &CreateArgs) -> Result<Done> {
             );
         }
         Some(path) => path.clone(),
-        None => free_name(&context.home()?.backups(), ending),
+        None => free_name(
+            &context.home()?.backups(),
+            &format!("{ending}{}", sealing.as_ref().map_or("", backup::Sealing::suffix)),
+        ),
     };
     let records = match args.format {
         FormatArg::Smart => {
             let mut database = target.connect(context.out)?;
             let layout = if args.pretty { Layout::Pretty } else { Layout::Compact };
             let format = WriteFormat::SmartBackup(compression, layout);
-            write_smart(context.out, database.as_mut(), &path, format, &args.only_tables)?
+            write_smart(context.out, database.as_mut(), &path, format, &args.only_tables, sealing.as_ref())?
         }
-        FormatArg::Sqlite => copy(&target, &path)?,
+        FormatArg::Sqlite => copy(&target, &path, sealing.as_ref())?,
     };
     let (digest, size) = backup::digest(&path)?;
     let total: u64 = records.iter().map(|(_, n)| n).sum();
@@ -143,6 +151,7 @@ fn write_smart(
     path: &Path,
     format: WriteFormat,
     only: &[String],
+    sealing: Option<&backup::Sealing>,
 ) -> Result<Vec<(String, u64)>> {
     let _working = Working::begin();
     out.phase(Phase::Schema);
@@ -155,7 +164,7 @@ fn write_smart(
         }
     }
     let chosen = |t: &Table| only.is_empty() || only.iter().any(|n| *n == t.label() || *n == t.name);
-    let mut writer = backup::create(path, format, &super::output::now())?;
+    let mut writer = backup::create_sealed(path, format, &super::output::now(), sealing)?;
     let mut snapshot = database.snapshot()?;
     let mut counts = Vec::new();
     for position in graph::order(&schema).tables {
@@ -179,13 +188,17 @@ fn write_smart(
     Ok(counts)
 }
 
-fn copy(target: &Target, path: &Path) -> Result<Vec<(String, u64)>> {
+fn copy(target: &Target, path: &Path, sealing: Option<&backup::Sealing>) -> Result<Vec<(String, u64)>> {
     let ConnectUrl::Sqlite(from) = ConnectUrl::parse(&target.url)? else {
         return Err(fail!(Usage, "--format sqlite is for SQLite databases only").hint("Leave --format out."));
     };
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let temporary = tempfile::NamedTempFile::new_in(folder)?;
     Sqlite::open(&from)?.copy_to(temporary.path())?;
+    if let Some(sealing) = sealing {
+        backup::seal_into(temporary.path(), path, sealing)?;
+        return Ok(Vec::new());
+    }
     temporary.as_file().sync_all()?;
     temporary
         .persist_noclobber(path)
@@ -195,9 +208,11 @@ fn copy(target: &Target, path: &Path) -> Result<Vec<(String, u64)>> {
 
 /// Writes the backup that `merge --backup-first` asks for and returns its path.
 pub(super) fn before_merge(context: &Context<'_>, home: &Home, database: &mut dyn Database) -> Result<String> {
-    let path = free_name(&home.backups(), "json.gz");
+    let sealing = SealArgs::default().sealing(context)?;
+    let ending = format!("json.gz{}", sealing.as_ref().map_or("", backup::Sealing::suffix));
+    let path = free_name(&home.backups(), &ending);
     let format = WriteFormat::SmartBackup(Compression::Gzip, Layout::Compact);
-    write_smart(context.out, database, &path, format, &[])
+    write_smart(context.out, database, &path, format, &[], sealing.as_ref())
         .map_err(|e| e.at("the backup before the merge").and("nothing was changed"))?;
     Ok(path.display().to_string())
 }

@@ -2,6 +2,7 @@
 
 use super::args::duration;
 use super::context::{Context, Target};
+use super::secret::KeyArgs;
 use super::signals::Working;
 use crate::analyzer::Options;
 use crate::analyzer::classify::Deletes;
@@ -180,10 +181,12 @@ pub(super) struct Read {
     /// Largest ratio of expanded to compressed size
     #[arg(long, value_name = "N")]
     pub(super) max_ratio: Option<u64>,
+    #[command(flatten)]
+    pub(super) keys: KeyArgs,
 }
 
 impl Read {
-    pub(super) fn options(&self) -> ReadOptions {
+    pub(super) fn options(&self, context: &Context<'_>) -> ReadOptions {
         let usual = Limits::default();
         let limits = Limits {
             depth: self.max_depth.unwrap_or(usual.depth),
@@ -198,6 +201,7 @@ impl Read {
             limits,
             lenient_json: self.lenient_json,
             accept_count_mismatch: self.accept_count_mismatch,
+            keys: self.keys.keys(context),
             ..ReadOptions::default()
         }
     }

@@ -215,6 +215,8 @@ pub(super) fn is_plan(path: &Path) -> bool {
 }
 
 fn analyzed(context: &Context<'_>, args: &MergeArgs, home: &Home, target: &Target) -> Result<(Plan, PathBuf)> {
+    let read = args.compare.read.options(context);
+    crate::backup::unlock(Path::new(&args.plan), &read.keys)?;
     let options = args.compare.options(&args.deciding, target)?;
     let base = args.compare.base(context);
     let configured = context.config()?.settings.strategy.clone();
@@ -225,7 +227,7 @@ fn analyzed(context: &Context<'_>, args: &MergeArgs, home: &Home, target: &Targe
     let wanted = Wanted {
         backup: Path::new(&args.plan),
         base: base.as_deref(),
-        read: args.compare.read.options(),
+        read,
         options,
         strategy: &strategy,
         table_strategies: args.deciding.tables()?,

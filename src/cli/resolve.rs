@@ -1,5 +1,17 @@
 //! `resolve`: answers conflicts, one by one or in bulk, from files, or by another strategy.
 
+mod draw;
+mod edit;
+mod fields;
+mod marks;
+mod session;
+mod terminal;
+
+#[cfg(test)]
+mod tests;
+
+use self::draw::Palette;
+use self::session::Session;
 use super::compare::Deciding;
 use super::context::Context;
 use super::merge::restrategy;
@@ -10,7 +22,7 @@ use crate::executor::Trust;
 use crate::model::change::Class;
 use crate::plan::choices::{self, Choice};
 use crate::plan::decision::{self, FieldDecision};
-use crate::plan::{Decision, Outcome, Plan, Preview, Selector, Stored};
+use crate::plan::{Decision, Plan, Preview, Stored};
 use crate::report::{Analyzed, Secrets, name_of, text};
 use clap::{Args, ValueEnum};
 use serde_json::{Value as Json, json};
@@ -331,10 +343,9 @@ fn import(context: &Context<'_>, plan: &mut Plan, path: &PathBuf, by: &str, tall
     Ok(())
 }
 
-/// Asks for each undecided conflict on the terminal.
+/// Decides conflict by conflict on the terminal.
 fn ask_each(context: &Context<'_>, plan: &mut Plan, secrets: &Secrets, by: &str, tally: &mut Tally) -> Result<()> {
     let (preview, _) = plan.settle(context.out)?;
-    let waiting = Selector { outcome: Some(Outcome::Undecided), ..Selector::default() };
     if preview.undecided == 0 {
         context.out.line("No conflict waits for a decision.");
         return Ok(());
@@ -351,78 +362,15 @@ fn ask_each(context: &Context<'_>, plan: &mut Plan, secrets: &Secrets, by: &str,
         )
         .hint("Add --take backup|current|skip, --import FILE or --strategy NAME; 'show PLAN conflicts' lists them."));
     }
-    let mut after = 0;
-    while let Some(record) = plan.page(&waiting, after, 1)?.records.pop() {
-        after = record.finding.id;
-        context.out.stderr(&format!("\n{}", text::record(plan, &record, secrets)));
-        loop {
-            let answer = context.ask("  b backup, c current, s skip, f FIELD=…, n next, q save and quit, ? help: ")?;
-            let decision = match key_of(plan, &record, &answer) {
-                Pressed::Answer(decision) => decision,
-                Pressed::Next => break,
-                Pressed::Quit => return Ok(()),
-                Pressed::Explain(text) => {
-                    context.out.stderr(&format!("{}\n", text.trim_end()));
-                    continue;
-                }
-            };
-            plan.decide(&record, Some(decision), by, &now())?;
-            tally.note(1);
-            break;
-        }
+    let palette = if context.out.colors() { Palette::Colored } else { Palette::Plain };
+    let seal_key = context.home()?.key()?;
+    // What settling stored is part of what is sealed from here on.
+    plan.write_seal(&seal_key)?;
+    if let Some(mut session) = Session::begin(plan, secrets, seal_key, by)? {
+        terminal::run(&mut session, palette)?;
+        tally.note(session.answered());
     }
     Ok(())
-}
-
-const KEYS: &str = "  b  take the backup's record
-  c  keep the current record
-  i  take the backup's fields into the current record that holds the unique key
-  k  insert the backup's record under a new key
-  s  write nothing for this record
-  f FIELD=backup FIELD=current …  take fields from a side; a field not named stays as it is
-  n  leave it undecided and go to the next
-  q  quit; the answers so far are kept
-";
-
-/// What a person wrote at the question.
-enum Pressed {
-    Answer(Decision),
-    Next,
-    Quit,
-    Explain(String),
-}
-
-fn key_of(plan: &Plan, record: &Stored, line: &str) -> Pressed {
-    let (key, rest) = line.trim().split_once(char::is_whitespace).unwrap_or((line.trim(), ""));
-    match (key, rest) {
-        ("b", "") => Pressed::Answer(Decision::Backup),
-        ("c", "") => Pressed::Answer(Decision::Current),
-        ("i", "") => possible(plan, record, Choice::IntoExisting, Decision::IntoExisting),
-        ("k", "") => possible(plan, record, Choice::NewKey, Decision::NewKey),
-        ("s", "") => Pressed::Answer(Decision::Skip),
-        ("n", "") => Pressed::Next,
-        ("q", "") => Pressed::Quit,
-        // An empty line comes with its end; nothing at all is the end of the input.
-        ("", "") if line.is_empty() => Pressed::Quit,
-        ("?", "") => Pressed::Explain(KEYS.to_owned()),
-        ("f", rest) => {
-            let given: Vec<&str> = rest.split([' ', ',']).filter(|w| !w.is_empty()).collect();
-            let answers = given.iter().map(|word| sided(word)).collect::<Result<BTreeMap<_, _>>>();
-            match answers.and_then(|fields| extended(plan, record, fields)) {
-                Ok(decision) => Pressed::Answer(decision),
-                Err(error) => Pressed::Explain(format!("  {}", text::shown(&error.full_message()))),
-            }
-        }
-        _ => Pressed::Explain(format!("  {:?} is none of the keys.\n{KEYS}", line.trim())),
-    }
-}
-
-/// Takes an answer that not every record has.
-fn possible(plan: &Plan, record: &Stored, choice: Choice, decision: Decision) -> Pressed {
-    match choices::refusal(plan, record, choice) {
-        None => Pressed::Answer(decision),
-        Some(why) => Pressed::Explain(format!("  {} is impossible here: {}", choice.word(), text::shown(&why))),
-    }
 }
 
 /// Reads `FIELD=backup` or `FIELD=current`.

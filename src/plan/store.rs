@@ -438,6 +438,11 @@ fn conflict_id(label: &str, key_bytes: &[u8]) -> String {
 }
 
 impl Plan {
+    /// Returns the pattern of a record, as [`Plan::patterns`] lists them and [`Selector::pattern`] takes it.
+    pub fn pattern_of(&self, record: &Stored) -> String {
+        self.pattern(&record.finding)
+    }
+
     fn pattern(&self, finding: &Finding) -> String {
         let table = &self.meta.schema.tables[finding.table];
         let columns: Vec<usize> = finding.fields.iter().filter(|f| f.in_conflict).map(|f| f.column).collect();

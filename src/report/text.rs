@@ -328,7 +328,7 @@ pub fn choices(offers: &[Offer]) -> String {
 }
 
 /// Writes a decision in words.
-fn decided(table: &Table, decision: &Decision, secrets: &Secrets) -> String {
+pub fn decided(table: &Table, decision: &Decision, secrets: &Secrets) -> String {
     let fields = match decision {
         Decision::Backup => return "take the backup's record".to_owned(),
         Decision::Current => return "keep the current record".to_owned(),
@@ -347,7 +347,7 @@ fn decided(table: &Table, decision: &Decision, secrets: &Secrets) -> String {
 }
 
 /// Quotes text, so that empty, blank and null look different.
-fn quoted(table: &Table, column: usize, value: &Value, secrets: &Secrets) -> String {
+pub fn quoted(table: &Table, column: usize, value: &Value, secrets: &Secrets) -> String {
     let text = secrets.text(table, column, value);
     match value {
         Value::Text(_) if !text.starts_with("[secret") => format!("{text:?}"),

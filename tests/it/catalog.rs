@@ -175,6 +175,7 @@ fn random_catalogue(numbers: &mut Numbers, now: DateTime<Utc>) -> Vec<Entry> {
             digest: String::new(),
             tables: Vec::new(),
             tags,
+            encryption: None,
             base,
             verified: (numbers.below(10) == 0).then(|| (String::new(), Depth::Deep)),
         });
