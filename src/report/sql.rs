@@ -34,8 +34,11 @@ pub fn review(plan: &Plan, secrets: &Secrets) -> Result<String> {
     Ok(text)
 }
 
+/// Fields and their values, and the key of the record that they are written to.
+type Written = (Vec<(usize, Value)>, Vec<Value>);
+
 /// Returns what is written, and the key of the record that it is written to.
-fn writes(plan: &Plan, strategies: &Strategies, record: &Stored) -> Result<(Vec<(usize, Value)>, Vec<Value>)> {
+fn writes(plan: &Plan, strategies: &Strategies, record: &Stored) -> Result<Written> {
     let own = record.finding.key.clone();
     if plan.meta().kind == PlanKind::Merge {
         let settled = settle(plan, strategies, record)?;
