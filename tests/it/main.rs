@@ -15,6 +15,7 @@ mod engines;
 mod exports;
 mod faults;
 mod identity;
+mod kept;
 mod keys;
 mod laws;
 mod live;
