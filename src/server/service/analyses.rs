@@ -163,7 +163,9 @@ pub fn start(app: &App, person: &Person, id: String, request: &NewAnalysis) -> A
         let mut database = target.connect()?;
         let base = match request.base.as_deref() {
             None | Some("none") => None,
-            Some("auto") => catalog.base_for(database.identity(), std::slice::from_ref(&entry.digest))?,
+            Some("auto") => {
+                catalog.base_of(&catalog.path(&entry), database.identity(), &crate::backup::ReadOptions::default())?
+            }
             Some(name) => Some(super::backups::entry(app, name)?),
         };
         let base = base.map(|b| catalog.path(&b));

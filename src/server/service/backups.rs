@@ -378,7 +378,7 @@ pub fn start_create(app: &App, person: &Person, id: String, request: &NewBackup)
             tags: &request.tags,
             ..Create::default()
         };
-        let entry = Catalog::open(app.home())?.create(database.as_mut(), &wanted, job)?;
+        let (entry, _) = Catalog::open(app.home())?.create(database.as_mut(), &wanted, job)?;
         people::note(app.home(), "backup_created", &actor, &format!("{} ({})", entry.name, entry.id))?;
         Ok(json!(BackupView::of(&entry)))
     })

@@ -117,7 +117,7 @@ pub fn start(app: &App, person: &Person, id: String, request: &NewMerge) -> Answ
             .map_err(|error| clean(app, &plan, error))?;
         report.notes.iter().for_each(|note| job.warn(note));
         let mut result = json!(Merged::of(&report, &meta.id, ending));
-        result["backup"] = json!(backup.map(|b| b.id));
+        result["backup"] = json!(backup.map(|(b, _)| b.id));
         Ok(result)
     })
 }
