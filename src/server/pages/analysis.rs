@@ -28,11 +28,19 @@ pub(super) struct Head {
 
 impl Head {
     /// Describes an analysis.
-    pub(super) fn of(plan: &Plan) -> Result<Self> {
+    pub(super) fn of(desk: &Desk, plan: &Plan) -> Answer<Self> {
+        let kept = crate::catalog::Catalog::open(desk.app.home())?.list()?;
+        Ok(Self::named(plan, &kept)?)
+    }
+
+    /// Describes an analysis whose backup is called as the catalog has it, else as its file.
+    fn named(plan: &Plan, kept: &[crate::catalog::Entry]) -> Result<Self> {
         let meta = plan.meta();
         let backup = meta.backup.as_ref();
         let path = backup.map_or("–", |b| b.path.as_str());
-        let name = std::path::Path::new(path).file_name().map_or(path.into(), |n| n.to_string_lossy());
+        let file = std::path::Path::new(path).file_name().map_or(path.into(), |n| n.to_string_lossy());
+        let known = backup.and_then(|b| kept.iter().find(|e| e.digest == b.digest));
+        let name = known.map_or(file, |e| e.name.as_str().into());
         let counts = meta.counts();
         let waiting_count = plan.settled()?.undecided;
         let parts = [("+", counts.new), ("~", counts.updated), ("!", counts.conflict), ("×", counts.blocked)];
@@ -54,7 +62,8 @@ impl Head {
 
 /// Lists the analyses that can still be merged, newest first; files that are none are passed over, for others may be
 /// writing them at this moment.
-pub(super) fn open(desk: &Desk, most: usize) -> Result<Vec<Head>> {
+pub(super) fn open(desk: &Desk, most: usize) -> Answer<Vec<Head>> {
+    let kept = crate::catalog::Catalog::open(desk.app.home())?.list()?;
     let mut found = Vec::new();
     for entry in std::fs::read_dir(desk.app.home().plans())? {
         let path = entry?.path();
@@ -68,7 +77,7 @@ pub(super) fn open(desk: &Desk, most: usize) -> Result<Vec<Head>> {
         }
     }
     found.sort_by(|a, b| b.0.cmp(&a.0));
-    found.iter().take(most).map(|(_, plan)| Head::of(plan)).collect()
+    Ok(found.iter().take(most).map(|(_, plan)| Head::named(plan, &kept)).collect::<Result<_>>()?)
 }
 
 #[derive(Template)]
@@ -197,7 +206,7 @@ pub(super) fn result(desk: &Desk, id: &str) -> Answer<Response> {
     chrome.target = Some(desk.badge(&meta.database));
     let page = ResultPage {
         chrome,
-        a: Head::of(&plan)?,
+        a: Head::of(desk, &plan)?,
         headline,
         nothing,
         needs_title: if needs.len() == 1 { "One thing needs you".to_owned() } else { format!("{} things need you", needs.len()) },

@@ -20,8 +20,10 @@ fn whole(take: &str) -> Answer<Option<Decision>> {
         "backup" => Ok(Some(Decision::Backup)),
         "current" => Ok(Some(Decision::Current)),
         "skip" => Ok(Some(Decision::Skip)),
+        "into-existing" => Ok(Some(Decision::IntoExisting)),
+        "new-key" => Ok(Some(Decision::NewKey)),
         "clear" => Ok(None),
-        other => Err(Problem::invalid("/take", format!("{other:?} is none of backup, current, skip, fields and clear"))),
+        other => Err(Problem::invalid("/take", format!("{other:?} is none of backup, current, skip, into-existing, new-key, fields and clear"))),
     }
 }
 

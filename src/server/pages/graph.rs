@@ -14,6 +14,9 @@ const WIDTH: usize = 180;
 const HEIGHT: usize = 54;
 const GAP_X: usize = 64;
 const GAP_Y: usize = 18;
+/// Room above the tables for lines that pass over others, and to their left for lines that go around.
+const ABOVE: usize = 34;
+const OUTSIDE: usize = 24;
 
 /// Draws the tables of an analysis; none where nothing refers to anything.
 pub(super) fn graph(plan: &Plan, address: &dyn Fn(&str) -> String) -> Option<Html> {
@@ -48,11 +51,11 @@ pub(super) fn graph(plan: &Plan, address: &dyn Fn(&str) -> String) -> Option<Htm
         .iter()
         .map(|&r| {
             rows[r] += 1;
-            (8 + r * (WIDTH + GAP_X), 8 + (rows[r] - 1) * (HEIGHT + GAP_Y))
+            (8 + OUTSIDE + r * (WIDTH + GAP_X), ABOVE + (rows[r] - 1) * (HEIGHT + GAP_Y))
         })
         .collect();
     let tallest = rows.iter().max().copied().unwrap_or(1);
-    let (width, height) = (16 + columns * WIDTH + (columns - 1) * GAP_X, 16 + tallest * (HEIGHT + GAP_Y) - GAP_Y);
+    let (width, height) = (16 + OUTSIDE + columns * WIDTH + (columns - 1) * GAP_X, ABOVE + 8 + tallest * (HEIGHT + GAP_Y) - GAP_Y);
     let mut svg = format!(
         "<svg class=\"graph\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" role=\"group\" aria-label=\"Tables and what they refer to\">\
 <defs><marker id=\"head\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" orient=\"auto-start-reverse\"><path class=\"head\" d=\"M0 0 8 4 0 8z\"/></marker></defs>"
@@ -60,18 +63,23 @@ pub(super) fn graph(plan: &Plan, address: &dyn Fn(&str) -> String) -> Option<Htm
     for (child, parent) in edges {
         let (from, to) = (places[child], places[parent]);
         let (x1, y1) = (from.0, from.1 + HEIGHT / 2);
-        let (x2, y2) = if rank[parent] < rank[child] {
-            (to.0 + WIDTH + 2, to.1 + HEIGHT / 2)
-        } else {
-            (to.0 - 2, to.1 + HEIGHT / 2 + 8)
+        let path = match (rank[child] - rank[child].min(rank[parent]), x1) {
+            // A table of the same or a later column: around its left side.
+            (0, _) => format!("C{0} {y1} {0} {1} {2} {1}", x1 - 30, to.1 + HEIGHT / 2 + 8, to.0 - 2),
+            (1, _) => {
+                let (x2, y2) = (to.0 + WIDTH + 2, to.1 + HEIGHT / 2);
+                format!("C{0} {y1} {0} {y2} {x2} {y2}", x1 - GAP_X / 2)
+            }
+            // Over what stands between them.
+            (far, _) => {
+                let top = to.1.min(from.1) - ABOVE.min(8 + far * 10);
+                let x2 = to.0 + WIDTH + 2;
+                let y2 = to.1 + HEIGHT / 4;
+                let (y1, bend) = (from.1 + HEIGHT / 4, GAP_X * 2 / 3);
+                format!("m0 -{7}C{0} {1} {0} {2} {3} {2}L{4} {2}C{5} {2} {5} {6} {x2} {6}", x1 - bend, y1, top, x1 - GAP_X, x2 + GAP_X - 4, x2 + bend / 2, y2, HEIGHT / 4)
+            }
         };
-        let bend = if x2 < x1 { (x1 - x2) / 2 } else { 30 };
-        let _ = write!(
-            svg,
-            "<path class=\"edge\" marker-end=\"url(#head)\" d=\"M{x1} {y1}C{} {y1} {} {y2} {x2} {y2}\"/>",
-            x1.saturating_sub(bend),
-            if x2 < x1 { x2 + bend } else { x2.saturating_sub(bend) }
-        );
+        let _ = write!(svg, "<path class=\"edge\" marker-end=\"url(#head)\" d=\"M{x1} {y1}{path}\"/>");
     }
     for (result, &(x, y)) in shown.iter().zip(&places) {
         node(&mut svg, &result.name, &result.counts, &address(&result.name), x, y);

@@ -156,25 +156,59 @@ fn marked(a: &str, b: &str) -> (String, String) {
         return (whole("del", "differs", a), whole("ins", "differs", b));
     }
     let mut sides = [String::new(), String::new()];
-    let mut open: Option<(ChangeTag, String)> = None;
-    let mut flush = |open: &mut Option<(ChangeTag, String)>| match open.take() {
-        Some((ChangeTag::Equal, text)) => sides.iter_mut().for_each(|s| s.push_str(&lines_kept(&text))),
-        Some((ChangeTag::Delete, text)) => sides[0].push_str(&whole("del", "only here", &text)),
-        Some((ChangeTag::Insert, text)) => sides[1].push_str(&whole("ins", "only here", &text)),
-        None => {}
-    };
-    for change in diff.iter_all_changes() {
-        match &mut open {
-            Some((tag, text)) if *tag == change.tag() => text.push_str(change.value()),
-            _ => {
-                flush(&mut open);
-                open = Some((change.tag(), change.value().to_owned()));
+    for part in parts(diff.iter_all_changes().map(|c| (c.tag(), c.value()))) {
+        match part {
+            Part::Same(text) => sides.iter_mut().for_each(|s| s.push_str(&lines_kept(&text))),
+            Part::Differs(old, new) => {
+                for (side, (tag, text)) in sides.iter_mut().zip([("del", old), ("ins", new)]) {
+                    if !text.is_empty() {
+                        side.push_str(&whole(tag, "only here", &text));
+                    }
+                }
             }
         }
     }
-    flush(&mut open);
     let [old, new] = sides;
     (old, new)
+}
+
+/// A stretch of two texts.
+enum Part {
+    Same(String),
+    Differs(String, String),
+}
+
+/// Characters that two differences are apart at most to be marked as one: islands of two letters help nobody.
+const ISLAND: usize = 2;
+
+/// Gathers changes into stretches.
+fn parts<'a>(changes: impl Iterator<Item = (ChangeTag, &'a str)>) -> Vec<Part> {
+    let mut parts: Vec<Part> = Vec::new();
+    for (tag, text) in changes {
+        match (tag, parts.last_mut()) {
+            (ChangeTag::Equal, Some(Part::Same(same))) => same.push_str(text),
+            (ChangeTag::Equal, _) => parts.push(Part::Same(text.to_owned())),
+            (_, Some(Part::Differs(old, new))) => if tag == ChangeTag::Delete { old } else { new }.push_str(text),
+            (ChangeTag::Delete, _) => parts.push(Part::Differs(text.to_owned(), String::new())),
+            (ChangeTag::Insert, _) => parts.push(Part::Differs(String::new(), text.to_owned())),
+        }
+    }
+    let mut joined: Vec<Part> = Vec::new();
+    for part in parts {
+        let before = joined.len().checked_sub(2);
+        let island = matches!(joined.last(), Some(Part::Same(text)) if text.chars().count() <= ISLAND);
+        match (part, before) {
+            (Part::Differs(old, new), Some(before)) if island => {
+                let Some(Part::Same(between)) = joined.pop() else { continue };
+                if let Part::Differs(a, b) = &mut joined[before] {
+                    a.push_str(&format!("{between}{old}"));
+                    b.push_str(&format!("{between}{new}"));
+                }
+            }
+            (part, _) => joined.push(part),
+        }
+    }
+    joined
 }
 
 /// Draws a difference line by line, for texts of several lines and JSON; none where that says no more than the fields.

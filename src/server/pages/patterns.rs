@@ -71,9 +71,15 @@ pub(super) fn patterns(desk: &Desk, id: &str, query: &Query) -> Answer<Response>
         (Some(pattern), Some(take)) => Some(asked(pattern, take, plan.pattern_size(pattern)?.0)?),
         _ => None,
     };
+    let preview = preview.map(|p: Preview| Preview { sentence: format!("{}: {}", p.button, said(&rows, &p.pattern)), ..p });
     let mut chrome = desk.chrome("patterns", "Analyses", "Conflicts");
     chrome.target = Some(desk.badge(&meta.database));
-    draw(&Patterns { chrome, a: Head::of(&plan)?, total, patterns: rows, preview })
+    draw(&Patterns { chrome, a: Head::of(desk, &plan)?, total, patterns: rows, preview })
+}
+
+/// Says in words which conflicts a pattern means.
+fn said(rows: &[PatternRow], pattern: &str) -> String {
+    rows.iter().find(|r| r.pattern == pattern).map_or_else(|| safe(pattern), |r| format!("{}, {}", r.table, r.fields))
 }
 
 fn asked(pattern: &str, take: &str, count: u64) -> Answer<Preview> {
@@ -88,7 +94,7 @@ fn asked(pattern: &str, take: &str, count: u64) -> Answer<Preview> {
     };
     let many = words::plural(count, "conflict");
     Ok(Preview {
-        sentence: format!("{verb} for {many}: {}", safe(pattern)),
+        sentence: String::new(),
         button: format!("{verb} for {many}"),
         consequence,
         pattern: pattern.to_owned(),

@@ -5,7 +5,7 @@ use super::chrome::{Chrome, Desk, draw, encoded};
 use super::html::{ALONE, Html, lines, pair, safe, value};
 use super::table::title;
 use super::words;
-use crate::model::change::{Class, Field};
+use crate::model::change::{Class, Field, Reason};
 use crate::model::{Key, Table, Value};
 use crate::plan::{Decision, FieldDecision, Outcome, Plan, Selector, Stored};
 use crate::report::{RecordView, Secrets, text};
@@ -61,6 +61,8 @@ struct RecordPage {
     seen: String,
     decidable: bool,
     by_field: bool,
+    /// Whether another record stands where the backup's would go.
+    identity: bool,
     lean: &'static str,
     has_base: bool,
     current_at: Option<String>,
@@ -115,7 +117,7 @@ pub(super) fn record(desk: &Desk, id: &str, name: &str, hitch: &Hitch) -> Answer
     chrome.target = Some(desk.badge(&meta.database));
     let equal = table.columns.len().saturating_sub(finding.fields.len() + table.key.len());
     let page = RecordPage {
-        a: Head::of(&plan)?,
+        a: Head::of(desk, &plan)?,
         id: found.conflict_id.clone(),
         table: safe(&table.label()),
         table_link: format!("/analyses/{id}/tables/{}?class={}", encoded(&table.label()), finding.class),
@@ -133,6 +135,7 @@ pub(super) fn record(desk: &Desk, id: &str, name: &str, hitch: &Hitch) -> Answer
         decided,
         seen: record_etag(&found),
         by_field: decidable && finding.class != Class::Blocked && fields.iter().any(|f| f.decidable),
+        identity: matches!(finding.reason, Reason::UniqueTaken | Reason::ReusedKey),
         decidable,
         lean: if found.decision == Some(Decision::Backup) { "backup" } else { "" },
         has_base: finding.fields.iter().any(|f| f.base.is_some()),
@@ -150,7 +153,7 @@ pub(super) fn record(desk: &Desk, id: &str, name: &str, hitch: &Hitch) -> Answer
             .collect(),
         fields,
         like_this,
-        pattern_text: safe(&pattern),
+        pattern_text: format!("All in {}, for the same reason, differing in {}.", safe(&table.label()), safe(pattern.rsplit_once(": ").map_or("the whole record", |p| p.1))),
         pattern_link: format!("/analyses/{id}/conflicts?pattern={}&take=backup", encoded(&pattern)),
         linked: linked(&plan, &found, &secrets, &link)?,
         chrome,
@@ -210,6 +213,8 @@ fn decided(record: &Stored, answered: &(Option<String>, Option<String>)) -> Opti
         Some(Decision::Backup) => "Decided: take the Backup's record.".to_owned(),
         Some(Decision::Current) => "Decided: keep the Current record.".to_owned(),
         Some(Decision::Skip) => "Decided: write nothing for it.".to_owned(),
+        Some(Decision::IntoExisting) => "Decided: its fields go into the record that exists.".to_owned(),
+        Some(Decision::NewKey) => "Decided: insert it under a new key.".to_owned(),
         Some(Decision::Fields { fields }) => {
             format!("Decided by field: {}.", fields.keys().map(|k| safe(k)).collect::<Vec<_>>().join(", "))
         }

@@ -113,7 +113,7 @@ pub(super) fn review(desk: &Desk, id: &str, tried: Option<&str>) -> Answer<Respo
             0 => "A merge would write nothing".to_owned(),
             n => format!("{} into {}", words::plural(n, "change"), safe(&target_name)),
         },
-        a: Head::of(&plan)?,
+        a: Head::of(desk, &plan)?,
         stands,
         dry_run: tried.map(|operation| dry_run(desk, id, operation)).transpose()?,
         tables: written.map(|(t, p)| Written::of(safe(&meta.schema.tables[*t].label()), p)).collect(),

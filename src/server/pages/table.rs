@@ -108,7 +108,7 @@ pub(super) fn table(desk: &Desk, id: &str, name: &str, query: &Query) -> Answer<
     chrome.target = Some(desk.badge(&meta.database));
     let equal = schema.columns.len().saturating_sub(records.first().map_or(0, |r| r.finding.fields.len()));
     let page = TablePage {
-        a: Head::of(&plan)?,
+        a: Head::of(desk, &plan)?,
         table: safe(&schema.label()),
         tabs,
         explained: words::class_explained(&word),
@@ -119,7 +119,7 @@ pub(super) fn table(desk: &Desk, id: &str, name: &str, query: &Query) -> Answer<
         size,
         rows: records.iter().map(|r| row(&plan, schema, r, id, &secrets)).collect(),
         here: if after > 0 { format!("{base}&after={after}") } else { base.clone() },
-        caption: format!("{} {}", words::grouped(total), words::class(&wanted.word())),
+        caption: format!("{}: {}", words::plural(total, "record"), words::class(&wanted.word())),
         hidden_note: match (wanted, equal) {
             (Class::New, _) => "up to 8 fields each; open a record for all".to_owned(),
             (_, 0) => "no column is equal".to_owned(),

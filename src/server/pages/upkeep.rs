@@ -157,7 +157,7 @@ pub(super) fn settings(desk: &Desk, made: Option<&str>) -> Answer<Response> {
         });
     }
     let rows = targets::list(&desk.app).into_iter().map(|t| {
-        let state = if t.protected { "⛨ asks for its name" } else { "no" };
+        let state = if t.protected { "▲ asks for its name" } else { "no" };
         vec![text(&t.name), text(t.engine), Html::made(format!("<code>{}</code>", escape(&t.display))), text(state)]
     });
     let mut sections = vec![Section {
@@ -205,6 +205,8 @@ pub(super) fn settings(desk: &Desk, made: Option<&str>) -> Answer<Response> {
         ],
         ..Section::default()
     });
+    // A table without a row says nothing.
+    sections.iter_mut().filter(|s| s.rows.is_empty()).for_each(|s| s.head.clear());
     draw(&Facts { chrome, title: "Settings", lead: "What this service reaches, and who reaches it.".to_owned(), sections })
 }
 
