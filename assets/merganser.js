@@ -224,11 +224,11 @@
     source.addEventListener("result", () => { source.close(); location.reload(); });
     // Where events don't come through, the page asks.
     setInterval(async () => {
-      const answer = await fetch("/api/v1/operations/" + run.dataset.operation).catch(() => null);
-      if (!answer || !answer.ok) return;
-      const now = await answer.json();
-      if (!["running", "queued"].includes(now.state)) { source.close(); location.reload(); }
-    }, 3000);
+      const answer = await fetch(location.href, { redirect: "follow" }).catch(() => null);
+      if (!answer) return;
+      const now = one("[data-operation]", new DOMParser().parseFromString(await answer.text(), "text/html"));
+      if (!now) { source.close(); location.reload(); }
+    }, 1500);
   }
   if (page === "table" && location.hash) { const to = one(location.hash); if (to) to.focus(); }
 })();
