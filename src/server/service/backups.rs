@@ -2,7 +2,7 @@
 
 use super::operations::{Kind, Operation};
 use crate::backup::{Inspection, Place, ReadOptions, RecordSink, inspect};
-use crate::catalog::make::Create;
+use crate::catalog::make::{Create, Format};
 use crate::catalog::verify::Depth;
 use crate::catalog::{Catalog, Entry, Import};
 use crate::error::{Error, ErrorKind, Result, fail};
@@ -366,6 +366,20 @@ impl RecordSink for Listing<'_> {
 /// # Errors
 /// `not_found`, `too_many_requests`, `out_of_space`.
 pub fn start_create(app: &App, person: &Person, id: String, request: &NewBackup) -> Answer<Operation> {
+    start_create_as(app, person, id, request, Format::default())
+}
+
+/// Makes a backup of a target in a format, as a job; one person's data only, where an administrator grants no more.
+///
+/// # Errors
+/// As [`start_create`].
+pub fn start_create_as(
+    app: &App,
+    person: &Person,
+    id: String,
+    request: &NewBackup,
+    format: Format,
+) -> Answer<Operation> {
     let target = super::targets::get(app, &request.target)?;
     room(app, 0)?;
     let spec = Spec { id, kind: Kind::Backup, target: Some(target.name.clone()), subject: None, plan: None };
@@ -374,6 +388,7 @@ pub fn start_create(app: &App, person: &Person, id: String, request: &NewBackup)
         let mut database = target.connect()?;
         let wanted = Create {
             name: request.name.as_deref(),
+            format,
             only_tables: &request.only_tables,
             tags: &request.tags,
             ..Create::default()
