@@ -5,6 +5,7 @@
 
 pub mod forget;
 pub mod make;
+pub mod storage;
 pub mod verify;
 
 use crate::backup::{self, AtomicFile, Keys, ReadOptions};

@@ -15,6 +15,7 @@ mod log;
 mod merge;
 mod output;
 mod resolve;
+mod schedule;
 mod secret;
 mod show;
 mod signals;
@@ -69,6 +70,7 @@ fn run(context: &Context<'_>, command: Command) -> crate::Result<Done> {
         Command::Strategies(args) => strategies::run(context, &args),
         Command::Target(args) => target::run(context, &args),
         Command::Config(args) => config::run(context, &args),
+        Command::Schedule(args) => schedule::run(context, &args),
         Command::Key(args) => key::run(context, &args),
         Command::Doctor(_) => doctor::run(context),
         Command::Demo(args) => demo::run(context, &args),

@@ -4,6 +4,7 @@
 
 use crate::analyzer::Options;
 use crate::error::{Result, fail};
+use crate::hooks::Hooks;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,8 @@ pub struct Settings {
     pub data_dir: Option<PathBuf>,
     /// How backups are made.
     pub backup: BackupSettings,
+    /// Whom to tell of scheduled runs.
+    pub hooks: Hooks,
 }
 
 /// How backups are made.

@@ -122,6 +122,8 @@ pub(super) enum Command {
     Strategies(super::strategies::StrategiesArgs),
     /// Named connections
     Target(super::target::TargetArgs),
+    /// Backups on a timetable
+    Schedule(super::schedule::ScheduleArgs),
     /// Keys that backups are encrypted to
     Key(super::key::KeyCommandArgs),
     /// What is set, and where it came from
@@ -156,6 +158,7 @@ impl Command {
             Self::Backup(_) => "backup",
             Self::Strategies(_) => "strategies",
             Self::Target(_) => "target",
+            Self::Schedule(_) => "schedule",
             Self::Key(_) => "key",
             Self::Config(_) => "config",
             Self::Doctor(_) => "doctor",
@@ -176,6 +179,7 @@ impl Command {
             | Self::Redo(_)
             | Self::Resolve(_)
             | Self::Backup(_)
+            | Self::Schedule(_)
             | Self::Demo(_) => Shape::Lines,
             Self::Show(args) => args.shape(),
             Self::Inspect(_)

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The layers from the bottom up; those in one row don't use each other.
-const LAYERS: [&[&str]; 13] = [
+const LAYERS: [&[&str]; 15] = [
     &["error"],
     &["progress"],
     &["model"],
@@ -14,7 +14,9 @@ const LAYERS: [&[&str]; 13] = [
     &["executor"],
     &["restore"],
     &["catalog"],
+    &["hooks"],
     &["config"],
+    &["schedule"],
     &["report"],
     &["cli", "server"],
 ];
