@@ -50,6 +50,8 @@ pub struct Schedule {
     pub encrypt_to: Vec<String>,
     /// The file with the passphrase that its backups are encrypted with.
     pub passphrase_file: Option<PathBuf>,
+    /// Where its backups are kept, as a URL; none: in the data folder.
+    pub storage: Option<String>,
     /// What is kept of its backups; without any of them nothing is ever removed.
     pub keep: Kept6,
     /// When it was added.

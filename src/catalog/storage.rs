@@ -4,6 +4,8 @@
 //! from the usual variables (`AWS_…`, `AZURE_…`, `GOOGLE_…`), never from the URL. A file appears under its name when it is
 //! there whole: it is uploaded in parts that only the last call makes one.
 
+use super::{Catalog, Entry};
+use crate::backup::{AtomicFile, hmac_file};
 use crate::error::{Error, Result, fail};
 use crate::progress::Progress;
 use futures_util::StreamExt;
@@ -184,6 +186,77 @@ impl Storage {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(self.failed("removing", name)(error)),
         }
+    }
+}
+
+impl Catalog {
+    /// Moves a backup's file to a place elsewhere, once it is there whole.
+    ///
+    /// # Errors
+    /// `BackupDamaged` for a file that is not what it was; `Failed`: the file stays here then.
+    pub fn keep_at(&mut self, entry: &Entry, storage: &Storage, progress: &dyn Progress) -> Result<Entry> {
+        self.sound(entry)?;
+        let path = self.path(entry);
+        // Names are distinct here, but other data folders may use the same place.
+        let name = format!("{}-{}", entry.id, entry.file);
+        let hmac = hmac_file(&path);
+        if hmac.exists() {
+            storage.upload(&hmac, &format!("{name}.hmac"), progress)?;
+        }
+        storage.upload(&path, &name, progress)?;
+        let moved = Entry { storage: Some(storage.url().to_owned()), ..entry.clone() };
+        self.update(&moved)?;
+        self.release(&moved)?;
+        Ok(moved)
+    }
+
+    /// Makes sure that a backup's file is here, too, as long as something reads it.
+    ///
+    /// # Errors
+    /// As [`Storage::download`]; `BackupDamaged` when it is not what was kept.
+    pub fn fetch(&self, entry: &Entry, progress: &dyn Progress) -> Result<()> {
+        match self.path(entry).exists() {
+            true => Ok(()),
+            false => self.download(entry, progress),
+        }
+    }
+
+    /// Brings a backup's file here anew; nothing for one that is kept here.
+    ///
+    /// # Errors
+    /// As [`Catalog::fetch`].
+    pub(super) fn download(&self, entry: &Entry, progress: &dyn Progress) -> Result<()> {
+        let Some(url) = &entry.storage else { return Ok(()) };
+        let storage = Storage::open(url)?;
+        let (path, name) = (self.path(entry), format!("{}-{}", entry.id, entry.file));
+        if entry.encryption.as_deref() == Some("aes-256-cbc") && storage.size(&format!("{name}.hmac"))?.is_some() {
+            let mut file = AtomicFile::create(&hmac_file(&path))?;
+            storage.download(&format!("{name}.hmac"), &mut file, progress)?;
+            file.commit()?;
+        }
+        let mut file = AtomicFile::create(&path)?;
+        if storage.download(&name, &mut file, progress)? != entry.digest {
+            return Err(fail!(BackupDamaged, "the file of {} in {url} is not what it was", entry.name)
+                .hint("It was changed or damaged since it was kept; get another copy, or remove it."));
+        }
+        file.commit()
+    }
+
+    /// Removes the copy of a file that is kept elsewhere, unless a plan or a merge names it.
+    pub(super) fn release(&self, entry: &Entry) -> Result<()> {
+        if entry.storage.is_none() || self.needed()?.iter().any(|(file, _)| *file == self.place(entry)) {
+            return Ok(());
+        }
+        self.remove_here(entry)
+    }
+
+    /// Removes a backup's file from where it is kept elsewhere.
+    pub(super) fn remove_elsewhere(&self, entry: &Entry) -> Result<()> {
+        let Some(url) = &entry.storage else { return Ok(()) };
+        let storage = Storage::open(url)?;
+        let name = format!("{}-{}", entry.id, entry.file);
+        storage.remove(&format!("{name}.hmac"))?;
+        storage.remove(&name)
     }
 }
 

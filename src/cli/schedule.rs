@@ -86,6 +86,9 @@ struct AddArgs {
     /// Encrypt with the passphrase in this file
     #[arg(long, value_name = "FILE", conflicts_with_all = ["encrypt", "encrypt_to"])]
     passphrase_file: Option<PathBuf>,
+    /// Keep its backups elsewhere: s3://…, az://…, gs://…, file:///…
+    #[arg(long, value_name = "URL")]
+    storage: Option<String>,
     /// Keep the newest N of its backups
     #[arg(long, value_name = "N")]
     keep_last: Option<u32>,
@@ -152,6 +155,10 @@ fn add(context: &Context<'_>, args: &AddArgs) -> Result<Done> {
     if !encrypt_to.is_empty() {
         crate::backup::Sealing::to_recipients(&encrypt_to)?;
     }
+    let storage = args.storage.clone().or_else(|| context.config().ok()?.settings.backup.storage.clone());
+    if let Some(url) = &storage {
+        crate::catalog::storage::Storage::open(url)?;
+    }
     let schedule = Schedule {
         name: args.name.clone(),
         cron: args.cron.clone(),
@@ -162,6 +169,7 @@ fn add(context: &Context<'_>, args: &AddArgs) -> Result<Done> {
         tags: args.tag.clone(),
         encrypt_to,
         passphrase_file: args.passphrase_file.as_deref().map(std::path::absolute).transpose()?,
+        storage,
         keep: Kept6 {
             last: args.keep_last,
             hourly: args.keep_hourly,

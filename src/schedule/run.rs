@@ -4,6 +4,7 @@ use super::store::{Kept, save};
 use super::{Ran, Schedule};
 use crate::catalog::forget::judge;
 use crate::catalog::make::Create;
+use crate::catalog::storage::Storage;
 use crate::catalog::{Catalog, Entry};
 use crate::database::Database;
 use crate::error::{Error, Result};
@@ -77,6 +78,7 @@ pub(super) fn run(
 
 fn make(home: &Home, schedule: &Schedule, runner: &Runner<'_>, progress: &dyn Progress) -> Result<(Catalog, Entry)> {
     let sealing = schedule.sealing()?;
+    let storage = schedule.storage.as_deref().map(Storage::open).transpose()?;
     let mut database = (runner.open)(&schedule.target)?;
     let mut catalog = Catalog::open(home)?;
     let tags: Vec<String> = std::iter::once(schedule.tag()).chain(schedule.tags.iter().cloned()).collect();
@@ -87,7 +89,10 @@ fn make(home: &Home, schedule: &Schedule, runner: &Runner<'_>, progress: &dyn Pr
         sealing: sealing.as_ref(),
         ..Create::default()
     };
-    let entry = catalog.create(database.as_mut(), &request, progress)?;
+    let (mut entry, _) = catalog.create(database.as_mut(), &request, progress)?;
+    if let Some(storage) = storage {
+        entry = catalog.keep_at(&entry, &storage, progress)?;
+    }
     Ok((catalog, entry))
 }
 
