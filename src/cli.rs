@@ -62,7 +62,7 @@ fn run(context: &Context<'_>, command: Command) -> crate::Result<Done> {
         Command::Redo(args) => undo::redo(context, &args),
         Command::Resolve(args) => resolve::run(context, &args),
         Command::Log(args) => log::run(context, &args),
-        Command::Status(_) => status::run(context),
+        Command::Status(args) => status::run(context, &args),
         Command::Backup(args) => backup::run(context, &args),
         Command::Strategies(args) => strategies::run(context, &args),
         Command::Target(args) => target::run(context, &args),

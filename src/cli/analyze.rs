@@ -163,7 +163,7 @@ pub(super) fn refresh(
     let wanted = Wanted {
         backup: Path::new(&pin.path),
         base: base.as_deref(),
-        read: crate::backup::ReadOptions::default(),
+        read: meta.read.options(),
         options: meta.options.clone(),
         strategy: "backup-wins",
         table_strategies: Vec::new(),
