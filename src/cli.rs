@@ -10,10 +10,13 @@ mod context;
 mod demo;
 mod doctor;
 mod inspect;
+mod key;
 mod log;
 mod merge;
 mod output;
 mod resolve;
+mod restore;
+mod secret;
 mod show;
 mod signals;
 mod stale;
@@ -64,9 +67,11 @@ fn run(context: &Context<'_>, command: Command) -> crate::Result<Done> {
         Command::Log(args) => log::run(context, &args),
         Command::Status(args) => status::run(context, &args),
         Command::Backup(args) => backup::run(context, &args),
+        Command::Restore(args) => restore::run(context, &args),
         Command::Strategies(args) => strategies::run(context, &args),
         Command::Target(args) => target::run(context, &args),
         Command::Config(args) => config::run(context, &args),
+        Command::Key(args) => key::run(context, &args),
         Command::Doctor(_) => doctor::run(context),
         Command::Demo(args) => demo::run(context, &args),
         Command::Completions(args) => about::completions(context, &args),

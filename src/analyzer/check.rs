@@ -6,6 +6,7 @@
 mod cascades;
 mod constraints;
 mod deletions;
+mod identity;
 mod parents;
 mod twice;
 
@@ -82,9 +83,13 @@ impl Check<'_> {
                 self.claims(table)?;
             }
             if !changed {
-                return Ok(());
+                break;
             }
         }
+        for &table in &order {
+            self.identities(table)?;
+        }
+        Ok(())
     }
 
     fn result(&mut self, table: usize) -> Option<&mut TableResult> {
