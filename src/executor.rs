@@ -7,6 +7,7 @@ pub mod audit;
 pub mod home;
 pub mod receipt;
 pub mod recover;
+pub mod stale;
 pub mod undo;
 
 mod lock;
@@ -167,6 +168,11 @@ pub fn merge(
             outcome => return outcome,
         }
     }
+}
+
+/// Says who is merging into a database right now, if anybody is.
+pub fn lock_holder(home: &Home, database_id: &str) -> Option<String> {
+    lock::Lock::holder(home, database_id)
 }
 
 /// Takes the lock that a merge takes, and gives it back: says whether a write transaction can be opened now.

@@ -9,9 +9,11 @@
 
 pub mod action;
 pub mod choices;
+pub mod count;
 pub mod decision;
 pub mod make;
 pub mod meta;
+pub mod restrategy;
 pub mod settle;
 
 mod codec;

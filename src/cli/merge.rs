@@ -14,7 +14,6 @@ use crate::executor::{self, Ending, Home, MaxChanges, MergeOptions, MergeReport,
 use crate::plan::{Outcome, Plan, PlanKind, Selector};
 use crate::report::text::{self, Saved, summary};
 use crate::report::{Analyzed, Merged, Secrets, name_of};
-use crate::strategy::Strategy;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use std::io::Read as _;
@@ -455,25 +454,8 @@ pub(super) fn restrategy(plan: &mut Plan, home: &Home, deciding: &Deciding, trus
     if trust == Trust::SealedOnly {
         plan.verify_seal(&key)?;
     }
-    let usual = deciding.strategy.as_deref().map(Strategy::load).transpose()?;
-    let mut tables = Vec::new();
-    for (table, name) in deciding.tables()? {
-        let position = plan.table(&table)?;
-        let strategy = Strategy::load(&name)?;
-        tables.push((plan.meta().schema.tables[position].label(), strategy.name.clone(), strategy.text().to_owned()));
-    }
-    plan.update_meta(&key, |meta| {
-        if let Some(strategy) = usual {
-            meta.strategy = (strategy.name.clone(), strategy.text().to_owned());
-        }
-        for table in tables {
-            meta.table_strategies.retain(|(name, ..)| *name != table.0);
-            meta.table_strategies.push(table);
-        }
-        if deciding.preserve_newer || deciding.no_preserve_newer {
-            meta.options.preserve_newer = !deciding.no_preserve_newer;
-        }
-    })
+    let preserve = (deciding.preserve_newer || deciding.no_preserve_newer).then_some(!deciding.no_preserve_newer);
+    plan.take_strategy(&key, deciding.strategy.as_deref(), &deciding.tables()?, preserve)
 }
 
 fn attempt(
