@@ -56,6 +56,7 @@ fn with_small_files(world: &World, blocks: u32) -> (i32, String, String) {
 }
 
 /// What takes the place of a small disk where the system makes none: files that can't grow.
+#[allow(clippy::print_stderr)] // Which way was looked is worth knowing.
 fn limited(world: &World) {
     eprintln!("no file system of its own is allowed here (unshare, mount): files are limited in its place");
     let (code, stdout, stderr) = with_small_files(world, 256);
