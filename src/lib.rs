@@ -19,6 +19,7 @@ pub mod progress;
 pub mod report;
 pub mod restore;
 pub mod schedule;
+pub mod server;
 pub mod strategy;
 
 pub use error::{Error, ErrorKind, Result};

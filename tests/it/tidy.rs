@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The layers from the bottom up; those in one row don't use each other.
-const LAYERS: [&[&str]; 15] = [
+const LAYERS: [&[&str]; 16] = [
     &["error"],
     &["progress"],
     &["model"],
@@ -18,7 +18,9 @@ const LAYERS: [&[&str]; 15] = [
     &["config"],
     &["schedule"],
     &["report"],
-    &["cli", "server"],
+    &["server"],
+    // The command line starts the service.
+    &["cli"],
 ];
 
 /// Files over this have a seam that nobody looked for.
