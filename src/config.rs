@@ -4,6 +4,7 @@
 
 use crate::analyzer::Options;
 use crate::error::{Result, fail};
+use crate::hooks::Hooks;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,8 @@ pub struct Settings {
     pub data_dir: Option<PathBuf>,
     /// How backups are made.
     pub backup: BackupSettings,
+    /// Whom to tell of scheduled runs.
+    pub hooks: Hooks,
 }
 
 /// How backups are made.
@@ -40,6 +43,8 @@ pub struct Settings {
 pub struct BackupSettings {
     /// Recipients of age that every backup is encrypted to.
     pub encrypt_to: Vec<String>,
+    /// Where backups are kept, as a URL; none: in the data folder.
+    pub storage: Option<String>,
 }
 
 /// A named database.
@@ -216,6 +221,9 @@ impl Target {
     /// Lays what is known of the tables under what a user asked for.
     pub fn apply(&self, options: &mut Options) {
         for (table, known) in &self.tables {
+            options.declared.push(table.clone());
+            let columns = known.secret_columns.iter().chain(&known.never_write);
+            options.declared.extend(columns.map(|column| format!("{table}\u{0}{column}")));
             if !known.key.is_empty() && !options.keys.iter().any(|(t, _)| t == table) {
                 options.keys.push((table.clone(), known.key.clone()));
             }

@@ -3,6 +3,7 @@
 #![allow(unreachable_pub)] // pub here means: for the other test files
 
 mod accoreg;
+mod asked;
 mod bad_input;
 mod browser;
 mod catalog;
@@ -11,6 +12,7 @@ mod cli;
 mod conformance;
 mod data;
 mod django;
+mod elsewhere;
 mod engine_story;
 mod engines;
 mod exports;
