@@ -16,6 +16,7 @@ mod operations;
 mod patterns;
 mod record;
 mod review;
+mod schedules;
 mod table;
 mod targets;
 mod upkeep;
@@ -75,6 +76,8 @@ pub const ACCESS: &[Rule] = &[
     ("GET", "/history.jsonl", viewer(Scope::Read)),
     ("GET", "/history.csv", viewer(Scope::Read)),
     ("GET", "/schedules", viewer(Scope::Read)),
+    ("POST", "/schedules", admin()),
+    ("POST", "/schedules/remove", admin()),
     ("POST", "/schedules/retention", admin()),
     ("GET", "/settings", viewer(Scope::Read)),
     ("POST", "/settings/users", admin()),
@@ -137,8 +140,9 @@ pub fn router() -> Router<App> {
         .route("/history", get(history))
         .route("/history.jsonl", get(|s, p| page(s, p, |desk| export(desk, merges::Csv::No))))
         .route("/history.csv", get(|s, p| page(s, p, |desk| export(desk, merges::Csv::Yes))))
-        .route("/schedules", get(schedules))
-        .route("/schedules/retention", form(|desk, _, form| upkeep::retain(desk, form)))
+        .route("/schedules", get(schedules_page).merge(form(|desk, _, form| schedules::add(desk, form))))
+        .route("/schedules/remove", form(|desk, _, form| schedules::remove(desk, form)))
+        .route("/schedules/retention", form(|desk, _, form| schedules::retain(desk, form)))
         .route("/settings", get(|s, p| page(s, p, |desk| upkeep::settings(desk, None))))
         .route("/settings/users", form(|desk, _, form| upkeep::add_user(desk, form)))
         .route("/settings/users/remove", form(|desk, _, form| upkeep::remove_user(desk, form)))
@@ -292,8 +296,8 @@ async fn history(State(app): State<App>, person: Person, Query(query): Query<mer
     run(app, Some(person), move |desk| merges::history(desk, &query)).await
 }
 
-async fn schedules(State(app): State<App>, person: Person, Query(form): Query<Form>) -> Response {
-    run(app, Some(person), move |desk| upkeep::schedules(desk, &form)).await
+async fn schedules_page(State(app): State<App>, person: Person, Query(form): Query<Form>) -> Response {
+    run(app, Some(person), move |desk| schedules::schedules(desk, &form)).await
 }
 
 /// A report is a page of its own whose style is inside it; nothing in it runs.

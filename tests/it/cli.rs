@@ -97,7 +97,7 @@ impl World {
         let text = String::from_utf8(output.stdout).expect("text");
         let errors = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{text}\n{errors}");
-        text + &errors
+        text + errors.as_ref()
     }
 
     /// Runs a command with `--json`, checks the contract of the lines, and returns them.

@@ -55,7 +55,7 @@ pub(super) fn home(desk: &Desk) -> Answer<Response> {
         targets,
         warnings,
         last_backup: found.first().map(BackupRow::of),
-        next_run: super::upkeep::next_run(desk)?,
+        next_run: super::schedules::next_run(desk)?,
         analyses,
         merges,
         can_write: desk.can_write(),

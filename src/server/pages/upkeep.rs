@@ -1,12 +1,10 @@
-//! Retention, settings and system: what keeps the service in order.
+//! Settings and system: what the service reaches, who reaches it, and how it is.
 
 use super::chrome::{Chrome, Desk, draw, go};
 use super::html::{Html, safe, time};
 use super::targets;
 use super::wizard::{Form, field};
 use super::words;
-use crate::catalog::Catalog;
-use crate::catalog::forget::{Forgetting, Judged, Keep, Policy};
 use crate::report::html::escape;
 use crate::server::access::{Role, Scope};
 use crate::server::people::{self, NewToken};
@@ -19,128 +17,21 @@ use std::fmt::Write as _;
 /// A part of a page of facts.
 #[derive(Default)]
 pub(super) struct Section {
-    title: &'static str,
-    text: String,
-    facts: Vec<(&'static str, Html)>,
-    head: Vec<&'static str>,
-    rows: Vec<Vec<Html>>,
-    extra: Html,
+    pub(super) title: &'static str,
+    pub(super) text: String,
+    pub(super) facts: Vec<(&'static str, Html)>,
+    pub(super) head: Vec<&'static str>,
+    pub(super) rows: Vec<Vec<Html>>,
+    pub(super) extra: Html,
 }
 
 #[derive(Template)]
 #[template(path = "facts.html")]
-struct Facts {
-    chrome: Chrome,
-    title: &'static str,
-    lead: String,
-    sections: Vec<Section>,
-}
-
-/// The rules of retention: field, what it keeps.
-const RULES: [(&str, &str); 6] = [
-    ("last", "the newest"),
-    ("hourly", "hours"),
-    ("daily", "days"),
-    ("weekly", "weeks"),
-    ("monthly", "months"),
-    ("yearly", "years"),
-];
-
-fn policy(form: &Form) -> Answer<Policy> {
-    let keep = |name: &str| match field(form, name) {
-        "" => Ok(Keep::Unset),
-        text => text
-            .parse()
-            .map(Keep::Count)
-            .map_err(|_| Problem::invalid(&format!("/{name}"), format!("{text:?} is no number"))),
-    };
-    Ok(Policy {
-        last: keep("last")?,
-        hourly: keep("hourly")?,
-        daily: keep("daily")?,
-        weekly: keep("weekly")?,
-        monthly: keep("monthly")?,
-        yearly: keep("yearly")?,
-        tags: Vec::new(),
-    })
-}
-
-/// Draws schedules and retention; a policy that was asked about is shown before anything goes.
-pub(super) fn schedules(desk: &Desk, form: &Form) -> Answer<Response> {
-    let mut html = String::from("<form method=\"get\" class=\"inline\">");
-    for (name, what) in RULES {
-        let _ = write!(
-            html,
-            "<div><label for=\"keep-{name}\">Keep {what}</label><input id=\"keep-{name}\" name=\"{name}\" inputmode=\"numeric\" pattern=\"[0-9]*\" value=\"{}\"></div>",
-            escape(field(form, name))
-        );
-    }
-    html.push_str("<button>Show what would go</button></form>");
-    let asked = policy(form)?;
-    if !asked.is_empty() {
-        let judged = Catalog::open(desk.app.home())?.forget(&asked, Forgetting::DryRun)?;
-        strip(&mut html, &judged, form, desk);
-    }
-    let retention = Section {
-        title: "Retention",
-        text: "Of each period the newest backup is kept. What another backup needs stays, and so does the newest that was found sound.".to_owned(),
-        extra: Html::made(html),
-        ..Section::default()
-    };
-    draw(&Facts {
-        chrome: desk.chrome("schedules", "Schedules", "Schedules and retention"),
-        title: "Schedules and retention",
-        lead: "When backups are made, and how long they are kept.".to_owned(),
-        sections: vec![retention],
-    })
-}
-
-/// Draws the backups as a strip with the reason that keeps each.
-fn strip(html: &mut String, judged: &[Judged], form: &Form, desk: &Desk) {
-    let gone: Vec<&Judged> = judged.iter().filter(|j| j.reasons.is_empty()).collect();
-    let _ = write!(
-        html,
-        "<h3>{} kept, {} would go</h3><ul class=\"strip\">",
-        words::grouped((judged.len() - gone.len()) as u64),
-        words::grouped(gone.len() as u64)
-    );
-    for one in judged {
-        let day = one.entry.created_at.get(..10).unwrap_or(&one.entry.created_at);
-        let why = if one.reasons.is_empty() { "goes".to_owned() } else { one.reasons.join(", ") };
-        let class = if one.reasons.is_empty() { " class=\"gone\"" } else { "" };
-        let _ = write!(html, "<li{class}>{} <span class=\"soft\">{}</span></li>", escape(day), escape(&why));
-    }
-    html.push_str("</ul>");
-    if desk.is_admin() && !gone.is_empty() {
-        html.push_str("<form method=\"post\" action=\"/schedules/retention\">");
-        for (name, _) in RULES {
-            let _ = write!(html, "<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escape(field(form, name)));
-        }
-        let _ = write!(
-            html,
-            "<input type=\"hidden\" name=\"expect\" value=\"{0}\"><button class=\"danger\">Remove {1}</button></form>",
-            gone.len(),
-            words::plural(gone.len() as u64, "backup")
-        );
-    }
-}
-
-/// Removes what a policy lets go, if that is as many as was shown.
-pub(super) fn retain(desk: &Desk, form: &Form) -> Answer<Response> {
-    let asked = policy(form)?;
-    let mut catalog = Catalog::open(desk.app.home())?;
-    let gone = catalog.forget(&asked, Forgetting::DryRun)?.iter().filter(|j| j.reasons.is_empty()).count();
-    if gone.to_string() != field(form, "expect") {
-        return Err(Problem::own("precondition_failed", "other backups would go than were shown; none was removed"));
-    }
-    catalog.forget(&asked, Forgetting::Remove)?;
-    people::note(desk.app.home(), "backups_forgotten", &desk.person()?.actor(), &words::plural(gone as u64, "backup"))?;
-    go("/schedules")
-}
-
-/// Returns when the next backup is due, where one is scheduled.
-pub(super) fn next_run(_: &Desk) -> Answer<Option<(String, Html)>> {
-    Ok(None)
+pub(super) struct Facts {
+    pub(super) chrome: Chrome,
+    pub(super) title: &'static str,
+    pub(super) lead: String,
+    pub(super) sections: Vec<Section>,
 }
 
 fn text(text: &str) -> Html {

@@ -175,6 +175,11 @@ pub(super) fn plural(count: u64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{} {noun}s", grouped(count)) }
 }
 
+/// Writes a count of records.
+pub(super) fn records(count: impl std::borrow::Borrow<usize>) -> String {
+    plural(*count.borrow() as u64, "record")
+}
+
 /// Writes a size in bytes for people.
 pub(super) fn size(bytes: u64) -> String {
     match bytes {

@@ -35,6 +35,8 @@ impl Browser {
             .stderr(Stdio::null())
             .spawn()
             .expect("no chromedriver: install Debian's chromium and chromium-driver, or run tests/run.sh, which does");
+        // The client that speaks to the driver wants one, though it never uses TLS; a second call changes nothing.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let driver = runtime.block_on(async {
             let mut caps = DesiredCapabilities::chrome();
