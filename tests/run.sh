@@ -9,6 +9,7 @@ set -eu
 cd "$(dirname "$0")/.."
 data=${MERGANSER_TEST_DATA:-../shared/data}
 sh .ci/servers.sh
+sh .ci/browser.sh
 if [ -d "$data/chinook" ] && [ -d "$data/exports" ] && [ -d "$data/netbox" ]; then
     exec cargo test --locked "$@"
 fi

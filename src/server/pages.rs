@@ -104,27 +104,45 @@ pub fn router() -> Router<App> {
         .route("/keys", get(|s, p| page(s, p, entry::keys)))
         .route("/backups", get(|s, p| page(s, p, backups::list)))
         .route("/backups/upload", post(upload).layer(DefaultBodyLimit::disable()))
-        .route("/backups/create", form(|desk, _, form| {
-            let wanted = service::backups::NewBackup { target: wizard::field(form, "target").to_owned(), ..Default::default() };
-            let id = crate::executor::home::fresh_id('o');
-            let operation = service::backups::start_create(&desk.app, desk.person()?, id, &wanted)?;
-            chrome::go(&format!("/operations/{}", operation.id))
-        }))
+        .route(
+            "/backups/create",
+            form(|desk, _, form| {
+                let wanted = service::backups::NewBackup {
+                    target: wizard::field(form, "target").to_owned(),
+                    ..Default::default()
+                };
+                let id = crate::executor::home::fresh_id('o');
+                let operation = service::backups::start_create(&desk.app, desk.person()?, id, &wanted)?;
+                chrome::go(&format!("/operations/{}", operation.id))
+            }),
+        )
         .route("/backups/{id}", get(inspect))
         .route("/backups/{id}/content", get(content))
-        .route("/backups/{id}/verify", form(|desk, path, _| {
-            let operation = service::backups::start_verify(&desk.app, desk.person()?, &path[0])?;
-            chrome::go(&format!("/operations/{}", operation.id))
-        }))
-        .route("/backups/{id}/delete", form(|desk, path, form| backups::delete(desk, &path[0], wizard::field(form, "confirm"))))
+        .route(
+            "/backups/{id}/verify",
+            form(|desk, path, _| {
+                let operation = service::backups::start_verify(&desk.app, desk.person()?, &path[0])?;
+                chrome::go(&format!("/operations/{}", operation.id))
+            }),
+        )
+        .route(
+            "/backups/{id}/delete",
+            form(|desk, path, form| backups::delete(desk, &path[0], wizard::field(form, "confirm"))),
+        )
         .route("/analyze", get(analyze_form).merge(form(|desk, _, form| wizard::analyze(desk, form))))
         .route("/analyses", get(|s, p| page(s, p, analysis::list)))
         .route("/analyses/{id}", of(|desk, path| analysis::result(desk, &path[0])))
-        .route("/analyses/{id}/report.html", of(|desk, path| report(service::analyses::report_html(&desk.app, &path[0])?)))
+        .route(
+            "/analyses/{id}/report.html",
+            of(|desk, path| report(service::analyses::report_html(&desk.app, &path[0])?)),
+        )
         .route("/analyses/{id}/strategy", form(|desk, path, form| deciding::strategy(desk, &path[0], form)))
         .route("/analyses/{id}/tables/{table}", get(table_page))
-        .route("/analyses/{id}/records/{record}", of(|desk, path| record::record(desk, &path[0], &path[1], &record::Hitch::default()))
-            .merge(form(|desk, path, form| deciding::one(desk, &path[0], &path[1], form))))
+        .route(
+            "/analyses/{id}/records/{record}",
+            of(|desk, path| record::record(desk, &path[0], &path[1], &record::Hitch::default()))
+                .merge(form(|desk, path, form| deciding::one(desk, &path[0], &path[1], form))),
+        )
         .route("/analyses/{id}/decisions", form(|desk, path, form| deciding::ticked(desk, &path[0], form)))
         .route("/analyses/{id}/conflicts", get(conflicts))
         .route("/analyses/{id}/patterns", form(|desk, path, form| deciding::pattern(desk, &path[0], form)))
@@ -135,8 +153,11 @@ pub fn router() -> Router<App> {
         .route("/operations/{id}/find-out", form(|desk, path, _| operations::find_out(desk, &path[0])))
         .route("/merges/{id}", of(|desk, path| merges::merge(desk, &path[0])))
         .route("/merges/{id}/report.html", of(|desk, path| report(service::merges::report_html(&desk.app, &path[0])?)))
-        .route("/merges/{id}/undo", of(|desk, path| merges::undo(desk, &path[0]))
-            .merge(form(|desk, path, form| deciding::undo(desk, &path[0], form))))
+        .route(
+            "/merges/{id}/undo",
+            of(|desk, path| merges::undo(desk, &path[0]))
+                .merge(form(|desk, path, form| deciding::undo(desk, &path[0], form))),
+        )
         .route("/history", get(history))
         .route("/history.jsonl", get(|s, p| page(s, p, |desk| export(desk, merges::Csv::No))))
         .route("/history.csv", get(|s, p| page(s, p, |desk| export(desk, merges::Csv::Yes))))

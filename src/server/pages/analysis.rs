@@ -181,7 +181,14 @@ pub(super) fn result(desk: &Desk, id: &str) -> Answer<Response> {
                 words::plural(preview.undecided, "conflict"),
                 words::grouped(*n)
             ),
-            _ => format!("{} for a decision", if preview.undecided == 1 { "1 conflict waits".to_owned() } else { format!("{} conflicts wait", words::grouped(preview.undecided)) }),
+            _ => format!(
+                "{} for a decision",
+                if preview.undecided == 1 {
+                    "1 conflict waits".to_owned()
+                } else {
+                    format!("{} conflicts wait", words::grouped(preview.undecided))
+                }
+            ),
         };
         needs.push((text, format!("/analyses/{id}/conflicts"), "Decide"));
     }
@@ -209,7 +216,11 @@ pub(super) fn result(desk: &Desk, id: &str) -> Answer<Response> {
         a: Head::of(desk, &plan)?,
         headline,
         nothing,
-        needs_title: if needs.len() == 1 { "One thing needs you".to_owned() } else { format!("{} things need you", needs.len()) },
+        needs_title: if needs.len() == 1 {
+            "One thing needs you".to_owned()
+        } else {
+            format!("{} things need you", needs.len())
+        },
         needs,
         tiles: words::CLASSES.iter().copied().zip(ordered(&counts).map(words::grouped)).collect(),
         tables: tables.collect(),
@@ -225,7 +236,7 @@ pub(super) fn result(desk: &Desk, id: &str) -> Answer<Response> {
         writes: text::writes(&preview),
         can_write: desk.can_write(),
         compared,
-        expires: Html::text(&text::when(&meta.expires_at).split(',').next().unwrap_or_default().to_owned()),
+        expires: Html::text(&text::when(&meta.expires_at).split(',').next().unwrap_or_default()),
         not_carried: meta.not_carried.iter().map(|c| safe(c)).collect(),
         notes: meta.notes.iter().map(|n| safe(n)).collect(),
     };

@@ -161,9 +161,8 @@ pub(super) fn inspect(desk: &Desk, id: &str, query: &Query) -> Answer<Response> 
             let sampled = position < SAMPLED && table.records > 0;
             let items =
                 if sampled { backups::records(app, id, &table.name, 0, SAMPLES, None)?.items } else { Vec::new() };
-            let cells = |item: &Json| {
-                names.iter().map(|n| value(item["fields"].get(n), "missing", 60)).collect::<Vec<_>>()
-            };
+            let cells =
+                |item: &Json| names.iter().map(|n| value(item["fields"].get(n), "missing", 60)).collect::<Vec<_>>();
             let listed: Vec<String> = table.columns.iter().map(|c| safe(&c.name)).collect();
             tables.push(TableRow {
                 name: safe(&table.name),
@@ -211,8 +210,11 @@ fn line(fields: &Json) -> String {
 pub(super) fn delete(desk: &Desk, id: &str, confirm: &str) -> Answer<Response> {
     let view = backups::get(&desk.app, id)?;
     if confirm != view.name {
-        return Err(Problem::invalid("/confirm", format!("{confirm:?} is not the name of the backup; it was not removed"))
-            .hint(format!("Type {}.", view.name)));
+        return Err(Problem::invalid(
+            "/confirm",
+            format!("{confirm:?} is not the name of the backup; it was not removed"),
+        )
+        .hint(format!("Type {}.", view.name)));
     }
     backups::remove(&desk.app, desk.person()?, id)?;
     go("/backups")

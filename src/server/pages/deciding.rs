@@ -2,8 +2,8 @@
 
 use super::chrome::{Desk, go};
 use super::record::{Hitch, next_undecided, record};
-use super::words;
 use super::wizard::{Form, field};
+use super::words;
 use crate::model::Key;
 use crate::plan::{Decision, FieldDecision, Plan};
 use crate::server::problem::{Answer, Problem};
@@ -23,7 +23,10 @@ fn whole(take: &str) -> Answer<Option<Decision>> {
         "into-existing" => Ok(Some(Decision::IntoExisting)),
         "new-key" => Ok(Some(Decision::NewKey)),
         "clear" => Ok(None),
-        other => Err(Problem::invalid("/take", format!("{other:?} is none of backup, current, skip, into-existing, new-key, fields and clear"))),
+        other => Err(Problem::invalid(
+            "/take",
+            format!("{other:?} is none of backup, current, skip, into-existing, new-key, fields and clear"),
+        )),
     }
 }
 
@@ -105,7 +108,9 @@ fn typed(text: &str, column: Option<&crate::model::Column>) -> serde_json::Value
         return serde_json::Value::Null;
     }
     match &column.ty {
-        T::Text { .. } | T::Enum(_) | T::Other(_) | T::Uuid | T::Date | T::Time { .. } | T::Timestamp { .. } => text.into(),
+        T::Text { .. } | T::Enum(_) | T::Other(_) | T::Uuid | T::Date | T::Time { .. } | T::Timestamp { .. } => {
+            text.into()
+        }
         T::Json => serde_json::json!({"json": text}),
         T::Decimal { .. } => serde_json::json!({"decimal": text}),
         _ => serde_json::from_str(text).unwrap_or_else(|_| text.into()),
@@ -125,7 +130,9 @@ pub(super) fn ticked(desk: &Desk, id: &str, form: &Form) -> Answer<Response> {
         count += 1;
     }
     if count == 0 {
-        return Err(Problem::invalid("/id", "no record was ticked").hint("Go back and tick the records that are meant."));
+        return Err(
+            Problem::invalid("/id", "no record was ticked").hint("Go back and tick the records that are meant.")
+        );
     }
     go(&back.unwrap_or_else(|| format!("/analyses/{id}")))
 }
@@ -137,7 +144,14 @@ pub(super) fn pattern(desk: &Desk, id: &str, form: &Form) -> Answer<Response> {
     let shown = field(form, "expect");
     let now = decisions::bulk(&desk.app, desk.person()?, id, &which, answer.as_ref(), ("*", Try::Count))?;
     if now.matched.to_string() != shown {
-        return Err(Problem::own("precondition_failed", format!("{} were shown, now there are {}; nothing was decided", shown, words::plural(now.matched, "conflict"))));
+        return Err(Problem::own(
+            "precondition_failed",
+            format!(
+                "{} were shown, now there are {}; nothing was decided",
+                shown,
+                words::plural(now.matched, "conflict")
+            ),
+        ));
     }
     decisions::bulk(&desk.app, desk.person()?, id, &which, answer.as_ref(), (&now.etag, Try::Do))?;
     go(&format!("/analyses/{id}/conflicts"))

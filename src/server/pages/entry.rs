@@ -95,9 +95,11 @@ struct Setup {
 }
 
 fn setup_page(desk: &Desk, secret: &str, name: &str, error: Option<String>) -> Setup {
-    let tried = targets::list(&desk.app)
-        .into_iter()
-        .map(|t| Tried { state: targets::tried(&desk.app, &t.name), name: t.name, display: t.display });
+    let tried = targets::list(&desk.app).into_iter().map(|t| Tried {
+        state: targets::tried(&desk.app, &t.name),
+        name: t.name,
+        display: t.display,
+    });
     Setup {
         chrome: chrome(desk, "setup", "Welcome"),
         error,

@@ -55,7 +55,8 @@ pub(super) fn graph(plan: &Plan, address: &dyn Fn(&str) -> String) -> Option<Htm
         })
         .collect();
     let tallest = rows.iter().max().copied().unwrap_or(1);
-    let (width, height) = (16 + OUTSIDE + columns * WIDTH + (columns - 1) * GAP_X, ABOVE + 8 + tallest * (HEIGHT + GAP_Y) - GAP_Y);
+    let (width, height) =
+        (16 + OUTSIDE + columns * WIDTH + (columns - 1) * GAP_X, ABOVE + 8 + tallest * (HEIGHT + GAP_Y) - GAP_Y);
     let mut svg = format!(
         "<svg class=\"graph\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" role=\"group\" aria-label=\"Tables and what they refer to\">\
 <defs><marker id=\"head\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" orient=\"auto-start-reverse\"><path class=\"head\" d=\"M0 0 8 4 0 8z\"/></marker></defs>"
@@ -76,7 +77,17 @@ pub(super) fn graph(plan: &Plan, address: &dyn Fn(&str) -> String) -> Option<Htm
                 let x2 = to.0 + WIDTH + 2;
                 let y2 = to.1 + HEIGHT / 4;
                 let (y1, bend) = (from.1 + HEIGHT / 4, GAP_X * 2 / 3);
-                format!("m0 -{7}C{0} {1} {0} {2} {3} {2}L{4} {2}C{5} {2} {5} {6} {x2} {6}", x1 - bend, y1, top, x1 - GAP_X, x2 + GAP_X - 4, x2 + bend / 2, y2, HEIGHT / 4)
+                format!(
+                    "m0 -{7}C{0} {1} {0} {2} {3} {2}L{4} {2}C{5} {2} {5} {6} {x2} {6}",
+                    x1 - bend,
+                    y1,
+                    top,
+                    x1 - GAP_X,
+                    x2 + GAP_X - 4,
+                    x2 + bend / 2,
+                    y2,
+                    HEIGHT / 4
+                )
             }
         };
         let _ = write!(svg, "<path class=\"edge\" marker-end=\"url(#head)\" d=\"M{x1} {y1}{path}\"/>");
@@ -89,27 +100,19 @@ pub(super) fn graph(plan: &Plan, address: &dyn Fn(&str) -> String) -> Option<Htm
 }
 
 fn node(svg: &mut String, name: &str, counts: &Counts, link: &str, x: usize, y: usize) {
-    let parts = [
-        ("new", counts.new),
-        ("updated", counts.updated),
-        ("conflict", counts.conflict),
-        ("blocked", counts.blocked),
-    ];
+    let parts =
+        [("new", counts.new), ("updated", counts.updated), ("conflict", counts.conflict), ("blocked", counts.blocked)];
     let said: Vec<String> = parts
         .iter()
         .filter(|p| p.1 > 0)
-        .map(|(word, n)| format!("{}{}", words::sign(word), words::grouped(n)))
+        .map(|(word, n)| format!("{}{} {}", words::sign(word), words::grouped(n), words::class(word)))
         .collect();
-    let spoken: Vec<String> =
-        parts.iter().filter(|p| p.1 > 0).map(|(word, n)| format!("{n} {}", words::class(word))).collect();
-    let sub = if said.is_empty() { "= nothing differs".to_owned() } else { said.join("  ") };
-    let spoken = if spoken.is_empty() { "nothing differs".to_owned() } else { spoken.join(", ") };
+    let sub = if said.is_empty() { "= nothing differs".to_owned() } else { said.join(" ") };
     let _ = write!(
         svg,
-        "<a href=\"{}\" aria-label=\"{}: {spoken}\"><rect class=\"node\" x=\"{x}\" y=\"{y}\" width=\"{WIDTH}\" height=\"{HEIGHT}\" rx=\"9\"/>\
+        "<a href=\"{}\"><rect class=\"node\" x=\"{x}\" y=\"{y}\" width=\"{WIDTH}\" height=\"{HEIGHT}\" rx=\"9\"/>\
 <text x=\"{}\" y=\"{}\">{}</text><text class=\"sub\" x=\"{}\" y=\"{}\">{}</text>",
         escape(link),
-        escape(name),
         x + 11,
         y + 20,
         escape(&short(name, 22)),

@@ -47,7 +47,10 @@ pub(super) fn home(desk: &Desk) -> Answer<Response> {
     let headline = match (found.len(), waiting) {
         (0, _) => "Nothing is here yet. A backup is the first step.".to_owned(),
         (_, 0) => "Everything is decided. Nothing waits for you.".to_owned(),
-        (_, n) => format!("{} for your decisions.", if n == 1 { "1 analysis waits".to_owned() } else { format!("{n} analyses wait") }),
+        (_, n) => format!(
+            "{} for your decisions.",
+            if n == 1 { "1 analysis waits".to_owned() } else { format!("{n} analyses wait") }
+        ),
     };
     let page = Home {
         chrome: desk.chrome("home", "Home", "Home"),

@@ -144,11 +144,7 @@ pub(super) fn pair(current: Option<&Json>, backup: Option<&Json>, most: usize) -
 
 /// Marks what differs: words in longer texts, characters in short ones; nothing where almost all of it differs.
 fn marked(a: &str, b: &str) -> (String, String) {
-    let diff = if a.len().max(b.len()) > 60 {
-        TextDiff::from_unicode_words(a, b)
-    } else {
-        TextDiff::from_chars(a, b)
-    };
+    let diff = if a.len().max(b.len()) > 60 { TextDiff::from_unicode_words(a, b) } else { TextDiff::from_chars(a, b) };
     let whole = |tag: &str, word: &str, text: &str| {
         format!("<{tag}><span class=\"hidden\">{word}: </span>{}</{tag}>", lines_kept(text))
     };

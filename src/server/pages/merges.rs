@@ -124,7 +124,14 @@ pub(super) fn merge(desk: &Desk, id: &str) -> Answer<Response> {
     let (kind, sign, sentence) = match (meta.state, back) {
         (State::Committed, None) => {
             let place = desk.badge(&meta.database).name;
-            ("good", "✓", format!("{} in {place}.", words::plural(total, "record") + if total == 1 { " was written" } else { " were written" }))
+            (
+                "good",
+                "✓",
+                format!(
+                    "{} in {place}.",
+                    words::plural(total, "record") + if total == 1 { " was written" } else { " were written" }
+                ),
+            )
         }
         (State::Committed, Some(by)) => ("warn", "!", format!("This was done, and taken back by {}.", by.id)),
         (State::RolledBack, _) => ("bad", "×", format!("It was rolled back. {}", words::UNCHANGED)),
@@ -134,7 +141,10 @@ pub(super) fn merge(desk: &Desk, id: &str) -> Answer<Response> {
         ("Began", time(&meta.started_at)),
         ("Who", Html::text(&meta.actor)),
         ("Database", Html::text(&meta.database.display)),
-        ("Records", Html::text(&format!("{} — planned and written are the same, each was read back", records(&meta.counts)))),
+        (
+            "Records",
+            Html::text(&format!("{} — planned and written are the same, each was read back", records(&meta.counts))),
+        ),
     ];
     if let Some(at) = &meta.committed_at {
         facts.insert(1, ("Committed", time(at)));
@@ -288,7 +298,12 @@ pub(super) fn undo(desk: &Desk, id: &str) -> Answer<Response> {
         word,
         counts: (reversed, kept, blocked),
         buckets: vec![
-            bucket(if redo { "Will be put back" } else { "Will be taken back" }, "Each returns to exactly what it was.", &lists.reversed, reversed),
+            bucket(
+                if redo { "Will be put back" } else { "Will be taken back" },
+                "Each returns to exactly what it was.",
+                &lists.reversed,
+                reversed,
+            ),
             bucket("Stays, because it was changed since", "Your later work is not overwritten.", &lists.kept, kept),
             bucket("Can't be taken back", "Other records refer to these now.", &lists.blocked, blocked),
         ],
@@ -380,7 +395,10 @@ pub(super) fn export(desk: &Desk, csv: Csv) -> Answer<String> {
     }
     for e in audit::read(desk.app.home())? {
         if csv == Csv::No {
-            out.push_str(&serde_json::to_string(&e).map_err(|e| crate::error::fail!(Failed, "an entry can't be written: {e}"))?);
+            out.push_str(
+                &serde_json::to_string(&e)
+                    .map_err(|e| crate::error::fail!(Failed, "an entry can't be written: {e}"))?,
+            );
             out.push('\n');
             continue;
         }

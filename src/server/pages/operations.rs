@@ -125,11 +125,9 @@ fn done(desk: &Desk, operation: &Operation) -> Answer<Response> {
         Kind::Backup => go(&format!("/backups/{}", made("id"))),
         Kind::Verify => go(&format!("/backups/{}", operation.subject.clone().unwrap_or_default())),
         Kind::Analysis => go(&format!("/analyses/{}", operation.subject.clone().unwrap_or_default())),
-        Kind::DryRun => go(&format!(
-            "/analyses/{}/review?tried={}",
-            operation.subject.clone().unwrap_or_default(),
-            operation.id
-        )),
+        Kind::DryRun => {
+            go(&format!("/analyses/{}/review?tried={}", operation.subject.clone().unwrap_or_default(), operation.id))
+        }
         Kind::Merge | Kind::Undo if !made("merge").is_empty() => go(&format!("/merges/{}", made("merge"))),
         Kind::Merge | Kind::Undo => {
             let mut page = blank(desk, operation, "Nothing had to be written");
@@ -197,7 +195,8 @@ fn ended_badly(desk: &Desk, operation: &Operation) -> Answer<Response> {
         .iter()
         .take(100)
         .map(|row| {
-            let name = [part(row, "table"), part(row, "key")].iter().filter(|p| !p.is_empty()).cloned().collect::<Vec<_>>();
+            let name =
+                [part(row, "table"), part(row, "key")].iter().filter(|p| !p.is_empty()).cloned().collect::<Vec<_>>();
             safe(format!("{}  {}", name.join("/"), part(row, "detail")).trim())
         })
         .collect();

@@ -71,7 +71,8 @@ pub(super) fn patterns(desk: &Desk, id: &str, query: &Query) -> Answer<Response>
         (Some(pattern), Some(take)) => Some(asked(pattern, take, plan.pattern_size(pattern)?.0)?),
         _ => None,
     };
-    let preview = preview.map(|p: Preview| Preview { sentence: format!("{}: {}", p.button, said(&rows, &p.pattern)), ..p });
+    let preview =
+        preview.map(|p: Preview| Preview { sentence: format!("{}: {}", p.button, said(&rows, &p.pattern)), ..p });
     let mut chrome = desk.chrome("patterns", "Analyses", "Conflicts");
     chrome.target = Some(desk.badge(&meta.database));
     draw(&Patterns { chrome, a: Head::of(desk, &plan)?, total, patterns: rows, preview })
@@ -87,7 +88,10 @@ fn asked(pattern: &str, take: &str, count: u64) -> Answer<Preview> {
         return Err(Problem::not_found("pattern", pattern));
     }
     let (verb, consequence) = match take {
-        "backup" => ("Take Backup", "The Backup's records replace the Current ones, except where a newer Current record is kept."),
+        "backup" => (
+            "Take Backup",
+            "The Backup's records replace the Current ones, except where a newer Current record is kept.",
+        ),
         "current" => ("Keep Current", "The Current records stay as they are; nothing is written for these."),
         "skip" => ("Skip", "Nothing is written for these, and they count as left out."),
         _ => return Err(Problem::invalid("/take", format!("{take:?} is none of backup, current and skip"))),

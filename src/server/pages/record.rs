@@ -102,8 +102,8 @@ pub(super) fn record(desk: &Desk, id: &str, name: &str, hitch: &Hitch) -> Answer
     let pattern = if finding.class == Class::Conflict { plan.pattern_of(&found) } else { String::new() };
     let answered = plan.decided(finding.id)?;
     let like_this = if pattern.is_empty() { 0 } else { plan.pattern_size(&pattern)?.0 };
-    let decidable = desk.can_write()
-        && matches!(finding.class, Class::Conflict | Class::New | Class::Updated | Class::Blocked);
+    let decidable =
+        desk.can_write() && matches!(finding.class, Class::Conflict | Class::New | Class::Updated | Class::Blocked);
     let fields: Vec<FieldView> = finding
         .fields
         .iter()
@@ -153,7 +153,11 @@ pub(super) fn record(desk: &Desk, id: &str, name: &str, hitch: &Hitch) -> Answer
             .collect(),
         fields,
         like_this,
-        pattern_text: format!("All in {}, for the same reason, differing in {}.", safe(&table.label()), safe(pattern.rsplit_once(": ").map_or("the whole record", |p| p.1))),
+        pattern_text: format!(
+            "All in {}, for the same reason, differing in {}.",
+            safe(&table.label()),
+            safe(pattern.rsplit_once(": ").map_or("the whole record", |p| p.1))
+        ),
         pattern_link: format!("/analyses/{id}/conflicts?pattern={}&take=backup", encoded(&pattern)),
         linked: linked(&plan, &found, &secrets, &link)?,
         chrome,

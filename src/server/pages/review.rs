@@ -184,7 +184,10 @@ fn checks(plan: &Plan, touched: &[usize]) -> Vec<(&'static str, String)> {
                 words::plural(count(&|t| t.checks.len()), "check")
             ),
         ),
-        ("Triggers", if triggers.is_empty() { "none fire".to_owned() } else { format!("fire: {}", triggers.join(", ")) }),
+        (
+            "Triggers",
+            if triggers.is_empty() { "none fire".to_owned() } else { format!("fire: {}", triggers.join(", ")) },
+        ),
         ("Reading back", "every written record is read again and compared before the commit".to_owned()),
         (
             "Lock",

@@ -117,7 +117,6 @@ pub(super) fn retain(desk: &Desk, form: &Form) -> Answer<Response> {
     go("/schedules")
 }
 
-
 /// Lists the schedules, with a form for another one.
 fn timetable(desk: &Desk) -> Answer<Section> {
     let kept = store::list(desk.app.home())?;

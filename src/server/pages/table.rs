@@ -7,8 +7,8 @@ use super::words;
 use crate::model::Table;
 use crate::model::change::Class;
 use crate::plan::{Plan, Selector, Stored};
-use crate::report::{RecordView, Secrets};
 use crate::report::text;
+use crate::report::{RecordView, Secrets};
 use crate::server::problem::Answer;
 use askama::Template;
 use axum::response::Response;
@@ -84,9 +84,8 @@ pub(super) fn table(desk: &Desk, id: &str, name: &str, query: &Query) -> Answer<
     let schema = &meta.schema.tables[position];
     let mut counts = meta.tables.iter().find(|t| t.table == position).map(|t| t.counts).unwrap_or_default();
     let listed = [Class::Conflict, Class::New, Class::Updated, Class::Blocked, Class::Excluded, Class::CurrentOnly];
-    let wanted = class(query.class.as_deref())
-        .or_else(|| listed.into_iter().find(|c| *counts.of(*c) > 0))
-        .unwrap_or(Class::New);
+    let wanted =
+        class(query.class.as_deref()).or_else(|| listed.into_iter().find(|c| *counts.of(*c) > 0)).unwrap_or(Class::New);
     let word = wanted.word();
     let size = query.size.unwrap_or(50).clamp(10, 200);
     let base = format!("/analyses/{id}/tables/{}?class={word}&size={size}&q={}", encoded(name), encoded(&query.q));
@@ -173,10 +172,7 @@ fn holds(plan: &Plan, record: &Stored, needle: &str, secrets: &Secrets) -> bool 
     let has = |text: String| text.to_lowercase().contains(needle);
     has(secrets.key_text(table, &record.finding.key))
         || record.finding.fields.iter().any(|f| {
-            [f.current.as_ref(), f.backup.as_ref()]
-                .into_iter()
-                .flatten()
-                .any(|v| has(secrets.text(table, f.column, v)))
+            [f.current.as_ref(), f.backup.as_ref()].into_iter().flatten().any(|v| has(secrets.text(table, f.column, v)))
         })
 }
 
@@ -188,7 +184,8 @@ pub(super) fn title(table: &Table, record: &Stored, secrets: &Secrets) -> String
         record.finding.fields.iter().find(|f| {
             let name = &table.columns[f.column].name;
             let name = fold(name);
-            (name == fold(k) || name.ends_with(&fold(k))) && !secrets.hides(&table.label(), &table.columns[f.column].name)
+            (name == fold(k) || name.ends_with(&fold(k)))
+                && !secrets.hides(&table.label(), &table.columns[f.column].name)
         })
     });
     let text = field.and_then(|f| f.current.as_ref().or(f.backup.as_ref())).filter(|v| !v.is_null());
@@ -201,7 +198,8 @@ pub(super) fn title(table: &Table, record: &Stored, secrets: &Secrets) -> String
 fn row(plan: &Plan, table: &Table, record: &Stored, id: &str, secrets: &Secrets) -> Row {
     let view = RecordView::of(plan, record, secrets);
     let one_sided = matches!(record.finding.class, Class::New | Class::CurrentOnly);
-    let mut fields: Vec<_> = view.fields.iter().filter(|f| !one_sided || !is_null(f.backup.as_ref().or(f.current.as_ref()))).collect();
+    let mut fields: Vec<_> =
+        view.fields.iter().filter(|f| !one_sided || !is_null(f.backup.as_ref().or(f.current.as_ref()))).collect();
     fields.sort_by_key(|f| !f.conflict);
     let mut shown: Vec<FieldRow> = fields
         .into_iter()

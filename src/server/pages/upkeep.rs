@@ -42,10 +42,8 @@ fn text(text: &str) -> Html {
 pub(super) fn settings(desk: &Desk, made: Option<&str>) -> Answer<Response> {
     let mut chrome = desk.chrome("settings", "Settings", "Settings");
     if let Some(token) = made {
-        chrome.notice = Some(super::chrome::Notice {
-            kind: "good",
-            text: format!("The new token, shown only now: {token}"),
-        });
+        chrome.notice =
+            Some(super::chrome::Notice { kind: "good", text: format!("The new token, shown only now: {token}") });
     }
     let rows = targets::list(&desk.app).into_iter().map(|t| {
         let state = if t.protected { "▲ asks for its name" } else { "no" };
@@ -53,7 +51,9 @@ pub(super) fn settings(desk: &Desk, made: Option<&str>) -> Answer<Response> {
     });
     let mut sections = vec![Section {
         title: "Databases",
-        text: "They are named in merganser.toml, under [targets.NAME], and never over the web. Passwords are not shown.".to_owned(),
+        text:
+            "They are named in merganser.toml, under [targets.NAME], and never over the web. Passwords are not shown."
+                .to_owned(),
         head: vec!["Name", "Engine", "Address", "Protected"],
         rows: rows.collect(),
         ..Section::default()
@@ -98,7 +98,12 @@ pub(super) fn settings(desk: &Desk, made: Option<&str>) -> Answer<Response> {
     });
     // A table without a row says nothing.
     sections.iter_mut().filter(|s| s.rows.is_empty()).for_each(|s| s.head.clear());
-    draw(&Facts { chrome, title: "Settings", lead: "What this service reaches, and who reaches it.".to_owned(), sections })
+    draw(&Facts {
+        chrome,
+        title: "Settings",
+        lead: "What this service reaches, and who reaches it.".to_owned(),
+        sections,
+    })
 }
 
 fn users(desk: &Desk) -> Answer<Section> {
@@ -137,24 +142,30 @@ fn tokens(desk: &Desk) -> Answer<Section> {
     let mut scopes = String::new();
     for scope in Scope::ALL {
         let word = format!("{scope:?}").to_lowercase();
-        let _ = write!(scopes, "<label class=\"check\"><input type=\"checkbox\" name=\"scope\" value=\"{word}\"> <span>{word}</span></label>");
+        let _ = write!(
+            scopes,
+            "<label class=\"check\"><input type=\"checkbox\" name=\"scope\" value=\"{word}\"> <span>{word}</span></label>"
+        );
     }
     Ok(Section {
         title: "Tokens for programs",
         text: "Sent as Authorization: Bearer …; shown once when made, kept as a digest only.".to_owned(),
         head: vec!["Name", "Whose", "For", "Ends", "Used", "Revoke"],
         rows: rows.collect(),
-        extra: Html::made(format!("<h3>Make one</h3><form method=\"post\" action=\"/settings/tokens\">\
+        extra: Html::made(format!(
+            "<h3>Make one</h3><form method=\"post\" action=\"/settings/tokens\">\
 <div class=\"field\"><label for=\"t-name\">What it is for</label><input id=\"t-name\" name=\"name\" required maxlength=\"64\"></div>\
 <fieldset><legend>It may be used for</legend>{scopes}</fieldset>\
-<div class=\"field\"><label for=\"t-days\">Days until it ends</label><input id=\"t-days\" name=\"days\" value=\"90\" inputmode=\"numeric\" required></div><button>Make</button></form>")),
+<div class=\"field\"><label for=\"t-days\">Days until it ends</label><input id=\"t-days\" name=\"days\" value=\"90\" inputmode=\"numeric\" required></div><button>Make</button></form>"
+        )),
         ..Section::default()
     })
 }
 
 /// Adds a user.
 pub(super) fn add_user(desk: &Desk, form: &Form) -> Answer<Response> {
-    let role = Role::from_word(field(form, "role")).ok_or_else(|| Problem::invalid("/role", "there is no such role"))?;
+    let role =
+        Role::from_word(field(form, "role")).ok_or_else(|| Problem::invalid("/role", "there is no such role"))?;
     let password = form.iter().find(|(n, _)| n == "password").map_or("", |(_, v)| v.as_str());
     let user = people::add(desk.app.state(), field(form, "name"), role, password, None)?;
     people::note(desk.app.home(), "user_added", &desk.person()?.actor(), &format!("{} ({})", user.name, role.word()))?;
@@ -201,11 +212,20 @@ pub(super) fn system(desk: &Desk) -> Answer<Response> {
             ("Clock", time(&now)),
             ("Data folder", text(&app.home().root().display().to_string())),
             ("Free on its disk", text(&free)),
-            ("Connection", text(if app.options().tls.is_some() { "✓ encrypted (TLS)" } else { "not encrypted: for this machine, or behind a proxy" })),
+            (
+                "Connection",
+                text(if app.options().tls.is_some() {
+                    "✓ encrypted (TLS)"
+                } else {
+                    "not encrypted: for this machine, or behind a proxy"
+                }),
+            ),
         ],
         ..Section::default()
     };
-    let rows = targets::list(app).into_iter().map(|t| vec![text(&t.name), text(t.engine), text(&targets::tried(app, &t.name))]);
+    let rows = targets::list(app)
+        .into_iter()
+        .map(|t| vec![text(&t.name), text(t.engine), text(&targets::tried(app, &t.name))]);
     let databases = Section {
         title: "Databases",
         text: "Tried just now.".to_owned(),

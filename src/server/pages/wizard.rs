@@ -63,7 +63,8 @@ pub(super) fn wizard(desk: &Desk, form: &Form, problem: Option<&Problem>) -> Ans
     };
     let unsure = view.tables.iter().map(|t| &t.name).filter(|n| schema.is_some() && !sure(n));
     let text = |name: &str| field(form, name).to_owned();
-    let part = |row: &serde_json::Value| row["detail"].as_str().or(row["table"].as_str()).unwrap_or_default().to_owned();
+    let part =
+        |row: &serde_json::Value| row["detail"].as_str().or(row["table"].as_str()).unwrap_or_default().to_owned();
     let page = Wizard {
         chrome: desk.chrome("wizard", "Analyses", words::ANALYZE),
         backup: BackupRow::of(&view),
@@ -92,9 +93,8 @@ pub(super) fn wizard(desk: &Desk, form: &Form, problem: Option<&Problem>) -> Ans
 
 /// Starts the analysis, or shows the form again with what stands in the way.
 pub(super) fn analyze(desk: &Desk, form: &Form) -> Answer<Response> {
-    let started = request(form).and_then(|request| {
-        analyses::start(&desk.app, desk.person()?, crate::executor::home::fresh_id('o'), &request)
-    });
+    let started = request(form)
+        .and_then(|request| analyses::start(&desk.app, desk.person()?, crate::executor::home::fresh_id('o'), &request));
     match started {
         Ok(operation) => go(&format!("/operations/{}", operation.id)),
         Err(problem) if problem.status < 500 => wizard(desk, form, Some(&problem)),

@@ -34,8 +34,7 @@ pub(super) const PLACES: &[(&str, &str)] = &[
 ];
 
 /// The classes in the order of columns.
-pub(super) const CLASSES: &[&str] =
-    &["new", "updated", "conflict", "unchanged", "blocked", "excluded", "current_only"];
+pub(super) const CLASSES: &[&str] = &["new", "updated", "conflict", "unchanged", "blocked", "excluded", "current_only"];
 
 /// What a person may want: word, name, example, strategy.
 pub(super) const INTENTS: &[(&str, &str, &str, &str)] = &[

@@ -37,11 +37,23 @@ impl Browser {
             .expect("no chromedriver: install Debian's chromium and chromium-driver, or run tests/run.sh, which does");
         // The client that speaks to the driver wants one, though it never uses TLS; a second call changes nothing.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let driver = runtime.block_on(async {
             let mut caps = DesiredCapabilities::chrome();
-            let mut args = vec!["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--lang=en", "--hide-scrollbars"];
-            args.push(if setup.dark { "--blink-settings=preferredColorScheme=0" } else { "--blink-settings=preferredColorScheme=1" });
+            let mut args = vec![
+                "--headless=new",
+                "--no-sandbox",
+                "--disable-dev-shm-usage",
+                "--disable-gpu",
+                "--lang=en",
+                "--hide-scrollbars",
+            ];
+            args.push(if setup.dark {
+                "--blink-settings=preferredColorScheme=0"
+            } else {
+                "--blink-settings=preferredColorScheme=1"
+            });
             for arg in args {
                 caps.add_arg(arg).expect("an argument");
             }
@@ -117,7 +129,9 @@ impl Browser {
 
     /// Clicks the button or link of this name.
     pub(crate) fn press(&self, name: &str) {
-        let path = format!("//main//*[self::button or self::a][normalize-space()='{name}' or starts-with(normalize-space(), '{name} ')]");
+        let path = format!(
+            "//main//*[self::button or self::a][normalize-space()='{name}' or starts-with(normalize-space(), '{name} ')]"
+        );
         self.wait(name, || {
             let found = self.runtime.block_on(self.driver().find(By::XPath(path.as_str()))).ok()?;
             self.runtime.block_on(async {
@@ -163,6 +177,13 @@ impl Browser {
     pub(crate) fn script(&self, script: &str) -> Json {
         let done = self.runtime.block_on(self.driver().execute(script, Vec::new())).expect("a script");
         done.json().clone()
+    }
+
+    /// Returns after how many milliseconds the page was first painted.
+    pub(crate) fn first_paint(&self) -> f64 {
+        let script =
+            "return performance.getEntriesByName('first-contentful-paint').map((e) => e.startTime)[0] ?? null;";
+        self.wait("a first paint", || self.script(script).as_f64())
     }
 
     /// Takes a picture of the whole page.

@@ -30,10 +30,7 @@ fn u40_ten_thousand_conflicts_are_there_at_once_and_decided_by_pattern() {
     browser.says("10,000 conflicts to decide");
     for page in ["", "/conflicts", "/tables/users?class=conflict"] {
         browser.open(&format!("{analysis}{page}"));
-        let paint = browser
-            .script("return performance.getEntriesByName('first-contentful-paint').map((e) => e.startTime)[0] ?? null;")
-            .as_f64()
-            .expect("painted");
+        let paint = browser.first_paint();
         assert!(paint < 1_000.0, "{page:?} was first painted after {paint} ms");
     }
     browser.open(&format!("{analysis}/conflicts"));

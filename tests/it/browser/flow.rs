@@ -56,9 +56,11 @@ fn by_mouse(engine: Engine, setup: Setup) {
     let browser = Browser::start(&site.root, setup);
     set_up(&site, &browser);
     upload(&site, &browser);
-    // U41: names from data are shown and do nothing.
-    browser.says("Bea <b>Bold</b> \\u{202e}gnp".trim());
     let analysis = analyze(&browser);
+    // U41: names from data are shown and do nothing.
+    browser.open(&format!("{analysis}/tables/users?class=new"));
+    browser.says("Bea <b>Bold</b> \\u{202e}gnp");
+    browser.open(&analysis);
     browser.says("3 conflicts to decide");
     browser.press("Decide");
     browser.press("One by one");
@@ -116,9 +118,6 @@ fn u38_the_whole_flow_by_keyboard_alone() {
     browser.at("/backups");
     // The file itself is chosen in a window of the system's, which no page sees.
     browser.type_into("#file", site.backup.to_str().expect("a path"));
-    browser.keys(tab);
-    browser.keys(enter);
-    browser.at("/backups/b-");
     let focus = |css: &str| {
         for _ in 0..60 {
             browser.keys(tab);
@@ -128,6 +127,9 @@ fn u38_the_whole_flow_by_keyboard_alone() {
         }
         panic!("{css} can't be reached with Tab");
     };
+    focus("form[data-upload] button");
+    browser.keys(enter);
+    browser.at("/backups/b-");
     focus("main a.primary");
     browser.keys(enter);
     browser.at("/analyze");
