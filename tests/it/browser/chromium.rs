@@ -191,17 +191,6 @@ impl Browser {
         self.runtime.block_on(self.driver().screenshot_as_png()).expect("a picture")
     }
 
-    /// Says what axe finds that is serious or worse, one line each.
-    pub(crate) fn axe(&self) -> Vec<String> {
-        self.script(include_str!("axe.min.js"));
-        let script = "const done = arguments[arguments.length - 1];
-            axe.run(document, { resultTypes: ['violations'] }).then((found) => done(found.violations
-            .filter((v) => ['serious', 'critical'].includes(v.impact))
-            .map((v) => v.id + ': ' + v.nodes.map((n) => n.target.join(' ') + ' ' + (n.any[0] || n.all[0] || {message: ''}).message).join(' | '))));";
-        let found = self.runtime.block_on(self.driver().execute_async(script, Vec::new())).expect("axe runs");
-        serde_json::from_value(found.json().clone()).expect("lines")
-    }
-
     /// Tells how much wider the page is than its window.
     pub(crate) fn overflow(&self) -> i64 {
         self.script("return document.documentElement.scrollWidth - document.documentElement.clientWidth;")
