@@ -4,6 +4,7 @@
 
 mod accoreg;
 mod bad_input;
+mod cases;
 mod catalog;
 mod chinook;
 mod cli;
