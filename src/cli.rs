@@ -15,6 +15,7 @@ mod log;
 mod merge;
 mod output;
 mod resolve;
+mod restore;
 mod secret;
 mod show;
 mod signals;
@@ -66,6 +67,7 @@ fn run(context: &Context<'_>, command: Command) -> crate::Result<Done> {
         Command::Log(args) => log::run(context, &args),
         Command::Status(_) => status::run(context),
         Command::Backup(args) => backup::run(context, &args),
+        Command::Restore(args) => restore::run(context, &args),
         Command::Strategies(args) => strategies::run(context, &args),
         Command::Target(args) => target::run(context, &args),
         Command::Config(args) => config::run(context, &args),

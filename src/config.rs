@@ -54,6 +54,22 @@ pub struct Target {
     pub protected: bool,
     /// What is known of its tables.
     pub tables: BTreeMap<String, TableSettings>,
+    /// What becomes of columns on their way into a backup.
+    pub columns: ColumnSettings,
+}
+
+/// Rules for columns, each `column` or `table.column`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ColumnSettings {
+    /// Columns that are left out.
+    pub drop: Vec<String>,
+    /// Columns that are made null.
+    pub null: Vec<String>,
+    /// Columns whose text is replaced by a keyed digest.
+    pub hash: Vec<String>,
+    /// Columns that are carried whatever another rule says.
+    pub keep: Vec<String>,
 }
 
 /// What is known of a table.
@@ -75,7 +91,8 @@ pub struct TableSettings {
 /// The keys that each level knows, to find misspelled ones.
 const TOP: [&str; 10] =
     ["targets", "strategy", "data_dir", "backup", "retention", "hooks", "serve", "schedules", "profiles", "limits"];
-const TARGET: [&str; 4] = ["url", "url_file", "protected", "tables"];
+const TARGET: [&str; 5] = ["url", "url_file", "protected", "tables", "columns"];
+const COLUMNS: [&str; 4] = ["drop", "null", "hash", "keep"];
 const TABLE: [&str; 6] = ["timestamp", "secret_columns", "never_write", "key", "ignore_columns", "virtual_fks"];
 
 impl Config {
@@ -146,6 +163,7 @@ impl Config {
             match parts.as_slice() {
                 ["profiles", ..] => true,
                 ["targets", _, "tables", _, key, ..] => TABLE.contains(key),
+                ["targets", _, "columns", key, ..] => COLUMNS.contains(key),
                 ["targets", _, key, ..] => TARGET.contains(key),
                 [top, ..] => TOP.contains(top),
                 [] => true,

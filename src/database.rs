@@ -168,6 +168,24 @@ pub trait Snapshot: Send {
     /// As `scan`.
     fn count(&mut self, table: &Table) -> Result<u64>;
 
+    /// Returns the largest whole number in a column; none where there is no number.
+    ///
+    /// # Errors
+    /// As `scan`.
+    fn highest(&mut self, table: &Table, column: usize) -> Result<Option<i64>> {
+        let mut highest: Option<i64> = None;
+        self.scan(table, &mut |cells| {
+            let found = match cells[column] {
+                Cell::Int(number) => Some(number),
+                Cell::Number(text) | Cell::Text(text) => text.parse().ok(),
+                _ => None,
+            };
+            highest = highest.max(found);
+            Ok(())
+        })?;
+        Ok(highest)
+    }
+
     /// Asks the engine which records its check constraints, not-null rules and types would refuse, without writing.
     ///
     /// *Shape:* one cell per column for each record (`Absent`: the default applies); one answer per record.

@@ -5,6 +5,7 @@
 
 mod constraints;
 mod deletions;
+mod identity;
 mod parents;
 mod twice;
 
@@ -79,9 +80,13 @@ impl Check<'_> {
                 self.claims(table)?;
             }
             if !changed {
-                return Ok(());
+                break;
             }
         }
+        for &table in &order {
+            self.identities(table)?;
+        }
+        Ok(())
     }
 
     fn result(&mut self, table: usize) -> Option<&mut TableResult> {

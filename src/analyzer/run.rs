@@ -6,7 +6,7 @@ use super::join::{self, Join, Met, Side};
 use super::mapping::{Found, Mapping, Part};
 use super::options::{OnUnknown, Options, Parents};
 use super::rows::{Batch, RowEncoder, RowRef};
-use super::sides::{BackupSink, Learned, stopped};
+use super::sides::{self, BackupSink, Learned, stopped};
 use super::{Analysis, Finding, Findings, Limits, TableResult, digests, graph};
 use crate::backup::{Format, Ignore, Place, Reader, Summary, TableHeader};
 use crate::database::{Database, Snapshot};
@@ -405,6 +405,7 @@ impl Run<'_> {
             table,
             target,
             whole: header.whole && self.mapping.filters[table].is_empty(),
+            deleted: sides::deleted_keys(self.mapping, table, header)?,
             chosen: self.mapping.parts[table] == Part::Chosen,
             three_way,
             rules: rules(self.options),
@@ -507,6 +508,8 @@ struct Visit<'a> {
     table: usize,
     target: &'a Table,
     whole: bool,
+    /// Keys of records that the backup names as deleted.
+    deleted: HashSet<Vec<u8>>,
     chosen: bool,
     three_way: bool,
     rules: Rules,
@@ -560,6 +563,7 @@ impl Visit<'_> {
             current: current.map(|r| r.body),
             backup: backup.map(|r| r.body),
             backup_whole: self.whole,
+            backup_deleted: backup.is_none() && current.is_some_and(|r| self.deleted.contains(r.key)),
         };
         let mut verdict = classify(self.target, &self.mapping.compared[self.table], &sides, &self.rules);
         if current.is_some() && !self.mapping.primary_stays.is_empty() {
@@ -609,7 +613,13 @@ impl Visit<'_> {
     }
 
     fn one_sided(&mut self, backup: RowRef<'_>, class: Class, reason: Reason, note: Option<String>) -> Result<()> {
-        let sides = Sides { base: None, current: None, backup: Some(backup.body), backup_whole: self.whole };
+        let sides = Sides {
+            base: None,
+            current: None,
+            backup: Some(backup.body),
+            backup_whole: self.whole,
+            backup_deleted: false,
+        };
         let verdict = classify(self.target, &self.mapping.compared[self.table], &sides, &self.rules);
         self.findings.add(&Finding {
             id: 0,

@@ -6,7 +6,7 @@ use super::rows::{Batch, RowEncoder};
 use crate::backup::{Place, RecordSink, TableHeader};
 use crate::error::{Error, Result, fail};
 use crate::model::{Cell, OwnedCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Takes batches as they fill, with the columns that tell a keyless table's records apart; false: nobody wants more.
 pub(super) type Send<'a> = dyn FnMut(Batch, Option<Vec<bool>>) -> bool + 'a;
@@ -195,6 +195,44 @@ impl RecordSink for BackupSink<'_> {
             None => self.encode(place),
         }
     }
+}
+
+/// Returns the canonical keys of the records that a backup names as deleted.
+///
+/// # Errors
+/// `BackupDamaged` for a key that is not one of the table.
+pub(super) fn deleted_keys(mapping: &Mapping, table: usize, header: &TableHeader) -> Result<HashSet<Vec<u8>>> {
+    let target = &mapping.schema.tables[table];
+    let mut keys = HashSet::new();
+    if target.key.is_empty() {
+        return Ok(keys);
+    }
+    for (number, fields) in header.deleted.iter().enumerate() {
+        let mut encoder = RowEncoder::new(target);
+        let mut found = 0;
+        for (name, cell) in fields {
+            if let Found::At(column) = mapping.column(table, &header.name, name)
+                && target.key.contains(&column)
+                && encoder.put(column, cell.as_cell())
+            {
+                found += 1;
+            }
+        }
+        let place = Place { record: number as u64 + 1, offset: None };
+        if found != target.key.len() {
+            return Err(fail!(
+                BackupDamaged,
+                "{}: deleted {place} does not name the key ({})",
+                header.name,
+                target.names(&target.key).join(", ")
+            ));
+        }
+        let full = encoder.end(place, false);
+        for batch in full.into_iter().chain(encoder.finish()) {
+            keys.extend((0..batch.len()).map(|row| batch.row(row).key.to_vec()));
+        }
+    }
+    Ok(keys)
 }
 
 /// Ends a reader whose rows nobody takes any more; the cause is reported by whoever stopped.

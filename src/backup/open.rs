@@ -148,6 +148,24 @@ fn open_stream(path: &Path, plain: Plain, options: &ReadOptions, window_bytes: u
     }
 }
 
+/// Reads the beginning of a file, decompressed where it is compressed; empty where that fails.
+///
+/// # Errors
+/// `BackupNotFound`, `Failed`.
+pub(crate) fn peek(path: &Path, options: &ReadOptions, bytes: u64) -> Result<Vec<u8>> {
+    let head = head_of(open_file(path)?)?;
+    let (source, raw) = Source::open(path)?;
+    let (stream, head) = match Encryption::of(&head) {
+        Some(encryption) => peeked(super::crypt::decrypted(encryption, path, raw, &options.keys)?.0)?,
+        None => (raw, head),
+    };
+    let (stream, _) = decompressed(stream, &head, &source, options)?;
+    let mut found = Vec::new();
+    // What can't be read is reported by whoever reads it all.
+    let _ = stream.take(bytes).read_to_end(&mut found);
+    Ok(found)
+}
+
 /// Undoes gzip and zstd, within limits; says whether there was any.
 fn decompressed(raw: ByteStream, head: &[u8], source: &Source, options: &ReadOptions) -> Result<(ByteStream, bool)> {
     Ok(match head {

@@ -17,9 +17,10 @@ pub use map::TableMapWriter;
 pub use record::Layout;
 pub use smart::{SmartBackupWriter, SmartOptions};
 
+use super::Lineage;
 use super::crypt::{SealedWriter, Sealing, hmac_file};
 use crate::error::{Result, fail};
-use crate::model::{Cell, Column, Table};
+use crate::model::{Cell, Column, OwnedCell, Table};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
@@ -34,6 +35,10 @@ pub enum Compression {
     Gzip,
     /// zstd, smaller and faster.
     Zstd,
+    /// gzip at a level, 0–9.
+    GzipAt(u32),
+    /// zstd at a level, 1–22.
+    ZstdAt(i32),
 }
 
 /// What of a table is written.
@@ -43,6 +48,8 @@ pub struct TableOptions {
     pub excluded: Vec<usize>,
     /// Whether some of the table's records are left out, so that an absent record says nothing.
     pub partial: bool,
+    /// Keys of records that were deleted since the backup that this one builds on, in the order of the table's key.
+    pub deleted: Vec<Vec<OwnedCell>>,
 }
 
 impl TableOptions {
@@ -93,17 +100,19 @@ pub enum WriteFormat {
 /// # Errors
 /// `Failed` when the folder can't be written to.
 pub fn create(path: &Path, format: WriteFormat, exported_at: &str) -> Result<Box<dyn BackupWriter>> {
-    create_sealed(path, format, exported_at, None)
+    create_of(path, format, exported_at, &Lineage::default(), None)
 }
 
-/// Starts a backup file that is encrypted where asked; it appears when it is finished.
+/// Starts a backup file that says where it comes from, where its format has a place for that, and is encrypted where
+/// asked; it appears when it is finished.
 ///
 /// # Errors
-/// `Failed` when the folder can't be written to.
-pub fn create_sealed(
+/// As [`create`].
+pub fn create_of(
     path: &Path,
     format: WriteFormat,
     exported_at: &str,
+    lineage: &Lineage,
     sealing: Option<&Sealing>,
 ) -> Result<Box<dyn BackupWriter>> {
     let file = match (sealing, format) {
@@ -113,7 +122,8 @@ pub fn create_sealed(
     };
     Ok(match format {
         WriteFormat::SmartBackup(compression, layout) => {
-            let options = SmartOptions { compression, layout, exported_at: exported_at.to_owned() };
+            let options =
+                SmartOptions { compression, layout, exported_at: exported_at.to_owned(), lineage: lineage.clone() };
             Box::new(Committing(SmartBackupWriter::new(file, &options)?))
         }
         WriteFormat::TableMap => Box::new(Committing(TableMapWriter::new(file))),
@@ -287,12 +297,18 @@ impl<W: Write> Encoder<W> {
         Ok(match compression {
             Compression::None => Self::Plain(out),
             Compression::Gzip => Self::Gzip(flate2::write::GzEncoder::new(out, flate2::Compression::default())),
-            Compression::Zstd => {
-                let mut encoder = zstd::stream::write::Encoder::new(out, zstd::DEFAULT_COMPRESSION_LEVEL)?;
-                encoder.include_checksum(true)?;
-                Self::Zstd(encoder)
+            Compression::GzipAt(level) => {
+                Self::Gzip(flate2::write::GzEncoder::new(out, flate2::Compression::new(level)))
             }
+            Compression::Zstd => Self::zstd(out, zstd::DEFAULT_COMPRESSION_LEVEL)?,
+            Compression::ZstdAt(level) => Self::zstd(out, level)?,
         })
+    }
+
+    fn zstd(out: W, level: i32) -> Result<Self> {
+        let mut encoder = zstd::stream::write::Encoder::new(out, level)?;
+        encoder.include_checksum(true)?;
+        Ok(Self::Zstd(encoder))
     }
 
     fn finish(self) -> Result<W> {

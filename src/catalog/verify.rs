@@ -8,7 +8,6 @@ use crate::error::{Result, fail};
 use crate::model::{Cell, Schema, Table, encode};
 use crate::plan::make;
 use crate::progress::Progress;
-use crate::restore;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use xxhash_rust::xxh3::xxh3_128;
@@ -34,10 +33,14 @@ impl Catalog {
     /// # Errors
     /// `BackupDamaged` saying what does not hold, with a line for each table or reference.
     pub fn verify(&mut self, entry: &Entry, depth: Depth, progress: &dyn Progress) -> Result<Entry> {
-        self.sound(entry)?;
+        // An incremental backup is worth nothing without what it builds on.
+        for one in self.chain(entry)? {
+            self.sound(&one)?;
+        }
         if depth >= Depth::Deep {
             self.recount(entry)?;
-            if let Some(schema) = self.schema(entry)? {
+            // What changed refers to what did not: only the records put together are closed.
+            if let Some(schema) = self.schema(entry)?.filter(|_| entry.base.is_none()) {
                 self.closed(entry, &schema)?;
             }
         }
@@ -51,7 +54,8 @@ impl Catalog {
         Ok(entry)
     }
 
-    fn read(&self) -> ReadOptions {
+    /// Returns how kept backups are read.
+    pub(super) fn read(&self) -> ReadOptions {
         ReadOptions { keys: self.keys.clone(), ..ReadOptions::default() }
     }
 
@@ -116,7 +120,7 @@ impl Catalog {
         let into = scratch.path().join("restored.db");
         let backup = self.path(entry);
         let read = self.read();
-        restore::create(&restore::Request { backup: &backup, into: &into, read: &read })?;
+        self.restore(entry, &into, &read, progress)?;
         let request = make::Request {
             backup: &backup,
             base: None,
@@ -130,7 +134,9 @@ impl Catalog {
         };
         let (plan, _) = make::make(&request, &mut Sqlite::open(&into)?, progress)?;
         let counts = plan.meta().counts();
-        let differing = counts.backup_records() - counts.unchanged - counts.excluded + counts.current_only;
+        // Beside what changed there is what did not.
+        let extra = if entry.base.is_some() { 0 } else { counts.current_only };
+        let differing = counts.backup_records() - counts.unchanged - counts.excluded + extra;
         let lines = if differing == 0 { Vec::new() } else { vec![format!("{differing} records differ once restored")] };
         not_sound(entry, "does not come back as it is", lines)
     }

@@ -98,7 +98,6 @@ fn fresh(context: &Context<'_>, args: &AnalyzeArgs) -> Result<(Plan, Preview, cr
     // A wrong key is told before anything else is done, too.
     crate::backup::unlock(file, &read.keys)?;
     let options = args.compare.options(&args.deciding, &target)?;
-    let base = args.compare.base(context);
     let home = context.home()?;
     let id = fresh_id('p');
     if let Some(folder) = args.out.as_deref().and_then(Path::parent)
@@ -113,6 +112,7 @@ fn fresh(context: &Context<'_>, args: &AnalyzeArgs) -> Result<(Plan, Preview, cr
     let configured = context.config()?.settings.strategy.clone();
     let strategy = args.deciding.name(args.compare.intent, configured.as_deref());
     let mut database = target.connect(context.out)?;
+    let base = args.compare.base(context, &home, file, database.identity())?;
     let wanted = Wanted {
         backup: file,
         base: base.as_deref(),

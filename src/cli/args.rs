@@ -116,8 +116,10 @@ pub(super) enum Command {
     Log(super::log::LogArgs),
     /// Target reachable? lock held? unfinished run?
     Status(super::status::StatusArgs),
-    /// Make and list backups
+    /// Make, list, check and remove backups
     Backup(super::backup::BackupArgs),
+    /// Bring a backup into a new SQLite file, or into a database's tables
+    Restore(super::restore::RestoreArgs),
     /// The strategies that decide conflicts
     Strategies(super::strategies::StrategiesArgs),
     /// Named connections
@@ -154,6 +156,7 @@ impl Command {
             Self::Log(_) => "log",
             Self::Status(_) => "status",
             Self::Backup(_) => "backup",
+            Self::Restore(_) => "restore",
             Self::Strategies(_) => "strategies",
             Self::Target(_) => "target",
             Self::Key(_) => "key",
@@ -176,6 +179,7 @@ impl Command {
             | Self::Redo(_)
             | Self::Resolve(_)
             | Self::Backup(_)
+            | Self::Restore(_)
             | Self::Demo(_) => Shape::Lines,
             Self::Show(args) => args.shape(),
             Self::Inspect(_)

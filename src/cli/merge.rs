@@ -6,6 +6,7 @@ use super::compare::{Compare, Deciding, Wanted, analyze};
 use super::context::{Context, Target};
 use super::output::{Done, Output};
 use super::signals::Working;
+use crate::catalog::Catalog;
 use crate::database::{Database, WriteOptions};
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::executor::home::fresh_id;
@@ -87,6 +88,30 @@ pub(super) struct MergeArgs {
     deciding: Deciding,
     #[command(flatten)]
     compare: Compare,
+    #[arg(skip)]
+    into: Into,
+}
+
+/// What the tables may hold already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Into {
+    /// Whatever it is.
+    #[default]
+    Anything,
+    /// Nothing.
+    EmptyTables,
+}
+
+/// A merge that restores a backup.
+pub(super) struct Restoring {
+    pub(super) file: String,
+    pub(super) into: Into,
+    pub(super) dry_run: bool,
+    pub(super) backup_first: bool,
+    pub(super) confirm: Option<String>,
+    pub(super) note: Option<String>,
+    pub(super) deciding: Deciding,
+    pub(super) compare: Compare,
 }
 
 fn max_changes(text: &str) -> std::result::Result<MaxChanges, String> {
@@ -101,6 +126,27 @@ fn max_changes(text: &str) -> std::result::Result<MaxChanges, String> {
 }
 
 impl MergeArgs {
+    /// Returns the arguments of a merge that restores a backup.
+    pub(super) fn restoring(request: Restoring) -> Self {
+        Self {
+            plan: request.file,
+            dry_run: request.dry_run,
+            on_stale: StaleArg::default(),
+            on_blocked: BlockedArg::default(),
+            backup_first: request.backup_first,
+            lock_timeout: None,
+            statement_timeout: None,
+            max_changes: None,
+            confirm: request.confirm,
+            note: request.note,
+            trust_plan: false,
+            keep_plan: false,
+            deciding: request.deciding,
+            compare: request.compare,
+            into: request.into,
+        }
+    }
+
     fn options(&self, context: &Context<'_>) -> MergeOptions {
         let usual = WriteOptions::default();
         MergeOptions {
@@ -218,12 +264,12 @@ fn analyzed(context: &Context<'_>, args: &MergeArgs, home: &Home, target: &Targe
     let read = args.compare.read.options(context);
     crate::backup::unlock(Path::new(&args.plan), &read.keys)?;
     let options = args.compare.options(&args.deciding, target)?;
-    let base = args.compare.base(context);
     let configured = context.config()?.settings.strategy.clone();
     let strategy = args.deciding.name(args.compare.intent, configured.as_deref());
     let id = fresh_id('p');
     let out = home.plans().join(format!("{id}.mplan"));
     let mut database = target.connect(context.out)?;
+    let base = args.compare.base(context, home, Path::new(&args.plan), database.identity())?;
     let wanted = Wanted {
         backup: Path::new(&args.plan),
         base: base.as_deref(),
@@ -235,7 +281,49 @@ fn analyzed(context: &Context<'_>, args: &MergeArgs, home: &Home, target: &Targe
         out: &out,
     };
     let (plan, _) = analyze(context, home, database.as_mut(), wanted)?;
+    if args.into == Into::EmptyTables
+        && let Err(error) = must_be_empty(&plan)
+    {
+        drop(plan);
+        std::fs::remove_file(&out)?;
+        return Err(error);
+    }
     Ok((plan, out))
+}
+
+/// Fails where the tables that the backup carries hold records.
+fn must_be_empty(plan: &Plan) -> Result<()> {
+    let held = |c: &crate::model::change::Counts| c.current_only + c.unchanged + c.updated + c.conflict;
+    let full: Vec<String> = plan
+        .meta()
+        .tables
+        .iter()
+        .filter(|table| held(&table.counts) > 0)
+        .map(|table| format!("{}: {}", table.name, text::plural(held(&table.counts), "record")))
+        .collect();
+    if full.is_empty() {
+        return Ok(());
+    }
+    let display = &plan.meta().database.display;
+    Err(fail!(Usage, "the tables of {display} are not empty; nothing was changed").details(full).hint(
+        "Say what becomes of the records there: --existing overwrite, keep or clear; or analyze first with 'merganser analyze'.",
+    ))
+}
+
+/// Notes in the catalog that the database holds the backup's content now, where it was merged whole: a later backup of
+/// the same origin then finds its base.
+fn note_shared(home: &Home, plan: &Plan, report: &MergeReport, database: &dyn Database) -> Result<()> {
+    let (options, Some(pin)) = (&plan.meta().options, &plan.meta().backup) else { return Ok(()) };
+    let whole = options.only_tables.is_empty() && options.skip_tables.is_empty() && options.conditions.is_empty();
+    let counts = &report.counts;
+    if !whole || report.merge.is_empty() || !report.left_out.is_empty() || counts.blocked + counts.stale > 0 {
+        return Ok(());
+    }
+    let mut catalog = Catalog::open(home)?;
+    match catalog.list()?.iter().any(|entry| entry.digest == pin.digest) {
+        true => catalog.share(database.identity(), &pin.digest, Some(&report.merge)),
+        false => Ok(()),
+    }
 }
 
 fn carry_out(context: &Context<'_>, args: &MergeArgs, home: &Home, plan: &mut Plan, target: &Target) -> Result<Done> {
@@ -266,6 +354,10 @@ fn carry_out(context: &Context<'_>, args: &MergeArgs, home: &Home, plan: &mut Pl
     };
     let report = attempt(context, args, home, plan, database.as_mut(), &options)
         .map_err(|error| scrubbed(&error, plan, &secrets).unwrap_or(error))?;
+    if let Err(error) = note_shared(home, plan, &report, database.as_ref()) {
+        // The merge is done; a base that is not found later costs a question, not data.
+        context.out.warning(&format!("the catalog does not know of this merge: {}", error.full_message()));
+    }
     let mut merged = Merged::of(&report, &plan.meta().id, options.ending);
     for line in &mut merged.left_out {
         *line = clean_line(plan, &secrets, line);

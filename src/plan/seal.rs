@@ -64,8 +64,8 @@ impl Plan {
         feed("SELECT key, value FROM meta WHERE key <> 'seal' ORDER BY key", 2)
             .and_then(|()| {
                 feed(
-                    "SELECT id, table_id, key_bytes, class, reason, key, fields, digests, clocks, decision FROM records ORDER BY id",
-                    10,
+                    "SELECT id, table_id, key_bytes, class, reason, key, fields, digests, clocks, decision, limits FROM records ORDER BY id",
+                    11,
                 )
             })
             .and_then(|()| feed("SELECT record_id, kind, columns, cells FROM actions ORDER BY record_id", 4))

@@ -1,6 +1,7 @@
 //! Records in and out of the plan file: storing, paging, finding, deciding.
 
 use super::action::{Action, ActionKind, Outcome};
+use super::choices::{self, Choice};
 use super::decision::{Decision, Entry};
 use super::{Plan, codec, lost};
 use crate::analyzer::filter::Filter;
@@ -314,6 +315,16 @@ impl Plan {
     pub fn decide(&mut self, record: &Stored, decision: Option<Decision>, by: &str, at: &str) -> Result<()> {
         let table = &self.meta.schema.tables[record.finding.table];
         let decision = decision.map(|d| d.checked(table)).transpose()?;
+        let about_identity = match &decision {
+            Some(Decision::IntoExisting) => Some(Choice::IntoExisting),
+            Some(Decision::NewKey) => Some(Choice::NewKey),
+            Some(Decision::Backup | Decision::Current | Decision::Skip | Decision::Fields { .. }) | None => None,
+        };
+        if let Some((choice, why)) = about_identity.and_then(|c| Some((c, choices::refusal(self, record, c)?))) {
+            let name = format!("{}/{}", table.label(), Key(record.finding.key.clone()));
+            return Err(fail!(Usage, "{name}: {} is impossible here: {why}", choice.word())
+                .hint(format!("What is possible: merganser show PLAN record {name}")));
+        }
         let text = decision.map(|d| serde_json::to_string(&d).expect("a decision always serialises"));
         self.connection
             .prepare_cached("UPDATE records SET decision = ?2, decided_by = ?3, decided_at = ?4 WHERE id = ?1")

@@ -164,9 +164,9 @@ fn a_backup_in_djangos_format_finds_its_database_unchanged() {
     use merganser::backup::{FilesFormat, WriteFormat};
     let world = World::new(SCHEMA);
     let mut catalog = merganser::catalog::Catalog::open(&world.home).expect("opens");
-    let format = WriteFormat::Files(FilesFormat::Django);
+    let format = merganser::catalog::make::Format::Records(WriteFormat::Files(FilesFormat::Django));
     let create = merganser::catalog::make::Create { format, ..Default::default() };
-    let made = catalog.create(&mut world.database(), &create, &merganser::progress::Quiet).expect("makes");
+    let (made, _) = catalog.create(&mut world.database(), &create, &merganser::progress::Quiet).expect("makes");
     std::fs::copy(catalog.path(&made), world.path("b.zip")).expect("copies");
     assert_eq!(unchanged(&world, "b.zip", Options::default()), 14);
 }

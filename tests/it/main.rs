@@ -15,6 +15,8 @@ mod engine_story;
 mod engines;
 mod exports;
 mod faults;
+mod identity;
+mod kept;
 mod keys;
 mod laws;
 mod live;

@@ -35,7 +35,13 @@ impl Check<'_> {
                     let field = finding.fields.iter().find(|f| f.column == column);
                     encode::encode_value(field.and_then(|f| f.backup.as_ref()), &mut backup);
                 }
-                let sides = Sides { base: None, current: Some(&current), backup: Some(&backup), backup_whole: false };
+                let sides = Sides {
+                    base: None,
+                    current: Some(&current),
+                    backup: Some(&backup),
+                    backup_whole: false,
+                    backup_deleted: false,
+                };
                 let verdict = classify(target, &check.mapping.compared[table], &sides, &run::rules(check.options));
                 let current_key = run::key_values(target, &current);
                 let same_spelling = super::tuple_bytes(target, &target.key, &current_key) == finding.key_bytes;
