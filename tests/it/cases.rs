@@ -26,6 +26,7 @@ struct Case {
     merged: Option<String>,
     again: Option<Vec<String>>,
     mirror: Option<String>,
+    undo_leaves: Option<Vec<String>>,
     refused: Option<String>,
     error: Option<String>,
     engines: Option<Vec<String>>,
@@ -46,8 +47,10 @@ impl Case {
             macro_rules! replace {
                 ($($field:ident),*) => { $(if own.$field.is_some() { case.$field = own.$field; })* };
             }
-            replace!(schema, base, current, backup, strategy, rules, deletes, strict, keys, expect, decide, merged, again);
-            replace!(mirror, refused, error, engines);
+            replace!(
+                schema, base, current, backup, strategy, rules, deletes, strict, keys, expect, decide, merged, again
+            );
+            replace!(mirror, undo_leaves, refused, error, engines);
         }
         case.engines.as_ref().is_none_or(|only| only.iter().any(|e| e == engine)).then_some(case)
     }

@@ -266,7 +266,12 @@ fn parking_value(column: &crate::model::Column, number: usize) -> Option<OwnedCe
         ColumnType::Text { max_chars } if max_chars.is_none_or(|m| m >= 20) => {
             OwnedCell::Text(format!("\u{1}parked {number}"))
         }
-        ColumnType::Text { .. } => return None,
+        ColumnType::Text { max_chars } => {
+            // A control character and a number fit almost any code.
+            let short = format!("\u{1}{number}");
+            max_chars.filter(|most| short.len() <= *most as usize)?;
+            OwnedCell::Text(short)
+        }
         ColumnType::Integer { min, .. } => OwnedCell::Int(min.checked_add(i64::try_from(number).ok()?)?),
         ColumnType::Bytes { max_bytes } if max_bytes.is_none_or(|m| m >= 20) => {
             OwnedCell::Bytes(format!("\u{1}parked {number}").into_bytes())

@@ -45,6 +45,9 @@ impl Place {
         let name = |n: &str| format!("{quote}{n}{quote}");
         let literal = |value: &Json| match value {
             Json::Null | Json::Number(_) | Json::Bool(_) => value.to_string(),
+            Json::String(text) if quote == "`" && text.ends_with('Z') && text.contains('T') => {
+                format!("'{}'", text.trim_end_matches('Z').replace('T', " "))
+            }
             Json::String(text) => format!("'{}'", text.replace('\'', "''")),
             nested => format!("'{}'", nested.to_string().replace('\'', "''")),
         };
@@ -52,7 +55,12 @@ impl Place {
         for (table, record) in records {
             let names: Vec<String> = record.keys().map(|n| name(n)).collect();
             let cells: Vec<String> = record.values().map(literal).collect();
-            sql.push_str(&format!("INSERT INTO {} ({}) VALUES ({});\n", name(table), names.join(", "), cells.join(", ")));
+            sql.push_str(&format!(
+                "INSERT INTO {} ({}) VALUES ({});\n",
+                name(table),
+                names.join(", "),
+                cells.join(", ")
+            ));
         }
         match self {
             Self::Sqlite(world) => {
