@@ -1,6 +1,6 @@
 //! Named scenarios as data (`tests/cases/*.toml`): each on every engine, each through all laws.
 
-mod place;
+pub(crate) mod place;
 mod run;
 
 use place::ENGINES;

@@ -3,6 +3,7 @@
 #![allow(unreachable_pub)] // pub here means: for the other test files
 
 mod accoreg;
+mod asked;
 mod bad_input;
 mod cases;
 mod catalog;
@@ -23,6 +24,7 @@ mod live;
 mod oracle;
 mod proxy;
 mod resolver;
+mod schemas;
 mod servers;
 mod story;
 mod tidy;

@@ -77,6 +77,17 @@ impl Place {
         }
     }
 
+    /// Removes a server's database; a folder goes by itself.
+    pub(crate) fn remove(&self) {
+        let Self::Server(live) = self else { return };
+        let (server, name) = live.fresh.url.rsplit_once('/').expect("a URL with a database");
+        let mut other = live.fresh.clone();
+        other.url = format!("{server}/{}", if live.kind == Kind::Postgres { "postgres" } else { "mysql" });
+        // Connections that end by themselves may still hold a PostgreSQL database.
+        let force = if live.kind == Kind::Postgres { " WITH (FORCE)" } else { "" };
+        other.execute(&format!("DROP DATABASE {name}{force}"));
+    }
+
     pub(crate) fn world(&self) -> &World {
         match self {
             Self::Sqlite(world) => world,
