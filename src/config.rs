@@ -256,6 +256,9 @@ impl Target {
     /// `Usage` for a reference that is not written as it should be.
     pub fn apply(&self, options: &mut Options) -> Result<()> {
         for (table, known) in &self.tables {
+            options.declared.push(table.clone());
+            let columns = known.secret_columns.iter().chain(&known.never_write);
+            options.declared.extend(columns.map(|column| format!("{table}\u{0}{column}")));
             if !known.key.is_empty() && !options.keys.iter().any(|(t, _)| t == table) {
                 options.keys.push((table.clone(), known.key.clone()));
             }

@@ -9,9 +9,11 @@
 
 pub mod action;
 pub mod choices;
+pub mod count;
 pub mod decision;
 pub mod make;
 pub mod meta;
+pub mod restrategy;
 pub mod settle;
 
 mod codec;
@@ -21,7 +23,7 @@ mod store;
 
 pub use action::{Action, ActionKind, Outcome};
 pub use decision::{Decision, FieldDecision};
-pub use meta::{BackupPin, Meta, PlanKind};
+pub use meta::{BackupPin, Meta, PlanKind, ReadPin};
 pub use settle::Preview;
 pub use store::{Page, Selector, Stored};
 

@@ -64,6 +64,8 @@ pub struct Options {
     pub on_unknown_table: OnUnknown,
     /// What to do with unknown columns.
     pub on_unknown_column: OnUnknown,
+    /// Tables, and columns as table NUL column, that the configuration describes: each must be there.
+    pub declared: Vec<String>,
     /// Keys named by the user: table, columns.
     pub keys: Vec<(String, Vec<String>)>,
     /// Tables whose records are matched by a natural key, whatever their ids: table, columns.
@@ -98,6 +100,7 @@ impl Default for Options {
             map_columns: Vec::new(),
             on_unknown_table: OnUnknown::Error,
             on_unknown_column: OnUnknown::Error,
+            declared: Vec::new(),
             keys: Vec::new(),
             matches: Vec::new(),
             virtual_keys: Vec::new(),

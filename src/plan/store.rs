@@ -152,6 +152,17 @@ fn page_text(selector: &Selector) -> String {
     format!("SELECT {COLUMNS} FROM records WHERE {} ORDER BY id LIMIT ?2", conditions.join(" AND "))
 }
 
+/// Writes the query that counts what a selector means, but for its filter; the parameter is a pattern or null.
+pub(super) fn counting_text(selector: &Selector) -> String {
+    let mut conditions = vec!["(?1 IS NULL OR pattern = ?1)".to_owned()];
+    conditions.extend(selector.table.map(|table| format!("table_id = {table}")));
+    if !selector.classes.is_empty() {
+        conditions.push(format!("class IN ({})", words(&selector.classes)));
+    }
+    conditions.extend(selector.outcome.map(|outcome| format!("outcome = '{}'", outcome.word())));
+    format!("SELECT count(*) FROM records WHERE {}", conditions.join(" AND "))
+}
+
 fn words(classes: &[Class]) -> String {
     let quoted: Vec<String> = classes.iter().map(|c| format!("'{}'", c.word())).collect();
     quoted.join(", ")

@@ -2,11 +2,12 @@
 
 use super::Secrets;
 use crate::error::{Error, Result};
-use crate::executor::MergeReport;
+use crate::executor::{MergeReport, Receipt};
 use crate::model::change::{Class, Counts};
+use crate::model::encode;
 use crate::plan::choices::{self, Offer};
 use crate::plan::decision::{Decision, FieldDecision};
-use crate::plan::{Outcome, Plan, Preview, Selector, Stored};
+use crate::plan::{ActionKind, Outcome, Plan, Preview, Selector, Stored};
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
@@ -358,6 +359,42 @@ impl ErrorView {
             hint: error.hint_text().map(str::to_owned),
             docs: format!("docs/errors.md#{}", error.kind().code()),
             rows: rows.collect(),
+        }
+    }
+}
+
+/// Names every record that was written, per table: `updated 41: name, email`.
+///
+/// # Errors
+/// `Failed` for a damaged receipt.
+pub fn written(receipt: &Receipt, secrets: &Secrets) -> Result<Vec<(String, Vec<String>)>> {
+    let mut tables: Vec<(String, Vec<String>)> = Vec::new();
+    let mut after = 0;
+    loop {
+        let images = receipt.page(after, 500)?;
+        let Some(last) = images.last() else { return Ok(tables) };
+        after = last.id;
+        for image in images {
+            let table = &receipt.meta().schema.tables[image.table];
+            let key: Vec<_> = table
+                .key
+                .iter()
+                .zip(&image.key)
+                .filter_map(|(&c, cell)| encode::value_of(cell.as_cell(), &table.columns[c]))
+                .collect();
+            let what = match image.kind {
+                ActionKind::Insert => "inserted",
+                ActionKind::Update => "updated",
+                ActionKind::Delete => "deleted",
+            };
+            let names = table.names(&image.columns).join(", ");
+            let fields = if image.kind == ActionKind::Update { format!(": {names}") } else { String::new() };
+            let line = format!("{what} {}{fields}", secrets.key_text(table, &key));
+            let label = table.label();
+            match tables.iter_mut().find(|(name, _)| *name == label) {
+                Some((_, lines)) => lines.push(line),
+                None => tables.push((label, vec![line])),
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The layers from the bottom up; those in one row don't use each other.
-const LAYERS: [&[&str]; 13] = [
+const LAYERS: [&[&str]; 14] = [
     &["error"],
     &["progress"],
     &["model"],
@@ -16,7 +16,9 @@ const LAYERS: [&[&str]; 13] = [
     &["catalog"],
     &["config"],
     &["report"],
-    &["cli", "server"],
+    &["server"],
+    // The command line starts the service.
+    &["cli"],
 ];
 
 /// Files over this have a seam that nobody looked for.
