@@ -4,6 +4,7 @@
 
 use crate::analyzer::{Options, VirtualKey};
 use crate::error::{Result, fail};
+use crate::hooks::Hooks;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,8 @@ pub struct Settings {
     pub data_dir: Option<PathBuf>,
     /// How backups are made.
     pub backup: BackupSettings,
+    /// Whom to tell of scheduled runs.
+    pub hooks: Hooks,
 }
 
 /// How backups are made.
@@ -40,6 +43,8 @@ pub struct Settings {
 pub struct BackupSettings {
     /// Recipients of age that every backup is encrypted to.
     pub encrypt_to: Vec<String>,
+    /// Where backups are kept, as a URL; none: in the data folder.
+    pub storage: Option<String>,
 }
 
 /// A named database.

@@ -335,6 +335,7 @@ impl Compare {
                     }
                     None => {}
                 }
+                found.iter().try_for_each(|base| catalog.fetch(base, context.out))?;
                 Ok(found.map(|base| catalog.path(&base)))
             }
             Some(path) => Ok(Some(PathBuf::from(path))),

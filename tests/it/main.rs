@@ -11,6 +11,7 @@ mod cli;
 mod conformance;
 mod data;
 mod django;
+mod elsewhere;
 mod engine_story;
 mod engines;
 mod exports;
