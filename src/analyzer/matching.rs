@@ -86,6 +86,24 @@ impl Ids {
         found
     }
 
+    /// Checks that what a backup names as deleted can be told: its names hold the backup's ids.
+    ///
+    /// # Errors
+    /// `Usage` where they can't.
+    pub(super) fn tell_deletions(&self, schema: &Schema, table: usize, count: usize) -> Result<()> {
+        let target = &schema.tables[table];
+        let concerns = |f: &Follow| f.columns.iter().any(|c| target.key.contains(c));
+        if count == 0 || !self.follows(schema, table).iter().any(concerns) {
+            return Ok(());
+        }
+        Err(fail!(
+            Usage,
+            "--match: the backup names {count} deleted records of {} by its own ids, which stand for others here",
+            target.label()
+        )
+        .hint("Analyze it without --match, or merge a full backup."))
+    }
+
     /// Returns the key that a key stands for.
     pub(super) fn of(&self, table: usize, key: &[u8]) -> Option<&[Vec<u8>]> {
         self.tables.get(&table)?.get(key).map(Vec::as_slice)
@@ -225,6 +243,17 @@ struct Tally {
 /// Natural keys, as canonical bytes, with the key that their record goes by.
 type Kept = HashMap<Vec<u8>, Vec<Value>>;
 
+/// What becomes of a side's records.
+#[derive(Default)]
+struct Sorted {
+    /// Keys that stand for a current one.
+    found: Vec<(Vec<u8>, Vec<Value>)>,
+    /// Records whose key another entity has.
+    homeless: Vec<Met>,
+    /// Those that keep theirs.
+    kept: Kept,
+}
+
 /// A record as far as matching needs it.
 struct Met {
     natural: Vec<Value>,
@@ -244,11 +273,9 @@ impl Pass<'_> {
     /// Goes through one side; returns also which keys its records that current lacks go by.
     fn side(&mut self, open: Open<'_>, ids: &mut Ids, elsewhere: &Kept) -> Result<(Tally, Kept)> {
         let mut tally = Tally::default();
-        let mut kept = Kept::new();
-        let mut homeless: Vec<Met> = Vec::new();
+        let mut sorted = Sorted::default();
         let mut highest: Option<i64> = None;
         let generated = generated(&self.mapping.schema, self.table);
-        let mut found: Vec<(Vec<u8>, Vec<Value>)> = Vec::new();
         let mut page: Vec<Met> = Vec::new();
         let mut held = 0;
         let part = generated.and_then(|c| self.target().key.iter().position(|&k| k == c));
@@ -260,12 +287,7 @@ impl Pass<'_> {
             }
             page.push(met);
             if page.len() >= PAGE {
-                held += self.page(
-                    std::mem::take(&mut page),
-                    elsewhere,
-                    (&mut found, &mut homeless, &mut kept),
-                    &mut tally,
-                )?;
+                held += self.page(std::mem::take(&mut page), elsewhere, &mut sorted, &mut tally)?;
                 if held > self.budget {
                     return Err(fail!(
                         LimitReached,
@@ -276,7 +298,8 @@ impl Pass<'_> {
             }
             Ok(())
         })?;
-        self.page(page, elsewhere, (&mut found, &mut homeless, &mut kept), &mut tally)?;
+        self.page(page, elsewhere, &mut sorted, &mut tally)?;
+        let Sorted { found, homeless, mut kept } = sorted;
         for (old, new) in found {
             ids.insert(table, old, &new, self.budget)?;
         }
@@ -319,13 +342,7 @@ impl Pass<'_> {
     }
 
     /// Looks a page of records up in current; returns roughly how many bytes it made to be kept.
-    fn page(
-        &mut self,
-        page: Vec<Met>,
-        elsewhere: &Kept,
-        (found, homeless, kept): (&mut Vec<(Vec<u8>, Vec<Value>)>, &mut Vec<Met>, &mut Kept),
-        tally: &mut Tally,
-    ) -> Result<usize> {
+    fn page(&mut self, page: Vec<Met>, elsewhere: &Kept, sorted: &mut Sorted, tally: &mut Tally) -> Result<usize> {
         let target = &self.mapping.schema.tables[self.table];
         let by_natural = self.fetch(self.columns, &page.iter().map(|m| m.natural.as_slice()).collect::<Vec<_>>())?;
         let by_key = self.fetch(&target.key, &page.iter().map(|m| m.key.as_slice()).collect::<Vec<_>>())?;
@@ -339,16 +356,16 @@ impl Pass<'_> {
                     if tuple_bytes(target, &target.key, &key) != old {
                         held += old.len() + 128;
                         tally.matched += 1;
-                        found.push((old, key));
+                        sorted.found.push((old, key));
                     }
                 }
                 None if holder.is_some() => {
                     held += old.len() + natural.len() + 256;
-                    homeless.push(met);
+                    sorted.homeless.push(met);
                 }
                 None => {
                     held += natural.len() + 128;
-                    kept.insert(natural, met.key);
+                    sorted.kept.insert(natural, met.key);
                 }
             }
         }

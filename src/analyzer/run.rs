@@ -250,6 +250,7 @@ fn read_table(
     };
     let mut sink = BackupSink::new(mapping, table, &header, &mut send);
     sink.follow(ids);
+    ids.map_or(Ok(()), |ids| ids.tell_deletions(&mapping.schema, table, header.deleted.len()))?;
     backup.read_records(&mut sink).map_err(|e| e.at(&header.name))?;
     sink.finish()?;
     let learned = std::mem::take(&mut sink.learned);
