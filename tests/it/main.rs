@@ -27,4 +27,5 @@ mod resolver;
 mod servers;
 mod story;
 mod tidy;
+mod timetable;
 mod world;
