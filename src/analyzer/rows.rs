@@ -124,6 +124,16 @@ impl<'t> RowEncoder<'t> {
         }
     }
 
+    /// Replaces the values of some columns of the record being made by encoded ones.
+    pub(crate) fn replace(&mut self, columns: &[usize], values: &[Vec<u8>]) {
+        for (&column, value) in columns.iter().zip(values) {
+            let from = self.batch.bytes.len() as u32;
+            self.batch.bytes.extend_from_slice(value);
+            self.slots[column] = (from, self.batch.bytes.len() as u32);
+        }
+        self.in_order = None;
+    }
+
     /// Ends the record; returns a batch that has become full.
     pub(crate) fn end(&mut self, place: Place, excluded: bool) -> Option<Batch> {
         if self.in_order != Some(self.slots.len()) {

@@ -179,7 +179,7 @@ impl Prepare<'_> {
                 for (child, foreign_key) in &referring {
                     let tuple: Vec<OwnedCell> =
                         foreign_key.references.iter().map(|&c| image.before[c].clone()).collect();
-                    let count = prepare.staying(&schema.tables[*child], *child, &foreign_key.columns, tuple)?;
+                    let count = prepare.staying(&schema.tables[*child], *child, foreign_key, tuple)?;
                     if count > 0 {
                         left.push(format!("{count} of {}", schema.tables[*child].label()));
                     }
@@ -195,12 +195,24 @@ impl Prepare<'_> {
     }
 
     /// Counts the records that refer to a record that goes, and neither go themselves nor are turned elsewhere.
-    fn staying(&mut self, children: &Table, child: usize, columns: &[usize], tuple: Vec<OwnedCell>) -> Result<u64> {
+    fn staying(
+        &mut self,
+        children: &Table,
+        child: usize,
+        foreign_key: &crate::model::ForeignKey,
+        tuple: Vec<OwnedCell>,
+    ) -> Result<u64> {
+        let columns = foreign_key.columns.as_slice();
         if tuple.contains(&OwnedCell::Null) {
             return Ok(0);
         }
         let mut keys: Vec<Vec<OwnedCell>> = Vec::new();
         self.transaction.fetch(children, columns, std::slice::from_ref(&tuple), &mut |_, cells| {
+            let kind = foreign_key.when.as_ref();
+            let kind = kind.and_then(|(c, _)| crate::model::encode::value_of(cells[*c], &children.columns[*c]));
+            if !foreign_key.applies(|_| kind.as_ref()) {
+                return Ok(());
+            }
             keys.push(children.key.iter().map(|&c| OwnedCell::from(cells[c])).collect());
             Ok(())
         })?;
