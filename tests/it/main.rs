@@ -21,6 +21,7 @@ mod live;
 mod oracle;
 mod proxy;
 mod resolver;
+mod roundtrip;
 mod servers;
 mod story;
 mod tidy;
