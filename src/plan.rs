@@ -9,6 +9,7 @@
 
 pub mod action;
 pub mod decision;
+pub mod files;
 pub mod make;
 pub mod meta;
 pub mod settle;
@@ -19,6 +20,7 @@ mod store;
 
 pub use action::{Action, ActionKind, Outcome};
 pub use decision::{Decision, FieldDecision};
+pub use files::{FileFinding, FilesPlan, Stamp};
 pub use meta::{BackupPin, Meta, PlanKind};
 pub use settle::Preview;
 pub use store::{Page, Selector, Stored};

@@ -84,6 +84,7 @@ pub fn plan(
         notes: Vec::new(),
         strategy: (strategy.name.clone(), strategy.text().to_owned()),
         table_strategies: Vec::new(),
+        files: None,
     };
     let plan = Plan::create(to, meta.clone())?;
     let snapshot = database.snapshot()?;

@@ -14,6 +14,7 @@ mod engine_story;
 mod engines;
 mod exports;
 mod faults;
+mod files;
 mod kept;
 mod keys;
 mod laws;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The layers from the bottom up; those in one row don't use each other.
-const LAYERS: [&[&str]; 13] = [
+const LAYERS: [&[&str]; 14] = [
     &["error"],
     &["progress"],
     &["model"],
@@ -12,6 +12,7 @@ const LAYERS: [&[&str]; 13] = [
     &["strategy"],
     &["plan"],
     &["executor"],
+    &["files"],
     &["restore"],
     &["catalog"],
     &["config"],
