@@ -18,6 +18,7 @@ mod output;
 mod resolve;
 mod restore;
 mod secret;
+mod serve;
 mod show;
 mod signals;
 mod stale;
@@ -66,7 +67,7 @@ fn run(context: &Context<'_>, command: Command) -> crate::Result<Done> {
         Command::Redo(args) => undo::redo(context, &args),
         Command::Resolve(args) => resolve::run(context, &args),
         Command::Log(args) => log::run(context, &args),
-        Command::Status(_) => status::run(context),
+        Command::Status(args) => status::run(context, &args),
         Command::Backup(args) => backup::run(context, &args),
         Command::Restore(args) => restore::run(context, &args),
         Command::Strategies(args) => strategies::run(context, &args),
@@ -74,6 +75,7 @@ fn run(context: &Context<'_>, command: Command) -> crate::Result<Done> {
         Command::Config(args) => config::run(context, &args),
         Command::Key(args) => key::run(context, &args),
         Command::Doctor(_) => doctor::run(context),
+        Command::Serve(args) => serve::run(context, &args),
         Command::Demo(args) => demo::run(context, &args),
         Command::Completions(args) => about::completions(context, &args),
         Command::Man(args) => about::man(context, &args),

@@ -216,6 +216,9 @@ impl Target {
     /// Lays what is known of the tables under what a user asked for.
     pub fn apply(&self, options: &mut Options) {
         for (table, known) in &self.tables {
+            options.declared.push(table.clone());
+            let columns = known.secret_columns.iter().chain(&known.never_write);
+            options.declared.extend(columns.map(|column| format!("{table}\u{0}{column}")));
             if !known.key.is_empty() && !options.keys.iter().any(|(t, _)| t == table) {
                 options.keys.push((table.clone(), known.key.clone()));
             }

@@ -18,6 +18,7 @@ pub mod plan;
 pub mod progress;
 pub mod report;
 pub mod restore;
+pub mod server;
 pub mod strategy;
 
 pub use error::{Error, ErrorKind, Result};

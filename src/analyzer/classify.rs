@@ -182,7 +182,33 @@ fn two_way(table: &Table, compared: &[bool], current: &[u8], backup: &[u8], rule
     if class == Class::Updated {
         fields.iter_mut().for_each(|f| f.in_conflict = false);
     }
+    if reason == Reason::ReusedKey {
+        // Two entities are shown, and may both be kept, whole: also where they are alike.
+        fields.extend(alike(table, compared, current, backup, &fields));
+        fields.sort_by_key(|f| f.column);
+    }
     Verdict { class, reason, fields, backup_at, current_at }
+}
+
+/// Lists the fields that both sides carry and that do not differ.
+fn alike(table: &Table, compared: &[bool], current: &[u8], backup: &[u8], differing: &[Field]) -> Vec<Field> {
+    let sides = encode::split(current).zip(encode::split(backup)).enumerate();
+    sides
+        .filter(|(column, (_, b))| {
+            compared[*column]
+                && !encode::is_absent(b)
+                && !table.key.contains(column)
+                && !differing.iter().any(|f| f.column == *column)
+        })
+        .map(|(column, (c, b))| Field {
+            column,
+            base: None,
+            current: encode::decode(c),
+            backup: encode::decode(b),
+            in_conflict: false,
+            is_timestamp: table.timestamp == Some(column),
+        })
+        .collect()
 }
 
 fn value_at(body: &[u8], column: usize) -> Option<Value> {

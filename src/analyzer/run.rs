@@ -3,7 +3,7 @@
 use super::check::{Check, Native};
 use super::classify::{Rules, Sides, classify};
 use super::join::{self, Join, Met, Side};
-use super::mapping::{Found, Mapping, Part};
+use super::mapping::{Found, Mapping, Part, Seen};
 use super::options::{OnUnknown, Options, Parents};
 use super::rows::{Batch, RowEncoder, RowRef};
 use super::sides::{self, BackupSink, Learned, stopped};
@@ -53,6 +53,7 @@ struct Finished {
     summary: Summary,
     unknown: Vec<String>,
     skipped: Vec<String>,
+    seen: Vec<Seen>,
 }
 
 /// A table to read, and the columns that tell its records apart where it has no key.
@@ -108,7 +109,8 @@ pub fn analyze(
         };
         outcome.map(|(tables, finished)| (tables, finished, doubtful, read, base_summary))
     })?;
-    let Finished { summary, unknown, skipped } = *finished;
+    let Finished { summary, unknown, skipped, seen } = *finished;
+    mapping.check_asked(&seen)?;
     if !unknown.is_empty() {
         return Err(fail!(SchemaMismatch, "the backup does not fit the current database; nothing was changed")
             .details(unknown)
@@ -176,9 +178,13 @@ fn read_backup(mapping: &Mapping, mut backup: Box<dyn Reader>, to: &SyncSender<F
     let mut read = || -> Result<Finished> {
         let mut unknown = Vec::new();
         let mut skipped = Vec::new();
+        let mut seen: Vec<Seen> = Vec::new();
         let mut taken: Vec<Option<String>> = vec![None; mapping.schema.tables.len()];
         while let Some(header) = backup.next_table()? {
-            match mapping.table(&header.name) {
+            let found = mapping.table(&header.name);
+            let table = if let Found::At(table) = &found { Some(*table) } else { None };
+            seen.push(Seen { name: header.name.clone(), origin: header.origin.clone(), table, columns: None });
+            match found {
                 Found::Skipped => skipped.push(header.name),
                 Found::Unknown(_) if mapping.on_unknown_table() == OnUnknown::Skip => skipped.push(header.name),
                 Found::Unknown(sentence) => unknown.push(sentence),
@@ -196,11 +202,14 @@ fn read_backup(mapping: &Mapping, mut backup: Box<dyn Reader>, to: &SyncSender<F
                         let learned = read_table(mapping, backup.as_mut(), table, header, to)?;
                         unknown.extend(learned.unknown);
                         skipped.extend(learned.skipped);
+                        if let Some(last) = seen.last_mut().filter(|_| !learned.names.is_empty()) {
+                            last.columns = Some(learned.names);
+                        }
                     }
                 }
             }
         }
-        Ok(Finished { summary: Summary::default(), unknown, skipped })
+        Ok(Finished { summary: Summary::default(), unknown, skipped, seen })
     };
     let outcome = match read() {
         Err(error) => Err(error),

@@ -20,6 +20,8 @@ pub(super) struct Learned {
     pub(super) unknown: Vec<String>,
     /// Columns left out on request.
     pub(super) skipped: Vec<String>,
+    /// The names of all columns that its records carry.
+    pub(super) names: Vec<String>,
 }
 
 /// Records of a table without a key that are looked at together.
@@ -144,6 +146,7 @@ impl<'a> BackupSink<'a> {
             }
         }
         self.known.insert(name.to_owned(), found);
+        self.learned.names.push(name.to_owned());
         found
     }
 }

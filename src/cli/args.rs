@@ -130,6 +130,8 @@ pub(super) enum Command {
     Config(super::config::ConfigArgs),
     /// Check set-up, privileges, limits, clock
     Doctor(super::doctor::DoctorArgs),
+    /// Run the web pages and the HTTP API
+    Serve(super::serve::ServeArgs),
     /// Try everything on a small database made for it
     Demo(super::demo::DemoArgs),
     /// Shell completions
@@ -162,6 +164,7 @@ impl Command {
             Self::Key(_) => "key",
             Self::Config(_) => "config",
             Self::Doctor(_) => "doctor",
+            Self::Serve(_) => "serve",
             Self::Demo(_) => "demo",
             Self::Completions(_) => "completions",
             Self::Man(_) => "man",
@@ -180,6 +183,7 @@ impl Command {
             | Self::Resolve(_)
             | Self::Backup(_)
             | Self::Restore(_)
+            | Self::Serve(_)
             | Self::Demo(_) => Shape::Lines,
             Self::Show(args) => args.shape(),
             Self::Inspect(_)

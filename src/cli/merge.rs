@@ -7,7 +7,7 @@ use super::context::{Context, Target};
 use super::output::{Done, Output};
 use super::signals::Working;
 use crate::catalog::Catalog;
-use crate::database::{Database, WriteOptions};
+use crate::database::{Database, Isolation, WriteOptions};
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::executor::home::fresh_id;
 use crate::executor::{self, Ending, Home, MaxChanges, MergeOptions, MergeReport, OnBlocked, OnStale, Trust};
@@ -15,7 +15,6 @@ use crate::files::{self, FileOutcome};
 use crate::plan::{Outcome, Plan, PlanKind, Selector};
 use crate::report::text::{self, Saved, summary};
 use crate::report::{Analyzed, Merged, Secrets, name_of};
-use crate::strategy::Strategy;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use std::io::Read as _;
@@ -47,6 +46,15 @@ enum BlockedArg {
     Skip,
 }
 
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum IsolationArg {
+    /// One consistent view; what is written is locked and compared again.
+    #[default]
+    RepeatableRead,
+    /// As if nobody else was there.
+    Serializable,
+}
+
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct MergeArgs {
@@ -70,6 +78,12 @@ pub(super) struct MergeArgs {
     /// How long one statement may take
     #[arg(long, value_name = "DUR", value_parser = duration)]
     statement_timeout: Option<Duration>,
+    /// What the transaction may see of others (PostgreSQL, MariaDB)
+    #[arg(long, value_enum, default_value_t)]
+    isolation: IsolationArg,
+    /// How many records are written and read back in one go
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    batch_size: u16,
     /// Stop if more records would change: a number, or a share of the backup's records such as 5%
     #[arg(long, value_name = "N|N%", value_parser = max_changes)]
     max_changes: Option<MaxChanges>,
@@ -137,6 +151,8 @@ impl MergeArgs {
             backup_first: request.backup_first,
             lock_timeout: None,
             statement_timeout: None,
+            isolation: IsolationArg::default(),
+            batch_size: 0,
             max_changes: None,
             confirm: request.confirm,
             note: request.note,
@@ -159,7 +175,12 @@ impl MergeArgs {
             write: WriteOptions {
                 lock_timeout: self.lock_timeout.unwrap_or(usual.lock_timeout),
                 statement_timeout: self.statement_timeout.unwrap_or(usual.statement_timeout),
+                isolation: match self.isolation {
+                    IsolationArg::RepeatableRead => Isolation::RepeatableRead,
+                    IsolationArg::Serializable => Isolation::Serializable,
+                },
             },
+            batch: usize::from(self.batch_size),
             actor: context.actor(),
             note: self.note.clone(),
         }
@@ -198,7 +219,13 @@ pub(super) fn run(context: &Context<'_>, args: &MergeArgs) -> Result<Done> {
             (plan, target, Some(path))
         }
     };
-    let outcome = carry_out(context, args, &home, &mut plan, &target);
+    let outcome = carry_out(context, args, &home, &mut plan, &target).map_err(|error| {
+        // The plan of a backup given directly is gone by then.
+        if error.kind() == ErrorKind::PlanStale && temporary.is_some() && !args.keep_plan {
+            return error.hint("Run the same command again: it analyzes the backup anew.");
+        }
+        error
+    });
     let keep = args.keep_plan || outcome.as_ref().is_err_and(|e| e.kind() == ErrorKind::NeedsDecision);
     if let Some(path) = temporary.filter(|_| !keep) {
         drop(plan);
@@ -469,30 +496,8 @@ pub(super) fn restrategy(plan: &mut Plan, home: &Home, deciding: &Deciding, trus
     if trust == Trust::SealedOnly {
         plan.verify_seal(&key)?;
     }
-    let usual = deciding.strategy.as_deref().map(Strategy::load).transpose()?;
-    let mut tables = Vec::new();
-    for (table, name) in deciding.tables()? {
-        if table == "files" && plan.meta().files.is_some() {
-            let strategy = Strategy::load(&name)?;
-            tables.push((table, strategy.name.clone(), strategy.text().to_owned()));
-            continue;
-        }
-        let position = plan.table(&table)?;
-        let strategy = Strategy::load(&name)?;
-        tables.push((plan.meta().schema.tables[position].label(), strategy.name.clone(), strategy.text().to_owned()));
-    }
-    plan.update_meta(&key, |meta| {
-        if let Some(strategy) = usual {
-            meta.strategy = (strategy.name.clone(), strategy.text().to_owned());
-        }
-        for table in tables {
-            meta.table_strategies.retain(|(name, ..)| *name != table.0);
-            meta.table_strategies.push(table);
-        }
-        if deciding.preserve_newer || deciding.no_preserve_newer {
-            meta.options.preserve_newer = !deciding.no_preserve_newer;
-        }
-    })
+    let preserve = (deciding.preserve_newer || deciding.no_preserve_newer).then_some(!deciding.no_preserve_newer);
+    plan.take_strategy(&key, deciding.strategy.as_deref(), &deciding.tables()?, preserve)
 }
 
 fn attempt(

@@ -20,6 +20,7 @@ use super::show::selector;
 use crate::error::{Result, fail};
 use crate::executor::Trust;
 use crate::model::change::Class;
+use crate::plan::choices::{self, Choice};
 use crate::plan::decision::{self, FieldDecision};
 use crate::plan::{Decision, Plan, Preview, Stored};
 use crate::report::{Analyzed, Secrets, name_of, text};
@@ -41,6 +42,10 @@ enum Take {
     Backup,
     /// The current record.
     Current,
+    /// The backup's fields, into the current record that holds the unique key; references follow
+    IntoExisting,
+    /// The backup's record beside the current one, under a new key; references follow
+    NewKey,
     /// Nothing is written for it.
     Skip,
 }
@@ -50,7 +55,18 @@ impl Take {
         match self {
             Self::Backup => Decision::Backup,
             Self::Current => Decision::Current,
+            Self::IntoExisting => Decision::IntoExisting,
+            Self::NewKey => Decision::NewKey,
             Self::Skip => Decision::Skip,
+        }
+    }
+
+    /// Returns the choice where not every conflict has it.
+    fn special(self) -> Option<Choice> {
+        match self {
+            Self::IntoExisting => Some(Choice::IntoExisting),
+            Self::NewKey => Some(Choice::NewKey),
+            Self::Backup | Self::Current | Self::Skip => None,
         }
     }
 }
@@ -207,8 +223,11 @@ fn meant(plan: &Plan, args: &ResolveArgs) -> Result<Vec<Stored>> {
     }
     selector.pattern.clone_from(&args.pattern);
     let mut chosen = Vec::new();
+    let special = args.take.and_then(Take::special);
     plan.each(&selector, &mut |record| {
-        if !args.clear || record.decision.is_some() {
+        // In bulk only those are meant for which the choice is possible.
+        let possible = special.is_none_or(|choice| choices::refusal(plan, &record, choice).is_none());
+        if possible && (!args.clear || record.decision.is_some()) {
             chosen.push(record);
         }
         Ok(())
@@ -282,7 +301,7 @@ fn extended(plan: &Plan, record: &Stored, fields: BTreeMap<String, FieldDecision
             .filter(|f| f.backup.is_some() && !table.key.contains(&f.column) && table.columns[f.column].writable())
             .map(|f| (table.columns[f.column].name.clone(), FieldDecision::Backup))
             .collect(),
-        Some(Decision::Current | Decision::Skip) | None => BTreeMap::new(),
+        Some(Decision::Current | Decision::Skip | Decision::IntoExisting | Decision::NewKey) | None => BTreeMap::new(),
     };
     all.extend(fields);
     Ok(Decision::Fields { fields: all })

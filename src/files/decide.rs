@@ -91,6 +91,8 @@ fn outcome(finding: &FileFinding, strategy: &Strategy, table: &Table, preserve_n
         Choice::Keep(KeepReason::ByStrategy) => FileOutcome::Keep("the strategy keeps it"),
         Choice::Skip => FileOutcome::Keep("the strategy leaves it out"),
         Choice::Ask(why) => FileOutcome::Undecided(why),
+        // A file's name is its key, and nothing else is unique about it.
+        Choice::IntoExisting | Choice::NewKey => FileOutcome::Keep("it has no other name to go by"),
     }
 }
 

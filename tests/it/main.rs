@@ -3,6 +3,7 @@
 #![allow(unreachable_pub)] // pub here means: for the other test files
 
 mod accoreg;
+mod asked;
 mod bad_input;
 mod catalog;
 mod chinook;
@@ -15,6 +16,7 @@ mod engines;
 mod exports;
 mod faults;
 mod files;
+mod identity;
 mod kept;
 mod keys;
 mod laws;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The layers from the bottom up; those in one row don't use each other.
-const LAYERS: [&[&str]; 14] = [
+const LAYERS: [&[&str]; 15] = [
     &["error"],
     &["progress"],
     &["model"],
@@ -17,7 +17,9 @@ const LAYERS: [&[&str]; 14] = [
     &["catalog"],
     &["config"],
     &["report"],
-    &["cli", "server"],
+    &["server"],
+    // The command line starts the service.
+    &["cli"],
 ];
 
 /// Files over this have a seam that nobody looked for.

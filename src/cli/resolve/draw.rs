@@ -25,10 +25,12 @@ pub(super) enum Palette {
 /// How wide the column of field names is at most.
 const NAMES: usize = 18;
 
-const HELP: [&str; 17] = [
+const HELP: [&str; 19] = [
     "b    take the backup's record",
     "c    keep the current record",
     "s    write nothing for this record",
+    "i    take the backup's fields into the record that holds the unique key",
+    "k    insert the backup's record under a new key",
     "f    decide field by field: up and down choose, b backup, c current, space",
     "     turns from one to the other, e types a value, Enter ends",
     "e    type a value for a field: JSON or plain text; null empties it",
@@ -238,7 +240,13 @@ fn footer(session: &Session<'_>, width: usize) -> Result<Vec<Line<'static>>> {
             let mark = |text: &str, decision: Decision| -> Result<String> {
                 Ok(if session.impossible(decision)?.is_some() { format!("({text})") } else { text.to_owned() })
             };
-            let whole = format!("{}  {}", mark("b backup", Decision::Backup)?, mark("c current", Decision::Current)?);
+            let mut whole =
+                format!("{}  {}", mark("b backup", Decision::Backup)?, mark("c current", Decision::Current)?);
+            for (text, decision) in [("  i into existing", Decision::IntoExisting), ("  k new key", Decision::NewKey)] {
+                if session.impossible(decision)?.is_none() {
+                    whole.push_str(text);
+                }
+            }
             lines.push(Line::raw(format!("{whole}  s skip  f fields  e edit  a all alike  u undo")));
             "n next  p previous  ] next undecided  ? help  q end".to_owned()
         }

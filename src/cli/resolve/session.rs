@@ -6,6 +6,7 @@ use super::edit::{Key, Line};
 use crate::error::{Result, fail};
 use crate::model::Table;
 use crate::model::change::Field;
+use crate::plan::choices::{self, Choice};
 use crate::plan::settle::{Settled, Strategies, settle};
 use crate::plan::{Decision, Outcome, Plan, Selector, Stored};
 use crate::report::Secrets;
@@ -125,6 +126,12 @@ impl<'p> Session<'p> {
 
     /// Says why an answer is not possible, if it is not.
     pub(super) fn impossible(&self, decision: Decision) -> Result<Option<String>> {
+        // Keys are made when the plan is settled with the answer, so these are judged by what is known before.
+        match decision {
+            Decision::IntoExisting => return Ok(choices::refusal(self.plan, &self.record, Choice::IntoExisting)),
+            Decision::NewKey => return Ok(choices::refusal(self.plan, &self.record, Choice::NewKey)),
+            Decision::Backup | Decision::Current | Decision::Skip | Decision::Fields { .. } => {}
+        }
         let decision = decision.checked(self.table())?;
         let settled = self.result(Some(decision))?;
         Ok(match settled.outcome {
@@ -159,6 +166,8 @@ impl<'p> Session<'p> {
             Key::Char('b') => self.answer(Decision::Backup)?,
             Key::Char('c') => self.answer(Decision::Current)?,
             Key::Char('s') => self.answer(Decision::Skip)?,
+            Key::Char('i') => self.answer(Decision::IntoExisting)?,
+            Key::Char('k') => self.answer(Decision::NewKey)?,
             Key::Char('f') => self.choose_field(0),
             Key::Char('e') => self.choose_value()?,
             Key::Char('a') => self.find_alike()?,

@@ -26,7 +26,6 @@ fn plan(folder: &std::path::Path) -> Plan {
         options: Options::default(),
         strategy: "manual",
         table_strategies: Vec::new(),
-        files: None,
         id: "p-test".to_owned(),
         out: &out,
         state_key: SEAL,
