@@ -17,6 +17,7 @@ mod merge;
 mod output;
 mod resolve;
 mod restore;
+mod schedule;
 mod secret;
 mod serve;
 mod show;
@@ -73,6 +74,7 @@ fn run(context: &Context<'_>, command: Command) -> crate::Result<Done> {
         Command::Strategies(args) => strategies::run(context, &args),
         Command::Target(args) => target::run(context, &args),
         Command::Config(args) => config::run(context, &args),
+        Command::Schedule(args) => schedule::run(context, &args),
         Command::Key(args) => key::run(context, &args),
         Command::Doctor(_) => doctor::run(context),
         Command::Serve(args) => serve::run(context, &args),

@@ -13,11 +13,13 @@ pub mod database;
 pub mod error;
 pub mod executor;
 pub mod files;
+pub mod hooks;
 pub mod model;
 pub mod plan;
 pub mod progress;
 pub mod report;
 pub mod restore;
+pub mod schedule;
 pub mod server;
 pub mod strategy;
 

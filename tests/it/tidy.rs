@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The layers from the bottom up; those in one row don't use each other.
-const LAYERS: [&[&str]; 15] = [
+const LAYERS: [&[&str]; 17] = [
     &["error"],
     &["progress"],
     &["model"],
@@ -15,7 +15,9 @@ const LAYERS: [&[&str]; 15] = [
     &["files"],
     &["restore"],
     &["catalog"],
+    &["hooks"],
     &["config"],
+    &["schedule"],
     &["report"],
     &["server"],
     // The command line starts the service.
