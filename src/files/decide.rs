@@ -97,7 +97,7 @@ fn outcome(finding: &FileFinding, strategy: &Strategy, table: &Table, preserve_n
 }
 
 fn digest_of(stamp: &Stamp) -> Option<Value> {
-    Some(Value::Text(stamp.digest.clone().into()))
+    Some(Value::Text(stamp.digest.clone()))
 }
 
 fn changed_of(stamp: &Stamp) -> Option<Value> {
