@@ -5,6 +5,7 @@
 mod accoreg;
 mod asked;
 mod bad_input;
+mod cases;
 mod catalog;
 mod chinook;
 mod cli;
@@ -25,8 +26,10 @@ mod live;
 mod oracle;
 mod proxy;
 mod resolver;
+mod schemas;
 mod servers;
 mod story;
 mod terminal;
 mod tidy;
+mod timetable;
 mod world;
