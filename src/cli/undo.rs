@@ -137,7 +137,7 @@ fn run(context: &Context<'_>, args: &UndoArgs, word: &str) -> Result<Done> {
             );
             context.confirm(&target, &question, args.confirm.as_deref())?;
         }
-        carry_out(context, args, &home, &mut plan, database.as_mut(), &lists, &secrets, word)
+        carry_out(context, args, &home, &mut plan, database.as_mut(), (&lists, &secrets), word)
     });
     // An undo's plan can be made again at any time; it is of no use afterwards.
     if path.exists() {
@@ -154,8 +154,7 @@ fn carry_out(
     home: &Home,
     plan: &mut Plan,
     database: &mut dyn crate::database::Database,
-    lists: &Undone,
-    secrets: &Secrets,
+    (lists, secrets): (&Undone, &Secrets),
     word: &str,
 ) -> Result<Done> {
     let options = MergeOptions {
