@@ -265,8 +265,9 @@ fn unknown(head: &[u8]) -> Error {
     } else if head.iter().take(512).any(|byte| *byte == 0) {
         fail!(UnknownFormat, "the file is binary data of no known format")
     } else {
-        let start: String = text.chars().take(20).collect();
-        fail!(UnknownFormat, "the file is of no known format; it begins with `{}`", start.escape_debug())
+        // What it begins with is not repeated: it may be anything, a password too.
+        let kind = if text.starts_with(['{', '[']) { "JSON of another shape" } else { "text, but no JSON" };
+        fail!(UnknownFormat, "the file is of no known format; it is {kind}")
             .hint("known are Smart Backup JSON, table maps, Django fixtures, SQLite files and archives of them")
     }
 }

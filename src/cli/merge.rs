@@ -444,7 +444,7 @@ fn carry_out(context: &Context<'_>, args: &MergeArgs, home: &Home, plan: &mut Pl
 
 /// Removes secret values from an error about records of the plan, and names the plan so that it is found; `None` where
 /// the error is fine as it is.
-fn scrubbed(error: &Error, plan: &Plan, secrets: &Secrets) -> Option<Error> {
+pub(super) fn scrubbed(error: &Error, plan: &Plan, secrets: &Secrets) -> Option<Error> {
     let message = clean_line(plan, secrets, &error.full_message());
     let details: Vec<String> = error.detail_lines().iter().map(|l| clean_line(plan, secrets, l)).collect();
     // A plan that is kept elsewhere is not found by its id.
@@ -472,7 +472,7 @@ fn scrubbed(error: &Error, plan: &Plan, secrets: &Secrets) -> Option<Error> {
 }
 
 /// Removes the secrets of the record that a line is about; such a line begins with its name: `users/41: …`.
-fn clean_line(plan: &Plan, secrets: &Secrets, line: &str) -> String {
+pub(super) fn clean_line(plan: &Plan, secrets: &Secrets, line: &str) -> String {
     let name = line.split_once(": ").map_or(line, |(name, _)| name);
     match plan.record(name) {
         Ok(record) => {
@@ -480,7 +480,13 @@ fn clean_line(plan: &Plan, secrets: &Secrets, line: &str) -> String {
             if line.starts_with(&format!("{name}: {}, {}", finding.class, finding.reason)) {
                 return text::line(plan, &record, secrets);
             }
-            secrets.scrub(&plan.meta().schema.tables[finding.table], &finding.fields, line)
+            let table = &plan.meta().schema.tables[finding.table];
+            let clean = secrets.scrub(table, &finding.fields, line);
+            // The key itself may be a secret.
+            match clean.strip_prefix(name) {
+                Some(rest) => format!("{}{rest}", secrets.record_name(table, &finding.key)),
+                None => clean,
+            }
         }
         Err(_) => line.to_owned(),
     }

@@ -1,6 +1,7 @@
 //! `undo` and `redo`: take a merge back, or an undo; what was changed since stays.
 
 use super::context::Context;
+use super::merge::{clean_line, scrubbed};
 use super::output::Done;
 use super::signals::Working;
 use crate::error::{Result, fail};
@@ -8,8 +9,8 @@ use crate::executor::receipt::{self, ReceiptMeta};
 use crate::executor::undo::{OnKept, Wanted};
 use crate::executor::{self, Ending, Home, MergeOptions, OnBlocked, OnStale, Receipt, State};
 use crate::plan::{Plan, PlanKind};
-use crate::report::Undone;
 use crate::report::text;
+use crate::report::{Secrets, Undone};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
@@ -140,7 +141,7 @@ fn run(context: &Context<'_>, args: &UndoArgs, word: &str) -> Result<Done> {
             );
             context.confirm(&target, &question, args.confirm.as_deref())?;
         }
-        carry_out(context, args, &home, &mut plan, database.as_mut(), &lists, word)
+        carry_out(context, args, &home, &mut plan, database.as_mut(), (&lists, &secrets), word)
     });
     // An undo's plan can be made again at any time; it is of no use afterwards.
     if path.exists() {
@@ -171,7 +172,7 @@ fn carry_out(
     home: &Home,
     plan: &mut Plan,
     database: &mut dyn crate::database::Database,
-    lists: &Undone,
+    (lists, secrets): (&Undone, &Secrets),
     word: &str,
 ) -> Result<Done> {
     let options = MergeOptions {
@@ -184,8 +185,12 @@ fn carry_out(
     };
     let report = {
         let _working = Working::begin();
-        executor::merge(plan, database, home, &options, context.out)?
+        executor::merge(plan, database, home, &options, context.out)
     };
+    let mut report = report.map_err(|error| scrubbed(&error, plan, secrets).unwrap_or(error))?;
+    for line in report.left_out.iter_mut().chain(&mut report.notes) {
+        *line = clean_line(plan, secrets, line);
+    }
     let some = |text: &str| Some(text.to_owned()).filter(|t| !t.is_empty());
     let carried = match (&plan.meta().kind, args.dry_run || !args.only_tables.is_empty()) {
         (PlanKind::Undo { merge: past } | PlanKind::Redo { undo: past }, false) => {
