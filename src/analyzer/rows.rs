@@ -155,7 +155,10 @@ impl<'t> RowEncoder<'t> {
     /// Encodes a whole record given as one cell per column; returns a batch that has become full.
     pub(crate) fn push(&mut self, cells: &[Cell<'_>], place: Place) -> Option<Batch> {
         for (column, cell) in cells.iter().enumerate() {
-            self.put(column, *cell);
+            // What the engine computes follows the other fields; an engine may read it all the same.
+            let table = self.table;
+            let counts = table.columns[column].writable() || table.key.contains(&column);
+            self.put(column, if counts { *cell } else { Cell::Absent });
         }
         self.end(place, false)
     }
