@@ -4,6 +4,7 @@ use super::check::{Check, Native};
 use super::classify::{Rules, Sides, classify};
 use super::join::{self, Join, Met, Side};
 use super::mapping::{Found, Mapping, Part, Seen};
+use super::matching::{Ids, Matched};
 use super::options::{OnUnknown, Options, Parents};
 use super::rows::{Batch, RowEncoder, RowRef};
 use super::sides::{self, BackupSink, Learned, stopped};
@@ -36,6 +37,8 @@ pub struct Current<'a> {
     pub snapshot: &'a mut dyn Snapshot,
     /// Its schema.
     pub schema: Schema,
+    /// Which ids of the backup stand for which of it, where records are matched by natural keys.
+    pub matched: Option<&'a Matched>,
 }
 
 enum FromBackup {
@@ -78,7 +81,7 @@ pub fn analyze(
     findings: &mut dyn Findings,
     progress: &dyn Progress,
 ) -> Result<Analysis> {
-    let Current { database, snapshot, schema } = current;
+    let Current { database, snapshot, schema, matched } = current;
     let from_sqlite = backup.format() == Format::Sqlite;
     let native = if from_sqlite && schema.engine == Engine::Sqlite { Native::Yes } else { Native::No };
     let mapping = Mapping::new(schema, options)?;
@@ -90,10 +93,14 @@ pub fn analyze(
         let (ask_current, current_requests) = sync_channel::<Request>(1);
         let (ask_base, base_requests) = sync_channel::<usize>(1);
         let mapping = &mapping;
-        scope.spawn(move || read_backup(mapping, backup, &to_backup));
+        let ids = matched.map(Matched::backup);
+        scope.spawn(move || read_backup(mapping, ids, backup, &to_backup));
         let snapshot = &mut *snapshot;
         scope.spawn(move || read_current(mapping, snapshot, &current_requests, &to_current));
-        let base_reader = base.map(|base| scope.spawn(move || read_base(mapping, base, &base_requests, &to_base)));
+        let base_reader = base.map(|base| {
+            let ids = matched.map(Matched::base);
+            scope.spawn(move || read_base((mapping, ids), base, &base_requests, &to_base))
+        });
         let findings = &mut *findings;
         let (doubtful, read) = (Vec::new(), Vec::new());
         let mut run =
@@ -103,9 +110,9 @@ pub fn analyze(
         // Dropping the channels ends readers that still want to send.
         drop((run, ask_current, ask_base));
         let base_summary = match base_reader.map(std::thread::ScopedJoinHandle::join) {
-            Some(Ok(summary)) => summary,
+            Some(Ok(read)) => read,
             Some(Err(panic)) => std::panic::resume_unwind(panic),
-            None => None,
+            None => (None, Vec::new()),
         };
         outcome.map(|(tables, finished)| (tables, finished, doubtful, read, base_summary))
     })?;
@@ -120,6 +127,9 @@ pub fn analyze(
     tables.sort_by_key(|t| order.tables.iter().position(|&p| p == t.table));
     let mut notes: Vec<String> = skipped.into_iter().map(|name| format!("left out on request: {name}")).collect();
     notes.extend(summary.notes.iter().cloned());
+    let (base_summary, base_known) = base_summary;
+    notes.extend(base_notes(&mapping, &tables, &base_known));
+    notes.extend(matched.iter().flat_map(|m| m.notes.iter().cloned()));
     for result in &tables {
         let table = &mapping.schema.tables[result.table];
         notes.extend(table.notes.iter().map(|note| format!("{}: {note}", result.name)));
@@ -174,7 +184,7 @@ fn not_carried(mapping: &Mapping, tables: &[TableResult]) -> Vec<String> {
     names
 }
 
-fn read_backup(mapping: &Mapping, mut backup: Box<dyn Reader>, to: &SyncSender<FromBackup>) {
+fn read_backup(mapping: &Mapping, ids: Option<&Ids>, mut backup: Box<dyn Reader>, to: &SyncSender<FromBackup>) {
     let mut read = || -> Result<Finished> {
         let mut unknown = Vec::new();
         let mut skipped = Vec::new();
@@ -199,7 +209,7 @@ fn read_backup(mapping: &Mapping, mut backup: Box<dyn Reader>, to: &SyncSender<F
                         let records = backup.read_records(&mut Ignore)?;
                         to.send(FromBackup::Excluded(table, header, records)).map_err(|_| stopped())?;
                     } else {
-                        let learned = read_table(mapping, backup.as_mut(), table, header, to)?;
+                        let learned = read_table((mapping, ids), backup.as_mut(), table, header, to)?;
                         unknown.extend(learned.unknown);
                         skipped.extend(learned.skipped);
                         if let Some(last) = seen.last_mut().filter(|_| !learned.names.is_empty()) {
@@ -223,7 +233,7 @@ fn read_backup(mapping: &Mapping, mut backup: Box<dyn Reader>, to: &SyncSender<F
 }
 
 fn read_table(
-    mapping: &Mapping,
+    (mapping, ids): (&Mapping, Option<&Ids>),
     backup: &mut dyn Reader,
     table: usize,
     header: TableHeader,
@@ -241,6 +251,8 @@ fn read_table(
         begun && to.send(FromBackup::Rows(batch)).is_ok()
     };
     let mut sink = BackupSink::new(mapping, table, &header, &mut send);
+    sink.follow(ids);
+    ids.map_or(Ok(()), |ids| ids.tell_deletions(&mapping.schema, table, header.deleted.len()))?;
     backup.read_records(&mut sink).map_err(|e| e.at(&header.name))?;
     sink.finish()?;
     let learned = std::mem::take(&mut sink.learned);
@@ -279,12 +291,13 @@ fn read_current(
 
 /// Reads the tables of the base in the order asked for; a base in another order is opened again from its beginning.
 fn read_base(
-    mapping: &Mapping,
+    (mapping, ids): (&Mapping, Option<&Ids>),
     base: &Base<'_>,
     requests: &Receiver<usize>,
     to: &SyncSender<FromSide>,
-) -> Option<Summary> {
+) -> (Option<Summary>, Vec<(usize, Learned)>) {
     let mut reader: Option<Box<dyn Reader>> = None;
+    let mut known = Vec::new();
     for table in requests {
         let mut read = || -> Result<bool> {
             for fresh in [reader.is_none(), true] {
@@ -296,8 +309,10 @@ fn read_base(
                     if mapping.table(&header.name) == Found::At(table) {
                         let mut send = |batch, _| to.send(FromSide::Rows(batch)).is_ok();
                         let mut sink = BackupSink::new(mapping, table, &header, &mut send);
+                        sink.follow(ids);
                         current.read_records(&mut sink).map_err(|e| e.at(format_args!("base, {}", header.name)))?;
                         sink.finish()?;
+                        known.push((table, sink.learned));
                         return Ok(true);
                     }
                 }
@@ -312,13 +327,41 @@ fn read_base(
             Err(error) => FromSide::Failed(error),
         };
         if to.send(message).is_err() {
-            return None;
+            return (None, known);
         }
     }
     // Reading on to the end checks what the base claims of itself.
-    let mut reader = reader?;
+    let Some(mut reader) = reader else { return (None, known) };
     while let Ok(Some(_)) = reader.next_table() {}
-    reader.finish().ok()
+    (reader.finish().ok(), known)
+}
+
+/// Says where the base's columns are not those of the backup or of current: what that means for a three-way comparison.
+fn base_notes(mapping: &Mapping, tables: &[TableResult], base: &[(usize, Learned)]) -> Vec<String> {
+    let mut notes = Vec::new();
+    for (table, learned) in base {
+        let Some(result) = tables.iter().find(|r| r.table == *table && r.three_way) else { continue };
+        let target = &mapping.schema.tables[*table];
+        let compared = |c: &usize| mapping.compared[*table][*c] && target.columns[*c].writable();
+        let missing: Vec<usize> =
+            result.carried.iter().copied().filter(|c| compared(c) && !learned.carried[*c]).collect();
+        if !missing.is_empty() {
+            notes.push(format!(
+                "{}: the base has no {}; whose change a difference there is can't be told, so it is a conflict",
+                result.name,
+                target.names(&missing).join(", ")
+            ));
+        }
+        let only_base: Vec<usize> = (0..target.columns.len())
+            .filter(|c| compared(c) && learned.carried[*c] && !result.carried.contains(c))
+            .collect();
+        if !only_base.is_empty() {
+            let names = target.names(&only_base).join(", ");
+            notes.push(format!("{}: the base has {names}, the backup does not; it is not compared", result.name));
+        }
+        notes.extend(learned.unknown.iter().map(|sentence| format!("{}: in the base, {sentence}", result.name)));
+    }
+    notes
 }
 
 /// The joining side of the pipeline.

@@ -2,6 +2,7 @@
 
 use super::args::duration;
 use super::context::{Context, Target};
+use super::files::FilesArgs;
 use super::secret::KeyArgs;
 use super::signals::Working;
 use crate::analyzer::Options;
@@ -12,6 +13,7 @@ use crate::catalog::Catalog;
 use crate::database::{Database, Identity};
 use crate::error::{Result, fail};
 use crate::executor::Home;
+use crate::files::Missing;
 use crate::plan::make::{Request, make};
 use crate::plan::{Plan, Preview};
 use clap::{Args, ValueEnum};
@@ -117,6 +119,9 @@ pub(super) struct Compare {
     /// Columns that identify the records of a table
     #[arg(long, value_name = "TABLE=COL,COL")]
     pub(super) key: Vec<String>,
+    /// Match a table's records by a natural key, whatever their ids; references follow
+    #[arg(long = "match", value_name = "TABLE=COLUMN[,COLUMN]")]
+    pub(super) matches: Vec<String>,
     /// Only these tables
     #[arg(long, value_name = "TABLES", value_delimiter = ',')]
     pub(super) only_tables: Vec<String>,
@@ -150,6 +155,8 @@ pub(super) struct Compare {
     /// Columns that current does not have
     #[arg(long, value_enum, default_value_t)]
     pub(super) on_unknown_column: UnknownArg,
+    #[command(flatten)]
+    pub(super) files: FilesArgs,
     #[command(flatten)]
     pub(super) read: Read,
 }
@@ -293,6 +300,10 @@ impl Compare {
             let (table, columns) = pair(text, "--key")?;
             options.keys.push((table, columns.split(',').map(|c| c.trim().to_owned()).collect()));
         }
+        for text in &self.matches {
+            let (table, columns) = pair(text, "--match")?;
+            options.matches.push((table, columns.split(',').map(|c| c.trim().to_owned()).collect()));
+        }
         for text in &self.timestamp_column {
             let (table, column) = match text.rsplit_once('.') {
                 Some((table, column)) => (Some(table.to_owned()), column),
@@ -300,7 +311,7 @@ impl Compare {
             };
             options.timestamps.push((table, Some(column.to_owned()).filter(|c| c != "none")));
         }
-        target.settings.apply(&mut options);
+        target.settings.apply(&mut options)?;
         Ok(options)
     }
 
@@ -342,10 +353,12 @@ impl Compare {
         note(self.intent.is_some(), "--intent");
         note(self.base.is_some(), "--base");
         note(self.deletes != DeletesArg::Keep, "--deletes");
+        note(self.files.files.is_some(), "--files");
         note(self.strict, "--strict");
         note(self.tolerance.is_some(), "--tolerance");
         note(!self.timestamp_column.is_empty(), "--timestamp-column");
         note(!self.key.is_empty(), "--key");
+        note(!self.matches.is_empty(), "--match");
         note(!self.only_tables.is_empty(), "--only-tables");
         note(!self.skip_tables.is_empty(), "--skip-tables");
         note(!self.only_columns.is_empty(), "--only-columns");
@@ -378,6 +391,7 @@ pub(super) struct Wanted<'a> {
     pub(super) table_strategies: Vec<(String, String)>,
     pub(super) id: String,
     pub(super) out: &'a Path,
+    pub(super) files: Option<(PathBuf, Missing)>,
 }
 
 /// Analyzes and saves the plan.
@@ -399,5 +413,13 @@ pub(super) fn analyze(
         state_key: home.key()?,
     };
     let _working = Working::begin();
-    make(&request, database, context.out)
+    let (mut plan, preview) = make(&request, database, context.out)?;
+    if let Some(files) = &wanted.files
+        && let Err(error) = super::files::add(&mut plan, home, files, &request.read)
+    {
+        drop(plan);
+        std::fs::remove_file(request.out)?;
+        return Err(error);
+    }
+    Ok((plan, preview))
 }

@@ -118,6 +118,7 @@ pub fn plan_with(
         notes: Vec::new(),
         strategy: (strategy.name.clone(), strategy.text().to_owned()),
         table_strategies: Vec::new(),
+        files: None,
     };
     let plan = Plan::create(to, meta.clone())?;
     let snapshot = database.snapshot()?;
@@ -372,6 +373,10 @@ fn staying(
     let children = &schema.tables[child];
     let mut keys = Vec::new();
     snapshot.fetch(children, &foreign_key.columns, &[wanted], &mut |_, row| {
+        let kind = foreign_key.when.as_ref().and_then(|(c, _)| encode::value_of(row[*c], &children.columns[*c]));
+        if !foreign_key.applies(|_| kind.as_ref()) {
+            return Ok(());
+        }
         let mut bytes = Vec::new();
         for &c in &children.key {
             if let Some(value) = encode::value_of(row[c], &children.columns[c]) {

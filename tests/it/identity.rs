@@ -1,5 +1,10 @@
 //! Records that meet under one unique key or one id: the choices, what follows them, and taking them back.
 
+mod binary;
+mod engines;
+mod matching;
+mod order;
+
 use crate::world::{World, listed};
 use merganser::analyzer::Options;
 use merganser::executor::{Ending, MergeReport, OnBlocked};
