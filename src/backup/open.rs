@@ -167,7 +167,12 @@ pub(crate) fn peek(path: &Path, options: &ReadOptions, bytes: u64) -> Result<Vec
 }
 
 /// Undoes gzip and zstd, within limits; says whether there was any.
-fn decompressed(raw: ByteStream, head: &[u8], source: &Source, options: &ReadOptions) -> Result<(ByteStream, bool)> {
+pub(crate) fn decompressed(
+    raw: ByteStream,
+    head: &[u8],
+    source: &Source,
+    options: &ReadOptions,
+) -> Result<(ByteStream, bool)> {
     Ok(match head {
         [0x1f, 0x8b, ..] => {
             let decoder: ByteStream = Box::new(flate2::read::MultiGzDecoder::new(raw));
@@ -226,7 +231,7 @@ pub(crate) fn text_of(stream: ByteStream) -> Result<Text> {
 }
 
 /// Returns the first bytes of a stream, enough to recognise what it is.
-fn head_of(mut stream: impl Read) -> Result<Vec<u8>> {
+pub(crate) fn head_of(mut stream: impl Read) -> Result<Vec<u8>> {
     let mut head = Vec::new();
     stream.by_ref().take(4096).read_to_end(&mut head).map_err(super::source::stream_error)?;
     Ok(head)

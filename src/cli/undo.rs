@@ -105,6 +105,10 @@ fn find(home: &Home, args: &UndoArgs, word: &str) -> Result<Receipt> {
 
 fn run(context: &Context<'_>, args: &UndoArgs, word: &str) -> Result<Done> {
     let home = context.home()?;
+    crate::files::recover(&home)?;
+    if super::files::alone(&home, args.merge.as_deref())? {
+        return files_only(context, args, &home, word);
+    }
     let receipt = find(&home, args, word)?;
     let meta = receipt.meta().clone();
     let target = context.target_of(&meta.database)?;
@@ -148,6 +152,20 @@ fn run(context: &Context<'_>, args: &UndoArgs, word: &str) -> Result<Done> {
     Ok(done)
 }
 
+/// Takes back what was done to files alone.
+fn files_only(context: &Context<'_>, args: &UndoArgs, home: &Home, word: &str) -> Result<Done> {
+    let merge = args.merge.as_deref().expect("named");
+    if args.dry_run {
+        return Err(fail!(Usage, "{merge} wrote files only, which can't be tried").hint("Leave --dry-run out."));
+    }
+    let question = format!("{} back the files of {merge}?", if word == "undo" { "Take" } else { "Put" });
+    context.confirm(&super::context::Target::default(), &question, args.confirm.as_deref())?;
+    let by = executor::home::fresh_id(if word == "undo" { 'u' } else { 'm' });
+    let carried = crate::files::undo(home, merge, &by)?.unwrap_or_default();
+    let files = super::files::done(context, &carried);
+    Ok(Done::with(&json!({"merge": by, "of": merge, "changed": true, "files": files})))
+}
+
 fn carry_out(
     context: &Context<'_>,
     args: &UndoArgs,
@@ -174,7 +192,14 @@ fn carry_out(
         *line = clean_line(plan, secrets, line);
     }
     let some = |text: &str| Some(text.to_owned()).filter(|t| !t.is_empty());
-    let id = some(&report.merge);
+    let carried = match (&plan.meta().kind, args.dry_run || !args.only_tables.is_empty()) {
+        (PlanKind::Undo { merge: past } | PlanKind::Redo { undo: past }, false) => {
+            let by = super::files::id_of(&report.merge, if word == "undo" { 'u' } else { 'm' });
+            crate::files::undo(home, past, &by)?.map(|carried| (by, carried))
+        }
+        _ => None,
+    };
+    let id = some(&report.merge).or_else(|| carried.as_ref().map(|(by, _)| by.clone()));
     let opposite = if word == "undo" { "redo" } else { "undo" };
     let last = match (&id, args.dry_run) {
         (_, true) => "Dry run: rolled back; nothing was changed.".to_owned(),
@@ -195,6 +220,9 @@ fn carry_out(
         "notes": report.notes,
         "target": database.identity().display,
     }));
+    if let Some((_, carried)) = &carried {
+        done.fields.insert("files".to_owned(), super::files::done(context, carried));
+    }
     done.fields.insert(opposite.to_owned(), json!(id.map(|id| format!("merganser {opposite} {id}"))));
     let blocked = lists.counts[2] > 0 || !report.left_out.is_empty();
     Ok(done.exit(if blocked { 3 } else { 0 }))
