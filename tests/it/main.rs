@@ -17,6 +17,7 @@ mod engine_story;
 mod engines;
 mod exports;
 mod faults;
+mod fuzz;
 mod identity;
 mod kept;
 mod keys;
