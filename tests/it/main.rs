@@ -18,6 +18,7 @@ mod engines;
 mod exports;
 mod faults;
 mod fuzz;
+mod hostile;
 mod identity;
 mod kept;
 mod keys;
