@@ -10,7 +10,7 @@ use merganser::report::{Analyzed, Secrets, html, sql, text};
 use serde_json::json;
 
 const TABLE: &str = "we\"ird`'; DROP TABLE canary; --\n\\! x";
-const COLUMN: &str = "co\"l`umn'); --\n";
+const COLUMN: &str = "co\"l`umn'); --\nx";
 const VALUES: [&str; 7] = [
     "'; DROP TABLE canary; --",
     "\\'; DROP TABLE canary; --",
