@@ -22,6 +22,7 @@ mod live;
 mod oracle;
 mod proxy;
 mod resolver;
+mod server;
 mod servers;
 mod story;
 mod tidy;
