@@ -6,6 +6,7 @@
 pub mod chain;
 pub mod forget;
 pub mod make;
+pub mod storage;
 pub mod verify;
 
 use crate::backup::{self, AtomicFile, Keys, ReadOptions};
@@ -17,6 +18,7 @@ use crate::executor::home::fresh_id;
 use crate::executor::receipt;
 use crate::model::Schema;
 use crate::plan::Plan;
+use crate::progress::Quiet;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -79,6 +81,9 @@ pub struct Entry {
     /// How it is encrypted: `age` or `aes-256-cbc`; none for a plain file.
     #[serde(default)]
     pub encryption: Option<String>,
+    /// Where its file is kept, as a URL; none: in `backups/`.
+    #[serde(default)]
+    pub storage: Option<String>,
     /// The backup without which this one is of no use, by id.
     pub base: Option<String>,
     /// When it was last found sound, and how deeply.
@@ -233,6 +238,7 @@ impl Catalog {
             tables: found.tables.into_iter().map(|t| Carried { name: t.name, records: t.records }).collect(),
             tags: request.tags.to_vec(),
             encryption: backup::encryption(file)?.map(str::to_owned),
+            storage: None,
             base,
             verified: None,
             id,
@@ -309,6 +315,11 @@ impl Catalog {
     /// Takes a backup off the list, then its file.
     fn drop_entry(&mut self, entry: &Entry) -> Result<()> {
         self.connection.execute("DELETE FROM backups WHERE id = ?", [&entry.id]).map_err(error)?;
+        self.remove_here(entry)?;
+        self.remove_elsewhere(entry)
+    }
+
+    fn remove_here(&self, entry: &Entry) -> Result<()> {
         let path = self.path(entry);
         for file in [backup::hmac_file(&path), path] {
             match std::fs::remove_file(file) {
@@ -321,6 +332,7 @@ impl Catalog {
 
     /// Checks that a backup's file is what it was.
     fn sound(&self, entry: &Entry) -> Result<()> {
+        self.fetch(entry, &Quiet)?;
         let path = self.path(entry);
         let (digest, _) = backup::digest(&path).map_err(|e| {
             fail!(BackupDamaged, "the file of {} ({}) can't be read", entry.name, path.display()).because(e)

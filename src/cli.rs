@@ -17,6 +17,7 @@ mod openapi;
 mod output;
 mod resolve;
 mod restore;
+mod schedule;
 mod secret;
 mod serve;
 mod show;
@@ -69,12 +70,13 @@ fn run(context: &Context<'_>, command: Command) -> crate::Result<Done> {
         Command::Redo(args) => undo::redo(context, &args),
         Command::Resolve(args) => resolve::run(context, &args),
         Command::Log(args) => log::run(context, &args),
-        Command::Status(_) => status::run(context),
+        Command::Status(args) => status::run(context, &args),
         Command::Backup(args) => backup::run(context, &args),
         Command::Restore(args) => restore::run(context, &args),
         Command::Strategies(args) => strategies::run(context, &args),
         Command::Target(args) => target::run(context, &args),
         Command::Config(args) => config::run(context, &args),
+        Command::Schedule(args) => schedule::run(context, &args),
         Command::Key(args) => key::run(context, &args),
         Command::Doctor(_) => doctor::run(context),
         Command::User(args) => user::run(context, &args),

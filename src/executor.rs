@@ -91,6 +91,8 @@ pub struct MergeOptions {
     pub max_changes: Option<MaxChanges>,
     /// Lock and statement limits.
     pub write: WriteOptions,
+    /// How many records are written and read back in one go; 0: as many as is usual.
+    pub batch: usize,
     /// Who does it, for the audit log.
     pub actor: String,
     /// What the audit log should say of it.

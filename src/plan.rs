@@ -23,7 +23,7 @@ mod store;
 
 pub use action::{Action, ActionKind, Outcome};
 pub use decision::{Decision, FieldDecision};
-pub use meta::{BackupPin, Meta, PlanKind};
+pub use meta::{BackupPin, Meta, PlanKind, ReadPin};
 pub use settle::Preview;
 pub use store::{Page, Selector, Stored};
 

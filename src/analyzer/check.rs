@@ -3,6 +3,7 @@
 //!
 //! Runs after the join, over the findings only, so that its cost follows what differs and not what there is.
 
+mod cascades;
 mod constraints;
 mod deletions;
 mod identity;
@@ -57,6 +58,7 @@ impl Check<'_> {
         }
         for &table in &order {
             self.storable(table)?;
+            self.cascades(table)?;
         }
         for &table in &order {
             self.claims(table)?;
@@ -77,6 +79,7 @@ impl Check<'_> {
             // A parent that was pulled in has to meet what every arriving record has to meet.
             for table in std::mem::take(&mut self.pulled_in) {
                 self.storable(table)?;
+                self.cascades(table)?;
                 self.claims(table)?;
             }
             if !changed {

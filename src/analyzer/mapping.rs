@@ -2,12 +2,16 @@
 //!
 //! Names from a file are only ever looked up here; what goes on is a position in the current schema.
 
+mod asked;
+
+pub(crate) use asked::Seen;
+
 use super::filter::{self, Filter};
 use super::graph;
-use super::options::{OnUnknown, Options};
+use super::options::{OnUnknown, Options, VirtualKey};
 use crate::error::{Error, Result, fail};
 use crate::model::names::{self, Match};
-use crate::model::{Schema, Table};
+use crate::model::{ColumnType, ForeignKey, Schema, Table};
 
 /// Tables in which tools note which migrations ran: they describe the schema, not the data.
 const MIGRATION_TABLES: [&str; 16] = [
@@ -91,6 +95,10 @@ impl Mapping {
                 schema.tables[position].timestamp = found;
             }
         }
+        for virtual_key in &options.virtual_keys {
+            let (table, foreign_key) = declared(&schema, virtual_key)?;
+            schema.tables[table].foreign_keys.push(foreign_key);
+        }
         let parts = parts(&schema, options)?;
         let compared = compared(&schema, options)?;
         let mut filters = vec![Vec::new(); schema.tables.len()];
@@ -99,7 +107,9 @@ impl Mapping {
             let position = find_table(&schema, table)?;
             filters[position].push(Filter::parse(&schema.tables[position], condition)?);
         }
-        Ok(Self { schema, parts, compared, filters, primary_stays, options: options.clone() })
+        let mapping = Self { schema, parts, compared, filters, primary_stays, options: options.clone() };
+        mapping.check_current()?;
+        Ok(mapping)
     }
 
     /// Finds the current table that a backup's table stands for.
@@ -139,6 +149,10 @@ impl Mapping {
         let target = &self.schema.tables[table];
         let qualified = [format!("{backup_table}.{name}"), format!("{}.{name}", target.label())];
         if let Some((_, current)) = self.options.map_columns.iter().find(|(backup, _)| qualified.contains(backup)) {
+            // What is left out by the backup's name stays out, whatever it is mapped to.
+            if self.options.skip_columns.iter().any(|s| s == name || qualified.contains(s)) {
+                return Found::Skipped;
+            }
             let column = current.rsplit_once('.').map_or(current.as_str(), |(_, column)| column);
             return match find_column(target, column) {
                 Ok(position) => Found::At(position),
@@ -192,7 +206,62 @@ fn suggestion(near: &[usize], names: &[String]) -> String {
     }
 }
 
-fn find_table(schema: &Schema, name: &str) -> Result<usize> {
+/// Finds what a reference from the configuration means in this schema.
+fn declared(schema: &Schema, given: &VirtualKey) -> Result<(usize, ForeignKey)> {
+    let in_configuration = |e: Error| e.at("virtual_fks");
+    let table = find_table(schema, &given.table).map_err(in_configuration)?;
+    let parent = find_table(schema, &given.parent).map_err(in_configuration)?;
+    let found = |table: usize, names: &[String]| {
+        names
+            .iter()
+            .map(|n| find_column(&schema.tables[table], n))
+            .collect::<Result<Vec<_>>>()
+            .map_err(in_configuration)
+    };
+    let (columns, references) = (found(table, &given.columns)?, found(parent, &given.references)?);
+    let (own, target) = (&schema.tables[table], &schema.tables[parent]);
+    let name = format!("{} → {}", own.names(&columns).join("+"), target.label());
+    if columns.is_empty() || columns.len() != references.len() {
+        return Err(fail!(Usage, "virtual_fks of {}: {name} needs as many columns on both sides", own.label()));
+    }
+    let kind = |table: &Table, c: usize| std::mem::discriminant(&table.columns[c].ty);
+    let unlike = columns.iter().zip(&references).find(|&(&c, &r)| {
+        kind(own, c) != kind(target, r)
+            && own.columns[c].ty != ColumnType::Any
+            && target.columns[r].ty != ColumnType::Any
+    });
+    if let Some((&c, &r)) = unlike {
+        let (c, r) = (&own.columns[c], &target.columns[r]);
+        return Err(fail!(
+            Usage,
+            "virtual_fks of {}: {} ({}) can't refer to {} ({}): their types differ",
+            own.label(),
+            c.name,
+            c.declared,
+            r.name,
+            r.declared
+        ));
+    }
+    let when = match &given.when {
+        None => None,
+        Some((column, text)) => Some((find_column(own, column).map_err(in_configuration)?, text.clone())),
+    };
+    let foreign_key = ForeignKey {
+        name,
+        columns,
+        table: Some(parent),
+        table_name: target.label(),
+        references,
+        deferrable: false,
+        on_delete: "NO ACTION".to_owned(),
+        on_update: "NO ACTION".to_owned(),
+        declared: false,
+        when,
+    };
+    Ok((table, foreign_key))
+}
+
+pub(super) fn find_table(schema: &Schema, name: &str) -> Result<usize> {
     if let Some(position) = schema.table(name) {
         return Ok(position);
     }
@@ -209,7 +278,7 @@ fn find_table(schema: &Schema, name: &str) -> Result<usize> {
     }
 }
 
-fn find_column(table: &Table, name: &str) -> Result<usize> {
+pub(super) fn find_column(table: &Table, name: &str) -> Result<usize> {
     let columns: Vec<String> = table.columns.iter().map(|c| c.name.clone()).collect();
     match names::find(name, columns.iter().map(String::as_str)) {
         Match::Exact(position) | Match::Folded(position) => Ok(position),
@@ -255,20 +324,35 @@ fn parts(schema: &Schema, options: &Options) -> Result<Vec<Part>> {
         .collect())
 }
 
+/// Tells whether `table.column` or `column`, by either side's table name, names a column.
+fn names_column(options: &Options, pattern: &str, table: &Table, column: &str) -> bool {
+    let (in_table, name) = pattern.rsplit_once('.').map_or((None, pattern), |(t, c)| (Some(t), c));
+    let in_table = in_table
+        .map(|t| options.map_tables.iter().find(|(backup, _)| backup == t).map_or(t, |(_, current)| current.as_str()));
+    in_table.is_none_or(|t| t == table.label() || names::fold(t) == names::fold(&table.name))
+        && (name == column || names::fold(name) == names::fold(column))
+}
+
 fn compared(schema: &Schema, options: &Options) -> Result<Vec<Vec<bool>>> {
-    // `table.column` or `column`, by either side's table name.
-    let matches = |pattern: &str, table: &Table, column: &str| {
-        let (in_table, name) = pattern.rsplit_once('.').map_or((None, pattern), |(t, c)| (Some(t), c));
-        let in_table = in_table.map(|t| {
-            options.map_tables.iter().find(|(backup, _)| backup == t).map_or(t, |(_, current)| current.as_str())
-        });
-        in_table.is_none_or(|t| t == table.label() || names::fold(t) == names::fold(&table.name))
-            && (name == column || names::fold(name) == names::fold(column))
-    };
-    for pattern in options.only_columns.iter().chain(&options.skip_columns) {
+    let matches = |pattern: &str, table: &Table, column: &str| names_column(options, pattern, table, column);
+    for pattern in &options.only_columns {
         let known = schema.tables.iter().any(|t| t.columns.iter().any(|c| matches(pattern, t, &c.name)));
-        if !known && options.only_columns.contains(pattern) {
-            return Err(fail!(Usage, "no table of the current database has a column {pattern:?}"));
+        if !known {
+            let all: Vec<String> = schema
+                .tables
+                .iter()
+                .flat_map(|t| t.columns.iter().flat_map(|c| [c.name.clone(), format!("{}.{}", t.label(), c.name)]))
+                .filter(|name| name.contains('.') == pattern.contains('.'))
+                .collect();
+            let near = match names::find(pattern, all.iter().map(String::as_str)) {
+                Match::None(near) | Match::Ambiguous(near) => near,
+                Match::Exact(position) | Match::Folded(position) => vec![position],
+            };
+            let near = suggestion(&near, &all);
+            return Err(fail!(
+                Usage,
+                "--only-columns: no table of the current database has a column {pattern:?}{near}"
+            ));
         }
     }
     Ok(schema

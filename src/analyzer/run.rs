@@ -3,7 +3,8 @@
 use super::check::{Check, Native};
 use super::classify::{Rules, Sides, classify};
 use super::join::{self, Join, Met, Side};
-use super::mapping::{Found, Mapping, Part};
+use super::mapping::{Found, Mapping, Part, Seen};
+use super::matching::{Ids, Matched};
 use super::options::{OnUnknown, Options, Parents};
 use super::rows::{Batch, RowEncoder, RowRef};
 use super::sides::{self, BackupSink, Learned, stopped};
@@ -36,6 +37,8 @@ pub struct Current<'a> {
     pub snapshot: &'a mut dyn Snapshot,
     /// Its schema.
     pub schema: Schema,
+    /// Which ids of the backup stand for which of it, where records are matched by natural keys.
+    pub matched: Option<&'a Matched>,
 }
 
 enum FromBackup {
@@ -53,6 +56,7 @@ struct Finished {
     summary: Summary,
     unknown: Vec<String>,
     skipped: Vec<String>,
+    seen: Vec<Seen>,
 }
 
 /// A table to read, and the columns that tell its records apart where it has no key.
@@ -77,7 +81,7 @@ pub fn analyze(
     findings: &mut dyn Findings,
     progress: &dyn Progress,
 ) -> Result<Analysis> {
-    let Current { database, snapshot, schema } = current;
+    let Current { database, snapshot, schema, matched } = current;
     let from_sqlite = backup.format() == Format::Sqlite;
     let native = if from_sqlite && schema.engine == Engine::Sqlite { Native::Yes } else { Native::No };
     let mapping = Mapping::new(schema, options)?;
@@ -89,10 +93,14 @@ pub fn analyze(
         let (ask_current, current_requests) = sync_channel::<Request>(1);
         let (ask_base, base_requests) = sync_channel::<usize>(1);
         let mapping = &mapping;
-        scope.spawn(move || read_backup(mapping, backup, &to_backup));
+        let ids = matched.map(Matched::backup);
+        scope.spawn(move || read_backup(mapping, ids, backup, &to_backup));
         let snapshot = &mut *snapshot;
         scope.spawn(move || read_current(mapping, snapshot, &current_requests, &to_current));
-        let base_reader = base.map(|base| scope.spawn(move || read_base(mapping, base, &base_requests, &to_base)));
+        let base_reader = base.map(|base| {
+            let ids = matched.map(Matched::base);
+            scope.spawn(move || read_base((mapping, ids), base, &base_requests, &to_base))
+        });
         let findings = &mut *findings;
         let (doubtful, read) = (Vec::new(), Vec::new());
         let mut run =
@@ -108,7 +116,8 @@ pub fn analyze(
         };
         outcome.map(|(tables, finished)| (tables, finished, doubtful, read, base_summary))
     })?;
-    let Finished { summary, unknown, skipped } = *finished;
+    let Finished { summary, unknown, skipped, seen } = *finished;
+    mapping.check_asked(&seen)?;
     if !unknown.is_empty() {
         return Err(fail!(SchemaMismatch, "the backup does not fit the current database; nothing was changed")
             .details(unknown)
@@ -118,6 +127,7 @@ pub fn analyze(
     tables.sort_by_key(|t| order.tables.iter().position(|&p| p == t.table));
     let mut notes: Vec<String> = skipped.into_iter().map(|name| format!("left out on request: {name}")).collect();
     notes.extend(summary.notes.iter().cloned());
+    notes.extend(matched.iter().flat_map(|m| m.notes.iter().cloned()));
     for result in &tables {
         let table = &mapping.schema.tables[result.table];
         notes.extend(table.notes.iter().map(|note| format!("{}: {note}", result.name)));
@@ -172,13 +182,17 @@ fn not_carried(mapping: &Mapping, tables: &[TableResult]) -> Vec<String> {
     names
 }
 
-fn read_backup(mapping: &Mapping, mut backup: Box<dyn Reader>, to: &SyncSender<FromBackup>) {
+fn read_backup(mapping: &Mapping, ids: Option<&Ids>, mut backup: Box<dyn Reader>, to: &SyncSender<FromBackup>) {
     let mut read = || -> Result<Finished> {
         let mut unknown = Vec::new();
         let mut skipped = Vec::new();
+        let mut seen: Vec<Seen> = Vec::new();
         let mut taken: Vec<Option<String>> = vec![None; mapping.schema.tables.len()];
         while let Some(header) = backup.next_table()? {
-            match mapping.table(&header.name) {
+            let found = mapping.table(&header.name);
+            let table = if let Found::At(table) = &found { Some(*table) } else { None };
+            seen.push(Seen { name: header.name.clone(), origin: header.origin.clone(), table, columns: None });
+            match found {
                 Found::Skipped => skipped.push(header.name),
                 Found::Unknown(_) if mapping.on_unknown_table() == OnUnknown::Skip => skipped.push(header.name),
                 Found::Unknown(sentence) => unknown.push(sentence),
@@ -193,14 +207,17 @@ fn read_backup(mapping: &Mapping, mut backup: Box<dyn Reader>, to: &SyncSender<F
                         let records = backup.read_records(&mut Ignore)?;
                         to.send(FromBackup::Excluded(table, header, records)).map_err(|_| stopped())?;
                     } else {
-                        let learned = read_table(mapping, backup.as_mut(), table, header, to)?;
+                        let learned = read_table((mapping, ids), backup.as_mut(), table, header, to)?;
                         unknown.extend(learned.unknown);
                         skipped.extend(learned.skipped);
+                        if let Some(last) = seen.last_mut().filter(|_| !learned.names.is_empty()) {
+                            last.columns = Some(learned.names);
+                        }
                     }
                 }
             }
         }
-        Ok(Finished { summary: Summary::default(), unknown, skipped })
+        Ok(Finished { summary: Summary::default(), unknown, skipped, seen })
     };
     let outcome = match read() {
         Err(error) => Err(error),
@@ -214,7 +231,7 @@ fn read_backup(mapping: &Mapping, mut backup: Box<dyn Reader>, to: &SyncSender<F
 }
 
 fn read_table(
-    mapping: &Mapping,
+    (mapping, ids): (&Mapping, Option<&Ids>),
     backup: &mut dyn Reader,
     table: usize,
     header: TableHeader,
@@ -232,6 +249,8 @@ fn read_table(
         begun && to.send(FromBackup::Rows(batch)).is_ok()
     };
     let mut sink = BackupSink::new(mapping, table, &header, &mut send);
+    sink.follow(ids);
+    ids.map_or(Ok(()), |ids| ids.tell_deletions(&mapping.schema, table, header.deleted.len()))?;
     backup.read_records(&mut sink).map_err(|e| e.at(&header.name))?;
     sink.finish()?;
     let learned = std::mem::take(&mut sink.learned);
@@ -270,7 +289,7 @@ fn read_current(
 
 /// Reads the tables of the base in the order asked for; a base in another order is opened again from its beginning.
 fn read_base(
-    mapping: &Mapping,
+    (mapping, ids): (&Mapping, Option<&Ids>),
     base: &Base<'_>,
     requests: &Receiver<usize>,
     to: &SyncSender<FromSide>,
@@ -287,6 +306,7 @@ fn read_base(
                     if mapping.table(&header.name) == Found::At(table) {
                         let mut send = |batch, _| to.send(FromSide::Rows(batch)).is_ok();
                         let mut sink = BackupSink::new(mapping, table, &header, &mut send);
+                        sink.follow(ids);
                         current.read_records(&mut sink).map_err(|e| e.at(format_args!("base, {}", header.name)))?;
                         sink.finish()?;
                         return Ok(true);

@@ -29,7 +29,8 @@ pub enum SqliteCheck {
 }
 
 /// Sizes beyond which a file is refused with `LimitReached`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct Limits {
     /// Nesting of JSON values within a record.
     pub depth: usize,

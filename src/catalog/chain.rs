@@ -99,7 +99,7 @@ impl Catalog {
             true => backup::digest(file).ok().and_then(|(digest, _)| entries.iter().find(|e| e.digest == digest)),
             false => None,
         };
-        let is_here = |e: &&Entry| self.path(e).exists();
+        let is_here = |e: &&Entry| e.storage.is_some() || self.path(e).exists();
         let on = known.and_then(|e| e.base.as_deref());
         let on = entries.iter().find(|e| Some(e.id.as_str()) == on || Some(&e.digest) == said.base.as_ref());
         if on.is_some() || said.base.is_some() {
@@ -129,7 +129,9 @@ impl Catalog {
         let entries = self.list()?;
         let mut chain = vec![entry.clone()];
         while let Some(base) = chain.last().and_then(|e| e.base.clone()) {
-            let Some(found) = entries.iter().find(|e| e.id == base).filter(|e| self.path(e).exists()) else {
+            let Some(found) =
+                entries.iter().find(|e| e.id == base).filter(|e| e.storage.is_some() || self.path(e).exists())
+            else {
                 let last = chain.last().expect("begins with one");
                 return Err(fail!(BackupNotFound, "{} builds on {base}, which is not in the catalog", last.name)
                     .hint("Import the backup that it builds on, or restore an earlier one."));
@@ -155,6 +157,7 @@ impl Catalog {
         progress: &dyn Progress,
     ) -> Result<restore::Restored> {
         let chain = self.chain(entry)?;
+        chain.iter().try_for_each(|one| self.fetch(one, progress))?;
         let (first, rest) = chain.split_first().expect("begins with one");
         if rest.is_empty() {
             return restore::create(&restore::Request { backup: &self.path(first), into, read });

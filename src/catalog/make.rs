@@ -177,6 +177,7 @@ impl Catalog {
             tables: made.tables.clone(),
             tags: request.tags.to_vec(),
             encryption: request.sealing.map(|sealing| sealing.word().to_owned()),
+            storage: None,
             base: request.since.and_then(|since| since.id).map(str::to_owned),
             verified: None,
         };

@@ -34,8 +34,11 @@ impl Catalog {
     /// `BackupDamaged` saying what does not hold, with a line for each table or reference.
     pub fn verify(&mut self, entry: &Entry, depth: Depth, progress: &dyn Progress) -> Result<Entry> {
         // An incremental backup is worth nothing without what it builds on.
-        for one in self.chain(entry)? {
-            self.sound(&one)?;
+        let chain = self.chain(entry)?;
+        for one in &chain {
+            // What is kept elsewhere is looked at there, not in a copy.
+            self.download(one, progress)?;
+            self.sound(one)?;
         }
         if depth >= Depth::Deep {
             self.recount(entry)?;
@@ -47,6 +50,7 @@ impl Catalog {
         if depth >= Depth::RestoreTest {
             self.restore_test(entry, progress)?;
         }
+        chain.iter().try_for_each(|one| self.release(one))?;
         let mut entry = entry.clone();
         let depth = entry.verified.as_ref().map_or(depth, |(_, before)| depth.max(*before));
         entry.verified = Some((now(), depth));

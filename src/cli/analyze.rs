@@ -167,7 +167,7 @@ pub(super) fn refresh(
     let wanted = Wanted {
         backup: Path::new(&pin.path),
         base: base.as_deref(),
-        read: crate::backup::ReadOptions { keys: KeyArgs::default().keys(context), ..Default::default() },
+        read: crate::backup::ReadOptions { keys: KeyArgs::default().keys(context), ..meta.read.options() },
         options: meta.options.clone(),
         strategy: "backup-wins",
         table_strategies: Vec::new(),

@@ -124,6 +124,8 @@ pub(super) enum Command {
     Strategies(super::strategies::StrategiesArgs),
     /// Named connections
     Target(super::target::TargetArgs),
+    /// Backups on a timetable
+    Schedule(super::schedule::ScheduleArgs),
     /// Keys that backups are encrypted to
     Key(super::key::KeyCommandArgs),
     /// What is set, and where it came from
@@ -167,6 +169,7 @@ impl Command {
             Self::Restore(_) => "restore",
             Self::Strategies(_) => "strategies",
             Self::Target(_) => "target",
+            Self::Schedule(_) => "schedule",
             Self::Key(_) => "key",
             Self::Config(_) => "config",
             Self::Doctor(_) => "doctor",
@@ -192,6 +195,7 @@ impl Command {
             | Self::Resolve(_)
             | Self::Backup(_)
             | Self::Restore(_)
+            | Self::Schedule(_)
             | Self::Serve(_)
             | Self::Demo(_) => Shape::Lines,
             Self::Show(args) => args.shape(),

@@ -8,10 +8,12 @@ use super::secret::SealArgs;
 use super::signals::Working;
 use crate::backup::{self, Compression, FilesFormat, Layout, ReadOptions, WriteFormat};
 use crate::catalog::make::{self, Create, Format, Made, Rule, Secrets, Since};
+use crate::catalog::storage::Storage;
 use crate::catalog::{Catalog, Entry};
 use crate::database::Database;
 use crate::error::{Result, fail};
 use crate::executor::Home;
+use crate::progress::Quiet;
 use crate::report::text::plural;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value as Json, json};
@@ -127,6 +129,9 @@ struct CreateArgs {
     /// Time zone of the file's name, such as Europe/London
     #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = zone)]
     time_zone: chrono_tz::Tz,
+    /// Keep it elsewhere: s3://…, az://…, gs://…, file:///…
+    #[arg(long, value_name = "URL", conflicts_with = "out")]
+    storage: Option<String>,
     #[command(flatten)]
     seal: SealArgs,
 }
@@ -253,6 +258,10 @@ fn create(context: &Context<'_>, args: &CreateArgs) -> Result<Done> {
         return Err(fail!(Usage, "--name and --tag are for backups that are kept").hint("Leave --out away, or them."));
     }
     let sealing = args.seal.sealing(context)?;
+    let storage = match (&args.out, args.storage.as_ref().or(context.config()?.settings.backup.storage.as_ref())) {
+        (None, Some(url)) => Some(Storage::open(url)?),
+        _ => None,
+    };
     let rules = args.columns.rules(&target);
     let request = Create {
         name: args.name.as_deref(),
@@ -299,7 +308,11 @@ fn create(context: &Context<'_>, args: &CreateArgs) -> Result<Done> {
             }
         }
     };
-    let (entry, made) = made?;
+    let (mut entry, made) = made?;
+    if let (Some(kept), Some(storage)) = (&mut entry, &storage) {
+        *kept = catalog.keep_at(kept, storage, context.out)?;
+        context.out.line(&format!("Kept in {}", storage.url()));
+    }
     let path = match (&entry, &args.out) {
         (Some(entry), _) => catalog.path(entry),
         (None, Some(out)) => out.clone(),
@@ -333,7 +346,10 @@ impl Earlier {
 }
 
 fn said(context: &Context<'_>, entry: Option<&Entry>, made: &Made, path: &Path) -> Result<Done> {
-    let (digest, size) = backup::digest(path)?;
+    let (digest, size) = match entry {
+        Some(entry) => (entry.digest.clone(), entry.size_bytes),
+        None => backup::digest(path)?,
+    };
     let total: u64 = made.tables.iter().map(|t| t.records).sum();
     let absolute = std::path::absolute(path)?.display().to_string();
     context.out.line(&format!("Backup written: {absolute}"));
@@ -349,7 +365,7 @@ fn said(context: &Context<'_>, entry: Option<&Entry>, made: &Made, path: &Path) 
     Ok(Done::with(&json!({
         "backup": absolute, "id": entry.map(|e| &e.id), "name": entry.map(|e| &e.name), "kind": made.kind,
         "size_bytes": size, "digest": digest, "records": total, "tables": tables, "followed": made.followed,
-        "columns": made.ruled, "notes": made.notes, "changed": false,
+        "storage": entry.and_then(|e| e.storage.as_ref()), "columns": made.ruled, "notes": made.notes, "changed": false,
     })))
 }
 
@@ -377,7 +393,10 @@ pub(super) fn kept_file(catalog: &Catalog, name: &str) -> Result<(PathBuf, Optio
         return Ok((path.to_owned(), entry));
     }
     match catalog.find(name) {
-        Ok(entry) => Ok((catalog.path(&entry), Some(entry))),
+        Ok(entry) => {
+            catalog.fetch(&entry, &Quiet)?;
+            Ok((catalog.path(&entry), Some(entry)))
+        }
         Err(_) if name.contains(['/', '.']) => super::analyze::must_exist(path).map(|()| (path.to_owned(), None)),
         Err(error) => Err(error),
     }

@@ -7,7 +7,7 @@ use super::context::{Context, Target};
 use super::output::{Done, Output};
 use super::signals::Working;
 use crate::catalog::Catalog;
-use crate::database::{Database, WriteOptions};
+use crate::database::{Database, Isolation, WriteOptions};
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::executor::home::fresh_id;
 use crate::executor::{self, Ending, Home, MaxChanges, MergeOptions, MergeReport, OnBlocked, OnStale, Trust};
@@ -45,6 +45,15 @@ enum BlockedArg {
     Skip,
 }
 
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum IsolationArg {
+    /// One consistent view; what is written is locked and compared again.
+    #[default]
+    RepeatableRead,
+    /// As if nobody else was there.
+    Serializable,
+}
+
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct MergeArgs {
@@ -68,6 +77,12 @@ pub(super) struct MergeArgs {
     /// How long one statement may take
     #[arg(long, value_name = "DUR", value_parser = duration)]
     statement_timeout: Option<Duration>,
+    /// What the transaction may see of others (PostgreSQL, MariaDB)
+    #[arg(long, value_enum, default_value_t)]
+    isolation: IsolationArg,
+    /// How many records are written and read back in one go
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    batch_size: u16,
     /// Stop if more records would change: a number, or a share of the backup's records such as 5%
     #[arg(long, value_name = "N|N%", value_parser = max_changes)]
     max_changes: Option<MaxChanges>,
@@ -135,6 +150,8 @@ impl MergeArgs {
             backup_first: request.backup_first,
             lock_timeout: None,
             statement_timeout: None,
+            isolation: IsolationArg::default(),
+            batch_size: 0,
             max_changes: None,
             confirm: request.confirm,
             note: request.note,
@@ -157,7 +174,12 @@ impl MergeArgs {
             write: WriteOptions {
                 lock_timeout: self.lock_timeout.unwrap_or(usual.lock_timeout),
                 statement_timeout: self.statement_timeout.unwrap_or(usual.statement_timeout),
+                isolation: match self.isolation {
+                    IsolationArg::RepeatableRead => Isolation::RepeatableRead,
+                    IsolationArg::Serializable => Isolation::Serializable,
+                },
             },
+            batch: usize::from(self.batch_size),
             actor: context.actor(),
             note: self.note.clone(),
         }
@@ -196,7 +218,13 @@ pub(super) fn run(context: &Context<'_>, args: &MergeArgs) -> Result<Done> {
             (plan, target, Some(path))
         }
     };
-    let outcome = carry_out(context, args, &home, &mut plan, &target);
+    let outcome = carry_out(context, args, &home, &mut plan, &target).map_err(|error| {
+        // The plan of a backup given directly is gone by then.
+        if error.kind() == ErrorKind::PlanStale && temporary.is_some() && !args.keep_plan {
+            return error.hint("Run the same command again: it analyzes the backup anew.");
+        }
+        error
+    });
     let keep = args.keep_plan || outcome.as_ref().is_err_and(|e| e.kind() == ErrorKind::NeedsDecision);
     if let Some(path) = temporary.filter(|_| !keep) {
         drop(plan);

@@ -261,7 +261,12 @@ impl Prepare<'_> {
             };
             images.push((one, before, after));
         }
-        let refused = self.refused(target, &images)?;
+        let mut refused = self.refused(target, &images)?;
+        for (position, (one, before, after)) in images.iter().enumerate() {
+            if one.kind == ActionKind::Update && refused[position].is_none() {
+                refused[position] = self.cascades(table, before, after)?;
+            }
+        }
         for ((one, before, after), refused) in images.iter().zip(refused) {
             if let Some(why) = refused {
                 *preview.of(Outcome::Blocked) += 1;
@@ -286,6 +291,29 @@ impl Prepare<'_> {
             })?;
         }
         Ok(())
+    }
+
+    /// Says which other records the engine would change by itself if a referenced value changed.
+    fn cascades(&mut self, table: usize, before: &[OwnedCell], after: &[OwnedCell]) -> Result<Option<String>> {
+        for children in &self.plan.meta().schema.tables {
+            let reaching = children.foreign_keys.iter().filter(|f| f.table == Some(table) && f.reaches_on_update());
+            for foreign_key in reaching {
+                let tuple: Vec<OwnedCell> = foreign_key.references.iter().map(|&c| before[c].clone()).collect();
+                let changes = foreign_key.references.iter().any(|&c| before[c] != after[c]);
+                if !changes || tuple.contains(&OwnedCell::Null) {
+                    continue;
+                }
+                let count = self.transaction.referrers(children, foreign_key, &[tuple])?.into_iter().sum::<u64>();
+                if count > 0 {
+                    return Ok(Some(format!(
+                        "its new value would also change {count} records of {} (ON UPDATE {})",
+                        children.label(),
+                        foreign_key.on_update
+                    )));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// Reads the records as they are now, locked until the end of the transaction.
@@ -348,9 +376,9 @@ fn key_values(table: &Table, cells: &[OwnedCell]) -> Vec<Value> {
 /// Encodes a record's cells as the analysis did.
 pub(super) fn body(table: &Table, cells: &[OwnedCell]) -> Vec<u8> {
     let mut body = Vec::new();
-    for (cell, column) in cells.iter().zip(&table.columns) {
-        let cell = if column.writable() { cell.as_cell() } else { Cell::Absent };
-        encode::encode(cell, column, &mut body);
+    for (position, (cell, column)) in cells.iter().zip(&table.columns).enumerate() {
+        let counts = column.writable() || table.key.contains(&position);
+        encode::encode(if counts { cell.as_cell() } else { Cell::Absent }, column, &mut body);
     }
     body
 }

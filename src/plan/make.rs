@@ -1,7 +1,7 @@
 //! Making a plan: from a backup, a database and what was asked to a settled, sealed plan file.
 
-use super::{BackupPin, Meta, Plan, PlanKind, Preview};
-use crate::analyzer::{self, Base, Current, Options, django};
+use super::{BackupPin, Meta, Plan, PlanKind, Preview, ReadPin};
+use crate::analyzer::{self, Base, Current, Options, django, matching};
 use crate::backup::{self, ReadOptions, Summary};
 use crate::database::Database;
 use crate::error::{Result, fail};
@@ -39,8 +39,9 @@ pub struct Request<'a> {
 /// # Errors
 /// Whatever reading, comparing or saving meets; the unfinished plan file is removed then.
 pub fn make(request: &Request<'_>, database: &mut dyn Database, progress: &dyn Progress) -> Result<(Plan, Preview)> {
+    let was_there = request.out.exists();
     let made = build(request, database, progress);
-    if made.is_err() && made.as_ref().err().is_none_or(|e| e.kind() != crate::ErrorKind::Usage) {
+    if made.is_err() && !was_there {
         // What can't be finished is of no use; the cause is what gets reported.
         let _ = std::fs::remove_file(request.out);
     }
@@ -82,6 +83,7 @@ fn build(request: &Request<'_>, database: &mut dyn Database, progress: &dyn Prog
         base: None,
         database: database.identity().clone(),
         options: request.options.clone(),
+        read: ReadPin::of(&request.read),
         schema: schema.clone(),
         compared: Vec::new(),
         tables: Vec::new(),
@@ -99,9 +101,19 @@ fn build(request: &Request<'_>, database: &mut dyn Database, progress: &dyn Prog
         sources.push(django::Source { format: open_base()?.format(), open: &open_base });
     }
     let django = django::prepare(&sources, database, snapshot.as_mut(), &schema, &request.options)?;
-    let (reader, options) = match &django {
+    let (reader, mut options) = match &django {
         Some(django) => (django.wrap(reader, 0), django.options(&request.options)),
         None => (reader, request.options.clone()),
+    };
+    if django.is_some() {
+        matching::django_defaults(&mut options, &schema);
+    }
+    let shaped_backup = || {
+        let backup = open_backup()?;
+        Ok(match &django {
+            Some(django) => django.wrap(backup, 0),
+            None => backup,
+        })
     };
     let open_base = || {
         let base = open_base()?;
@@ -111,10 +123,18 @@ fn build(request: &Request<'_>, database: &mut dyn Database, progress: &dyn Prog
         })
     };
     let base = request.base.map(|_| Base { open: &open_base });
+    let opened_base: matching::Open<'_> = &open_base;
+    let matched = matching::prepare(
+        (&shaped_backup, request.base.map(|_| opened_base)),
+        database,
+        snapshot.as_mut(),
+        &schema,
+        &options,
+    )?;
     let analysis = analyzer::analyze(
         reader,
         base.as_ref(),
-        Current { database, snapshot: snapshot.as_mut(), schema },
+        Current { database, snapshot: snapshot.as_mut(), schema, matched: matched.as_ref() },
         &options,
         &mut plan,
         progress,

@@ -176,6 +176,7 @@ fn random_catalogue(numbers: &mut Numbers, now: DateTime<Utc>) -> Vec<Entry> {
             tables: Vec::new(),
             tags,
             encryption: None,
+            storage: None,
             base,
             verified: (numbers.below(10) == 0).then(|| (String::new(), Depth::Deep)),
         });

@@ -3,13 +3,16 @@
 #![allow(unreachable_pub)] // pub here means: for the other test files
 
 mod accoreg;
+mod asked;
 mod bad_input;
+mod cases;
 mod catalog;
 mod chinook;
 mod cli;
 mod conformance;
 mod data;
 mod django;
+mod elsewhere;
 mod engine_story;
 mod engines;
 mod exports;
@@ -22,8 +25,10 @@ mod live;
 mod oracle;
 mod proxy;
 mod resolver;
+mod schemas;
 mod server;
 mod servers;
 mod story;
 mod tidy;
+mod timetable;
 mod world;

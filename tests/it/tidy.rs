@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The layers from the bottom up; those in one row don't use each other.
-const LAYERS: [&[&str]; 14] = [
+const LAYERS: [&[&str]; 16] = [
     &["error"],
     &["progress"],
     &["model"],
@@ -14,7 +14,9 @@ const LAYERS: [&[&str]; 14] = [
     &["executor"],
     &["restore"],
     &["catalog"],
+    &["hooks"],
     &["config"],
+    &["schedule"],
     &["report"],
     &["server"],
     // The command line starts the service.

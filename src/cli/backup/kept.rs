@@ -173,6 +173,9 @@ pub(super) fn show(context: &Context<'_>, args: &ShowArgs) -> Result<Done> {
     line("Kind", &format!("{}, {}", json!(entry.kind).as_str().unwrap_or_default(), entry.format));
     line("File", &catalog.path(&entry).display().to_string());
     line("Size", &format!("{} bytes, blake3:{}", entry.size_bytes, entry.digest));
+    if let Some(storage) = &entry.storage {
+        line("Kept in", storage);
+    }
     if let Some(encryption) = &entry.encryption {
         line("Encrypted", encryption);
     }

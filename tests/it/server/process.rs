@@ -120,12 +120,12 @@ fn killed_at(failpoint: &str, committed: bool) {
 
 #[test]
 fn u32_killed_before_the_commit_nothing_happened_and_it_is_known() {
-    killed_at("verified:1", false);
+    killed_at("before-commit:1", false);
 }
 
 #[test]
 fn u32_killed_after_the_commit_it_is_done_and_known() {
-    killed_at("marked:1", true);
+    killed_at("after-commit:1", true);
 }
 
 #[test]
