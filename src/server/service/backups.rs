@@ -247,7 +247,13 @@ pub fn sweep(app: &App) -> Result<()> {
 /// `not_found`; what reading it meets.
 pub fn inspection(app: &App, id: &str) -> Answer<Inspection> {
     let entry = entry(app, id)?;
-    Ok(inspect(&Catalog::open(app.home())?.path(&entry), &ReadOptions::default())?)
+    let mut found = inspect(&Catalog::open(app.home())?.path(&entry), &ReadOptions::default())?;
+    let secrets = app.secrets();
+    for table in &mut found.tables {
+        let hidden = table.columns.iter_mut().filter(|c| secrets.hides(&table.name, &c.name));
+        hidden.for_each(|column| column.sample = column.sample.take().map(|_| "[secret]".to_owned()));
+    }
+    Ok(found)
 }
 
 /// Some records of a backup's table.

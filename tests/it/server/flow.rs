@@ -133,8 +133,12 @@ fn u45_decisions_stay_when_the_session_ends() {
 fn u37_both_see_each_others_merges_and_locks() {
     let site = Site::new();
     let token = site.token(Role::Operator);
-    let path = site.world.backup("other.json", &[("users", json!([{"id": 8, "email": "h@x"}]))]);
-    let (mut plan, _) = site.world.analyze(&path, None, Default::default(), "backup-wins").expect("analyzed");
+    site.world.backup("other.json", &[("users", json!([{"id": 8, "email": "h@x"}]))]);
+    let (plan, _) = site.world.analyze("other.json", None, "backup-wins", Default::default()).expect("analyzed");
+    // As the command line does, which ends between analyzing and merging.
+    let path = plan.path().to_owned();
+    drop(plan);
+    let mut plan = merganser::plan::Plan::open(&path).expect("opens");
     assert_eq!(site.get(&token, "/api/v1/analyses").json()["items"][0]["id"], plan.meta().id.as_str());
     let report = site
         .world
