@@ -158,7 +158,11 @@ pub(super) fn run(context: &Context<'_>, args: &ResolveArgs) -> Result<Done> {
     plan.write_seal(&key)?;
     let mut document = None;
     if let Some(path) = &args.export {
-        let text = decision::to_json(plan.decisions()?);
+        let decisions = plan.decisions()?;
+        if path.as_os_str() == "-" {
+            hides_nothing(&plan, &decisions, &context.secrets(None)?)?;
+        }
+        let text = decision::to_json(decisions);
         if path.as_os_str() == "-" && !context.out.is_json() {
             context.out.raw(&format!("{text}\n"));
             return Ok(Done::default());
@@ -323,6 +327,26 @@ fn fields(args: &ResolveArgs) -> Result<BTreeMap<String, FieldDecision>> {
         fields.insert(name.to_owned(), FieldDecision::Value(value));
     }
     Ok(fields)
+}
+
+/// Refuses to print decisions in which somebody typed a value for a secret column; a file is private and takes them.
+fn hides_nothing(plan: &Plan, decisions: &[decision::Entry], secrets: &Secrets) -> Result<()> {
+    for entry in decisions {
+        let Decision::Fields { fields } = &entry.decision else { continue };
+        let hidden = |(column, answer): &(&String, &FieldDecision)| {
+            matches!(answer, FieldDecision::Value(_)) && secrets.hides(&entry.table, column)
+        };
+        if let Some((column, _)) = fields.iter().find(hidden) {
+            return Err(fail!(
+                Usage,
+                "the decisions of {} hold a value for the secret column {}.{column}",
+                plan.meta().id,
+                entry.table
+            )
+            .hint("Write them to a file, which only you can read, or add --show-secrets."));
+        }
+    }
+    Ok(())
 }
 
 fn import(context: &Context<'_>, plan: &mut Plan, path: &PathBuf, by: &str, tally: &mut Tally) -> Result<()> {

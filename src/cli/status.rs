@@ -101,6 +101,10 @@ pub(super) fn run(context: &Context<'_>, args: &StatusArgs) -> Result<Done> {
         }
         reports.push(json!({"target": display, "reachable": true, "lock": holder, "settled": settled}));
     }
+    let finished = crate::files::recover(&home)?;
+    if finished > 0 {
+        out.line(&format!("Unfinished   the files of {finished} merges were put in their places"));
+    }
     let plans = plans(context, &home)?;
     let last = receipts.iter().find(|r| r.state == State::Committed);
     if let Some(last) = last {

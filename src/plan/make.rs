@@ -56,6 +56,12 @@ fn build(request: &Request<'_>, database: &mut dyn Database, progress: &dyn Prog
     let schema = database.schema()?;
     let mut table_strategies = Vec::new();
     for (table, name) in &request.table_strategies {
+        if table == "files" && schema.table(table).is_none() {
+            // The files that travel with a backup are decided about as records of a table of that name are.
+            let strategy = Strategy::load(name)?;
+            table_strategies.push((table.clone(), strategy.name.clone(), strategy.text().to_owned()));
+            continue;
+        }
         let position = schema
             .table(table)
             .ok_or_else(|| fail!(Usage, "--strategy-for: the current database has no table {table:?}"))?;
@@ -91,6 +97,7 @@ fn build(request: &Request<'_>, database: &mut dyn Database, progress: &dyn Prog
         notes: Vec::new(),
         strategy: (strategy.name.clone(), strategy.text().to_owned()),
         table_strategies,
+        files: None,
     };
     let mut plan = Plan::create(request.out, meta.clone())?;
     let mut snapshot = database.snapshot()?;
