@@ -110,9 +110,9 @@ pub fn analyze(
         // Dropping the channels ends readers that still want to send.
         drop((run, ask_current, ask_base));
         let base_summary = match base_reader.map(std::thread::ScopedJoinHandle::join) {
-            Some(Ok(summary)) => summary,
+            Some(Ok(read)) => read,
             Some(Err(panic)) => std::panic::resume_unwind(panic),
-            None => None,
+            None => (None, Vec::new()),
         };
         outcome.map(|(tables, finished)| (tables, finished, doubtful, read, base_summary))
     })?;
@@ -127,6 +127,8 @@ pub fn analyze(
     tables.sort_by_key(|t| order.tables.iter().position(|&p| p == t.table));
     let mut notes: Vec<String> = skipped.into_iter().map(|name| format!("left out on request: {name}")).collect();
     notes.extend(summary.notes.iter().cloned());
+    let (base_summary, base_known) = base_summary;
+    notes.extend(base_notes(&mapping, &tables, &base_known));
     notes.extend(matched.iter().flat_map(|m| m.notes.iter().cloned()));
     for result in &tables {
         let table = &mapping.schema.tables[result.table];
@@ -293,8 +295,9 @@ fn read_base(
     base: &Base<'_>,
     requests: &Receiver<usize>,
     to: &SyncSender<FromSide>,
-) -> Option<Summary> {
+) -> (Option<Summary>, Vec<(usize, Learned)>) {
     let mut reader: Option<Box<dyn Reader>> = None;
+    let mut known = Vec::new();
     for table in requests {
         let mut read = || -> Result<bool> {
             for fresh in [reader.is_none(), true] {
@@ -309,6 +312,7 @@ fn read_base(
                         sink.follow(ids);
                         current.read_records(&mut sink).map_err(|e| e.at(format_args!("base, {}", header.name)))?;
                         sink.finish()?;
+                        known.push((table, sink.learned));
                         return Ok(true);
                     }
                 }
@@ -323,13 +327,41 @@ fn read_base(
             Err(error) => FromSide::Failed(error),
         };
         if to.send(message).is_err() {
-            return None;
+            return (None, known);
         }
     }
     // Reading on to the end checks what the base claims of itself.
-    let mut reader = reader?;
+    let Some(mut reader) = reader else { return (None, known) };
     while let Ok(Some(_)) = reader.next_table() {}
-    reader.finish().ok()
+    (reader.finish().ok(), known)
+}
+
+/// Says where the base's columns are not those of the backup or of current: what that means for a three-way comparison.
+fn base_notes(mapping: &Mapping, tables: &[TableResult], base: &[(usize, Learned)]) -> Vec<String> {
+    let mut notes = Vec::new();
+    for (table, learned) in base {
+        let Some(result) = tables.iter().find(|r| r.table == *table && r.three_way) else { continue };
+        let target = &mapping.schema.tables[*table];
+        let compared = |c: &usize| mapping.compared[*table][*c] && target.columns[*c].writable();
+        let missing: Vec<usize> =
+            result.carried.iter().copied().filter(|c| compared(c) && !learned.carried[*c]).collect();
+        if !missing.is_empty() {
+            notes.push(format!(
+                "{}: the base has no {}; whose change a difference there is can't be told, so it is a conflict",
+                result.name,
+                target.names(&missing).join(", ")
+            ));
+        }
+        let only_base: Vec<usize> = (0..target.columns.len())
+            .filter(|c| compared(c) && learned.carried[*c] && !result.carried.contains(c))
+            .collect();
+        if !only_base.is_empty() {
+            let names = target.names(&only_base).join(", ");
+            notes.push(format!("{}: the base has {names}, the backup does not; it is not compared", result.name));
+        }
+        notes.extend(learned.unknown.iter().map(|sentence| format!("{}: in the base, {sentence}", result.name)));
+    }
+    notes
 }
 
 /// The joining side of the pipeline.

@@ -160,12 +160,46 @@ fn build(request: &Request<'_>, database: &mut dyn Database, progress: &dyn Prog
     meta.notes.extend(meta.schema.left_out.iter().cloned());
     progress.phase(Phase::Settle);
     plan.complete(meta)?;
+    if strategy.name == "recover-deleted" {
+        plan.offer_undeletion()?;
+    }
     let (preview, _) = plan.settle(progress)?;
     plan.finish(&request.state_key)?;
     Ok((plan, preview))
 }
 
 impl Plan {
+    /// Notes how many records are only marked as deleted: bringing back what is missing does not bring those back.
+    fn offer_undeletion(&mut self) -> Result<()> {
+        let mut notes = Vec::new();
+        for result in &self.meta().tables {
+            let table = &self.meta().schema.tables[result.table];
+            if !table.columns.iter().any(|c| crate::model::names::is_deleted_name(&c.name)) {
+                continue;
+            }
+            let selector = super::Selector {
+                table: Some(result.table),
+                classes: vec![crate::model::change::Class::Updated, crate::model::change::Class::Conflict],
+                ..super::Selector::default()
+            };
+            let mut count = 0;
+            self.each(&selector, &mut |record| {
+                count += u64::from(super::choices::refusal(self, &record, super::choices::Choice::Undelete).is_none());
+                Ok(())
+            })?;
+            if count > 0 {
+                notes.push(format!(
+                    "{}: {count} records are marked as deleted here and not in the backup; \
+                     'merganser resolve {} --take undelete' brings them back",
+                    result.name,
+                    self.meta().id
+                ));
+            }
+        }
+        self.meta.notes.extend(notes);
+        self.write_meta()
+    }
+
     /// Takes over the decisions of an earlier plan wherever the question is still the same; returns how many were kept
     /// and which were not.
     ///
