@@ -140,7 +140,7 @@ pub fn analyze(
     }
     let not_carried = not_carried(&mapping, &tables);
     progress.phase(Phase::Check);
-    Check {
+    let mut check = Check {
         mapping: &mapping,
         options,
         database,
@@ -151,8 +151,14 @@ pub fn analyze(
         doubtful,
         pulled_in: Default::default(),
         progress,
-    }
-    .run()?;
+        cut: Default::default(),
+    };
+    check.run()?;
+    let cut = check.cut.take();
+    notes.extend(
+        cut.into_iter()
+            .map(|column| format!("{column}: instants are held less finely than in the backup; finer digits are cut")),
+    );
     for result in &tables {
         let read = read.iter().filter(|(table, _)| *table == result.table).map(|(_, read)| read).sum::<u64>();
         let folded = read.saturating_sub(result.counts.backup_records());

@@ -31,6 +31,7 @@ mod proxy;
 mod resolver;
 mod roundtrip;
 mod schemas;
+mod server;
 mod servers;
 mod story;
 mod terminal;
