@@ -249,7 +249,13 @@ pub fn sweep(app: &App) -> Result<()> {
 pub fn inspection(app: &App, id: &str) -> Answer<Inspection> {
     let entry = entry(app, id)?;
     let catalog = Catalog::open(app.home())?;
-    Ok(inspect(&catalog.file(&entry)?, &catalog.read())?)
+    let mut found = inspect(&catalog.file(&entry)?, &catalog.read())?;
+    let secrets = app.secrets();
+    for table in &mut found.tables {
+        let hidden = table.columns.iter_mut().filter(|c| secrets.hides(&table.name, &c.name));
+        hidden.for_each(|column| column.sample = column.sample.take().map(|_| "[secret]".to_owned()));
+    }
+    Ok(found)
 }
 
 /// Some records of a backup's table.
