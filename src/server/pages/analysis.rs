@@ -236,7 +236,7 @@ pub(super) fn result(desk: &Desk, id: &str) -> Answer<Response> {
         writes: text::writes(&preview),
         can_write: desk.can_write(),
         compared,
-        expires: Html::text(&text::when(&meta.expires_at).split(',').next().unwrap_or_default()),
+        expires: Html::text(text::when(&meta.expires_at).split(',').next().unwrap_or_default()),
         not_carried: meta.not_carried.iter().map(|c| safe(c)).collect(),
         notes: meta.notes.iter().map(|n| safe(n)).collect(),
     };
