@@ -154,7 +154,7 @@ pub(super) fn ddl(tables: &[Table], engine: &str) -> String {
         }
         create.push_str(&format!("CREATE TABLE {} ({});\n", table.name, lines.join(", ")));
     }
-    create + &later
+    create + later.as_str()
 }
 
 /// Makes a value for a column; references go to records there are.
