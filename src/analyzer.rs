@@ -74,6 +74,28 @@ pub struct Limits {
     /// Why the engine refuses the record with all of the backup's values, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
+    /// For a record that meets another entity: what the choices about its identity need to know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Box<Identity>>,
+}
+
+/// The current record that a backup's record meets: the holder of its unique key, or another entity under its key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Identity {
+    /// The existing record's key, as encoded values.
+    pub key: Vec<u8>,
+    /// The existing record's key, as canonical bytes.
+    pub key_bytes: Vec<u8>,
+    /// A digest per column of the existing record as it was seen.
+    pub digests: Vec<u64>,
+    /// The columns of the unique key that it holds; empty where it holds the key itself.
+    pub unique: Vec<usize>,
+    /// How many current records refer to the existing record: by table.
+    pub referrers: Vec<(String, u64)>,
+    /// The key column for which a new value can be made, if there is one.
+    pub generated: Option<usize>,
+    /// The highest number that either side has in that column.
+    pub highest: Option<i64>,
 }
 
 /// Another record that holds or claims a unique key.

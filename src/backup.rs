@@ -5,11 +5,13 @@
 
 mod archive;
 mod baluhost;
+mod crypt;
 mod csv;
 mod digest;
 mod django;
 mod inspect;
 mod json;
+mod lineage;
 mod metadata;
 mod open;
 mod options;
@@ -21,17 +23,24 @@ mod utf16;
 mod write;
 mod zip;
 
+pub use crypt::{
+    Key, Keys, Passphrase, Sealing, Secret, encryption, generate_identity, hmac_file, read_identity, seal_into, unlock,
+};
 pub use digest::digest;
 pub use inspect::{InspectedColumn, InspectedTable, Inspection, inspect};
+pub use lineage::{Lineage, lineage};
 pub use open::{Format, open};
 pub use options::{Limits, ReadOptions, SqliteCheck};
 pub use write::{
     AtomicFile, BackupWriter, Compression, FilesFormat, FilesWriter, JarvisUserWriter, Layout, SmartBackupWriter,
-    SmartOptions, TableMapWriter, TableOptions, WriteFormat, create, write_baluhost,
+    SmartOptions, TableMapWriter, TableOptions, WriteFormat, create, create_of, write_baluhost,
 };
 
 use crate::error::Result;
-use crate::model::Cell;
+use crate::model::{Cell, OwnedCell};
+
+/// Deleted records that a backup may name in one table: they are kept in memory.
+pub const MOST_DELETED: usize = 100_000;
 
 /// Where in a backup something stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,7 +78,7 @@ pub trait RecordSink {
 }
 
 /// What a backup says of a table before its records.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TableHeader {
     /// The backup's name for it.
     pub name: String,
@@ -81,6 +90,8 @@ pub struct TableHeader {
     pub whole: bool,
     /// The field that stands for the key, whatever its column is called (`pk` of Django records).
     pub pk_field: Option<String>,
+    /// Keys of records that were deleted since the backup that this one builds on: fields by the file's names.
+    pub deleted: Vec<Vec<(String, OwnedCell)>>,
     /// The file's own spelling where `name` was derived from it: `core.child` of `core_child`.
     pub origin: Option<String>,
 }

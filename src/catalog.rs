@@ -3,17 +3,22 @@
 //! *Shape:* `catalog.db` in the data folder, one row for each backup; the files are in `backups/`. A row is written after
 //! its file is complete and on disk, and removed before its file goes: what is listed is there.
 
+pub mod chain;
 pub mod forget;
 pub mod make;
+pub mod storage;
 pub mod verify;
 
-use crate::backup::{self, AtomicFile, ReadOptions};
+use crate::backup::{self, AtomicFile, Keys, ReadOptions};
 use crate::database::Identity;
 use crate::database::sqlite::error;
 use crate::error::{Result, fail};
 use crate::executor::Home;
 use crate::executor::home::fresh_id;
+use crate::executor::receipt;
 use crate::model::Schema;
+use crate::plan::Plan;
+use crate::progress::Quiet;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -21,6 +26,9 @@ use std::path::{Path, PathBuf};
 /// Marks a catalog among SQLite files: `mgct`.
 const APPLICATION_ID: i32 = 0x6d67_6374;
 const VERSION: i32 = 1;
+
+/// For how long a merge keeps the backup that it was made of.
+const NEEDED_DAYS: i64 = 7;
 
 /// What a backup holds of its database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +38,8 @@ pub enum Kind {
     Full,
     /// Some tables, or tables without some of their columns.
     Selected,
+    /// What changed since another backup, which it needs.
+    Incremental,
     /// A file that came from elsewhere.
     Imported,
 }
@@ -68,6 +78,12 @@ pub struct Entry {
     pub tables: Vec<Carried>,
     /// What people say of it.
     pub tags: Vec<String>,
+    /// How it is encrypted: `age` or `aes-256-cbc`; none for a plain file.
+    #[serde(default)]
+    pub encryption: Option<String>,
+    /// Where its file is kept, as a URL; none: in `backups/`.
+    #[serde(default)]
+    pub storage: Option<String>,
     /// The backup without which this one is of no use, by id.
     pub base: Option<String>,
     /// When it was last found sound, and how deeply.
@@ -78,6 +94,7 @@ pub struct Entry {
 pub struct Catalog {
     home: Home,
     connection: Connection,
+    keys: Keys,
 }
 
 impl Catalog {
@@ -110,10 +127,19 @@ impl Catalog {
                 "CREATE TABLE IF NOT EXISTS backups (id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL UNIQUE,
                  created_at TEXT NOT NULL, digest TEXT NOT NULL, entry TEXT NOT NULL, schema TEXT) STRICT;
                  CREATE INDEX IF NOT EXISTS backups_by_time ON backups (created_at);
-                 CREATE INDEX IF NOT EXISTS backups_by_digest ON backups (digest);",
+                 CREATE INDEX IF NOT EXISTS backups_by_digest ON backups (digest);
+                 CREATE TABLE IF NOT EXISTS shared (engine TEXT NOT NULL, id TEXT NOT NULL, digest TEXT NOT NULL,
+                 merge TEXT, at TEXT NOT NULL) STRICT;",
             )
             .map_err(error)?;
-        Ok(Self { home: home.clone(), connection })
+        Ok(Self { home: home.clone(), connection, keys: Keys::default() })
+    }
+
+    /// Takes the keys that encrypted backups are read with.
+    #[must_use]
+    pub fn with_keys(mut self, keys: Keys) -> Self {
+        self.keys = keys;
+        self
     }
 
     /// Lists all backups, newest first.
@@ -171,6 +197,7 @@ impl Catalog {
             return Err(fail!(Usage, "{} exists already; it was not touched", to.display()));
         }
         self.sound(entry)?;
+        copy_hmac(&self.path(entry), to)?;
         copy(&self.path(entry), to)
     }
 
@@ -185,6 +212,15 @@ impl Catalog {
         }
         if let Some(same) = self.list()?.into_iter().find(|e| e.digest == found.digest) {
             return Err(fail!(Usage, "{} is in the catalog already, as {}", file.display(), same.name));
+        }
+        let said = backup::lineage(file, request.read)?.and_then(|lineage| lineage.base);
+        let base = match &said {
+            Some(digest) => self.list()?.into_iter().find(|e| e.digest == *digest).map(|e| e.id),
+            None => None,
+        };
+        if said.is_some() && base.is_none() {
+            return Err(fail!(Usage, "{} is incremental, and what it builds on is not in the catalog", file.display())
+                .hint("Import that first."));
         }
         let id = fresh_id('b');
         let extension =
@@ -201,49 +237,102 @@ impl Catalog {
             digest: found.digest,
             tables: found.tables.into_iter().map(|t| Carried { name: t.name, records: t.records }).collect(),
             tags: request.tags.to_vec(),
-            base: None,
+            encryption: backup::encryption(file)?.map(str::to_owned),
+            storage: None,
+            base,
             verified: None,
             id,
         };
         self.free(&entry.name)?;
+        copy_hmac(file, &self.path(&entry))?;
         copy(file, &self.path(&entry))?;
         self.sound(&entry)?;
         self.add(&entry, None)?;
         Ok(entry)
     }
 
-    /// Removes a backup that no other one needs.
+    /// Says why a backup can't be removed, if so.
     ///
     /// # Errors
-    /// `Usage` when another backup needs it, `Failed`.
-    pub fn remove(&mut self, entry: &Entry) -> Result<()> {
-        if let Some(other) = self.list()?.iter().find(|e| e.base.as_deref() == Some(&entry.id)) {
-            return Err(fail!(Usage, "{} is needed by {}; it was not removed", entry.name, other.name));
+    /// `Usage` when another backup, a plan or a merge needs it, or it is the last one of its database that was found sound.
+    pub fn removable(&self, entry: &Entry) -> Result<()> {
+        let entries = self.list()?;
+        let stays = |why: String| Err(fail!(Usage, "{} {why}; it was not removed", entry.name));
+        if let Some(other) = entries.iter().find(|e| e.base.as_deref() == Some(&entry.id)) {
+            return stays(format!("is needed by {}", other.name));
         }
+        if let Some((_, why)) = self.needed()?.into_iter().find(|(file, _)| *file == self.place(entry)) {
+            return stays(format!("stays: {why}"));
+        }
+        let of = |e: &Entry| e.database.as_ref().map(|d| (d.engine, d.id.clone()));
+        let others = entries.iter().any(|e| e.id != entry.id && of(e) == of(entry) && e.verified.is_some());
+        if entry.verified.is_some() && !others {
+            return stays("is the only verified backup of its database".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Removes a backup that nothing needs.
+    ///
+    /// # Errors
+    /// As [`Catalog::removable`]; `Failed`.
+    pub fn remove(&mut self, entry: &Entry) -> Result<()> {
+        self.removable(entry)?;
         self.drop_entry(entry)
+    }
+
+    /// Returns a backup's file as plans and receipts name it.
+    fn place(&self, entry: &Entry) -> String {
+        let path = self.path(entry);
+        path.canonicalize().unwrap_or(path).display().to_string()
+    }
+
+    /// Lists files that something else than a backup needs, each with what: plans that can still be merged, and merges
+    /// young enough that somebody may take them back or do them again.
+    fn needed(&self) -> Result<Vec<(String, String)>> {
+        let mut needed = Vec::new();
+        for file in std::fs::read_dir(self.home.plans())? {
+            let path = file?.path();
+            // A plan that can't be read can't be merged either.
+            let Some(plan) = Some(&path).filter(|p| p.extension().is_some_and(|e| e == "mplan")) else { continue };
+            let Ok(plan) = Plan::open(plan) else { continue };
+            let meta = plan.meta();
+            let open = chrono::DateTime::parse_from_rfc3339(&meta.expires_at).is_ok_and(|t| t > chrono::Utc::now());
+            for pin in meta.backup.iter().chain(&meta.base).filter(|_| open) {
+                needed.push((pin.path.clone(), format!("needed by the plan {}", meta.id)));
+            }
+        }
+        for merge in receipt::list(&self.home)?.0 {
+            let at = chrono::DateTime::parse_from_rfc3339(&merge.started_at);
+            let young = at.is_ok_and(|t| chrono::Utc::now().signed_duration_since(t).num_days() < NEEDED_DAYS);
+            if let Some((file, _)) = merge.backup.filter(|_| young) {
+                needed.push((file, format!("needed by the merge {}", merge.id)));
+            }
+        }
+        Ok(needed)
     }
 
     /// Takes a backup off the list, then its file.
     fn drop_entry(&mut self, entry: &Entry) -> Result<()> {
         self.connection.execute("DELETE FROM backups WHERE id = ?", [&entry.id]).map_err(error)?;
-        match std::fs::remove_file(self.path(entry)) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e.into()),
-            _ => Ok(()),
-        }
+        self.remove_here(entry)?;
+        self.remove_elsewhere(entry)
     }
 
-    /// Finds the base of a merge: the newest backup of the database that the backup at hand shares, which is one that it
-    /// is itself or names among its ancestors; `digests` are its own and theirs.
-    ///
-    /// # Errors
-    /// `Failed`.
-    pub fn base_for(&self, database: &Identity, digests: &[String]) -> Result<Option<Entry>> {
-        let same = |e: &Entry| e.database.as_ref().is_some_and(|d| d.engine == database.engine && d.id == database.id);
-        Ok(self.list()?.into_iter().find(|e| same(e) && digests.contains(&e.digest) && self.path(e).exists()))
+    fn remove_here(&self, entry: &Entry) -> Result<()> {
+        let path = self.path(entry);
+        for file in [backup::hmac_file(&path), path] {
+            match std::fs::remove_file(file) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e.into()),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Checks that a backup's file is what it was.
     fn sound(&self, entry: &Entry) -> Result<()> {
+        self.fetch(entry, &Quiet)?;
         let path = self.path(entry);
         let (digest, _) = backup::digest(&path).map_err(|e| {
             fail!(BackupDamaged, "the file of {} ({}) can't be read", entry.name, path.display()).because(e)
@@ -302,6 +391,15 @@ fn read(text: &str) -> Result<Entry> {
 
 fn damaged(why: &serde_json::Error) -> crate::error::Error {
     fail!(Failed, "the catalog is damaged: {why}").hint("Move catalog.db away and import the backups beside it again.")
+}
+
+/// Copies the authentication that stands beside an encrypted file, if there is one.
+fn copy_hmac(from: &Path, to: &Path) -> Result<()> {
+    let beside = backup::hmac_file(from);
+    if !beside.exists() || backup::encryption(from)? != Some("aes-256-cbc") {
+        return Ok(());
+    }
+    copy(&beside, &backup::hmac_file(to))
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {

@@ -10,10 +10,15 @@ mod context;
 mod demo;
 mod doctor;
 mod inspect;
+mod key;
 mod log;
 mod merge;
 mod output;
 mod resolve;
+mod restore;
+mod schedule;
+mod secret;
+mod serve;
 mod show;
 mod signals;
 mod stale;
@@ -62,12 +67,16 @@ fn run(context: &Context<'_>, command: Command) -> crate::Result<Done> {
         Command::Redo(args) => undo::redo(context, &args),
         Command::Resolve(args) => resolve::run(context, &args),
         Command::Log(args) => log::run(context, &args),
-        Command::Status(_) => status::run(context),
+        Command::Status(args) => status::run(context, &args),
         Command::Backup(args) => backup::run(context, &args),
+        Command::Restore(args) => restore::run(context, &args),
         Command::Strategies(args) => strategies::run(context, &args),
         Command::Target(args) => target::run(context, &args),
         Command::Config(args) => config::run(context, &args),
+        Command::Schedule(args) => schedule::run(context, &args),
+        Command::Key(args) => key::run(context, &args),
         Command::Doctor(_) => doctor::run(context),
+        Command::Serve(args) => serve::run(context, &args),
         Command::Demo(args) => demo::run(context, &args),
         Command::Completions(args) => about::completions(context, &args),
         Command::Man(args) => about::man(context, &args),

@@ -4,6 +4,7 @@
 
 use crate::analyzer::Options;
 use crate::error::{Result, fail};
+use crate::hooks::Hooks;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,20 @@ pub struct Settings {
     pub strategy: Option<String>,
     /// The data folder.
     pub data_dir: Option<PathBuf>,
+    /// How backups are made.
+    pub backup: BackupSettings,
+    /// Whom to tell of scheduled runs.
+    pub hooks: Hooks,
+}
+
+/// How backups are made.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct BackupSettings {
+    /// Recipients of age that every backup is encrypted to.
+    pub encrypt_to: Vec<String>,
+    /// Where backups are kept, as a URL; none: in the data folder.
+    pub storage: Option<String>,
 }
 
 /// A named database.
@@ -44,6 +59,22 @@ pub struct Target {
     pub protected: bool,
     /// What is known of its tables.
     pub tables: BTreeMap<String, TableSettings>,
+    /// What becomes of columns on their way into a backup.
+    pub columns: ColumnSettings,
+}
+
+/// Rules for columns, each `column` or `table.column`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ColumnSettings {
+    /// Columns that are left out.
+    pub drop: Vec<String>,
+    /// Columns that are made null.
+    pub null: Vec<String>,
+    /// Columns whose text is replaced by a keyed digest.
+    pub hash: Vec<String>,
+    /// Columns that are carried whatever another rule says.
+    pub keep: Vec<String>,
 }
 
 /// What is known of a table.
@@ -65,7 +96,8 @@ pub struct TableSettings {
 /// The keys that each level knows, to find misspelled ones.
 const TOP: [&str; 10] =
     ["targets", "strategy", "data_dir", "backup", "retention", "hooks", "serve", "schedules", "profiles", "limits"];
-const TARGET: [&str; 4] = ["url", "url_file", "protected", "tables"];
+const TARGET: [&str; 5] = ["url", "url_file", "protected", "tables", "columns"];
+const COLUMNS: [&str; 4] = ["drop", "null", "hash", "keep"];
 const TABLE: [&str; 6] = ["timestamp", "secret_columns", "never_write", "key", "ignore_columns", "virtual_fks"];
 
 impl Config {
@@ -136,6 +168,7 @@ impl Config {
             match parts.as_slice() {
                 ["profiles", ..] => true,
                 ["targets", _, "tables", _, key, ..] => TABLE.contains(key),
+                ["targets", _, "columns", key, ..] => COLUMNS.contains(key),
                 ["targets", _, key, ..] => TARGET.contains(key),
                 [top, ..] => TOP.contains(top),
                 [] => true,
@@ -188,6 +221,9 @@ impl Target {
     /// Lays what is known of the tables under what a user asked for.
     pub fn apply(&self, options: &mut Options) {
         for (table, known) in &self.tables {
+            options.declared.push(table.clone());
+            let columns = known.secret_columns.iter().chain(&known.never_write);
+            options.declared.extend(columns.map(|column| format!("{table}\u{0}{column}")));
             if !known.key.is_empty() && !options.keys.iter().any(|(t, _)| t == table) {
                 options.keys.push((table.clone(), known.key.clone()));
             }

@@ -52,11 +52,37 @@ pub struct WriteOptions {
     pub lock_timeout: Duration,
     /// How long one statement may take; zero: no limit.
     pub statement_timeout: Duration,
+    /// What the transaction may see of others.
+    pub isolation: Isolation,
+}
+
+/// How much a write transaction sees of what others do meanwhile; SQLite knows only the stricter one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Isolation {
+    /// One consistent view; what is written is locked and compared again.
+    #[default]
+    RepeatableRead,
+    /// As if nobody else was there: the server refuses what can't be put in an order.
+    Serializable,
+}
+
+impl Isolation {
+    /// Returns the level's name in SQL.
+    pub fn sql(self) -> &'static str {
+        match self {
+            Self::RepeatableRead => "REPEATABLE READ",
+            Self::Serializable => "SERIALIZABLE",
+        }
+    }
 }
 
 impl Default for WriteOptions {
     fn default() -> Self {
-        Self { lock_timeout: Duration::from_secs(10), statement_timeout: Duration::ZERO }
+        Self {
+            lock_timeout: Duration::from_secs(10),
+            statement_timeout: Duration::ZERO,
+            isolation: Isolation::default(),
+        }
     }
 }
 
@@ -167,6 +193,24 @@ pub trait Snapshot: Send {
     /// # Errors
     /// As `scan`.
     fn count(&mut self, table: &Table) -> Result<u64>;
+
+    /// Returns the largest whole number in a column; none where there is no number.
+    ///
+    /// # Errors
+    /// As `scan`.
+    fn highest(&mut self, table: &Table, column: usize) -> Result<Option<i64>> {
+        let mut highest: Option<i64> = None;
+        self.scan(table, &mut |cells| {
+            let found = match cells[column] {
+                Cell::Int(number) => Some(number),
+                Cell::Number(text) | Cell::Text(text) => text.parse().ok(),
+                _ => None,
+            };
+            highest = highest.max(found);
+            Ok(())
+        })?;
+        Ok(highest)
+    }
 
     /// Asks the engine which records its check constraints, not-null rules and types would refuse, without writing.
     ///

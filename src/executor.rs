@@ -7,6 +7,7 @@ pub mod audit;
 pub mod home;
 pub mod receipt;
 pub mod recover;
+pub mod stale;
 pub mod undo;
 
 mod lock;
@@ -90,6 +91,8 @@ pub struct MergeOptions {
     pub max_changes: Option<MaxChanges>,
     /// Lock and statement limits.
     pub write: WriteOptions,
+    /// How many records are written and read back in one go; 0: as many as is usual.
+    pub batch: usize,
     /// Who does it, for the audit log.
     pub actor: String,
     /// What the audit log should say of it.
@@ -165,6 +168,11 @@ pub fn merge(
             outcome => return outcome,
         }
     }
+}
+
+/// Says who is merging into a database right now, if anybody is.
+pub fn lock_holder(home: &Home, database_id: &str) -> Option<String> {
+    lock::Lock::holder(home, database_id)
 }
 
 /// Takes the lock that a merge takes, and gives it back: says whether a write transaction can be opened now.

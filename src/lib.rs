@@ -12,11 +12,14 @@ pub mod config;
 pub mod database;
 pub mod error;
 pub mod executor;
+pub mod hooks;
 pub mod model;
 pub mod plan;
 pub mod progress;
 pub mod report;
 pub mod restore;
+pub mod schedule;
+pub mod server;
 pub mod strategy;
 
 pub use error::{Error, ErrorKind, Result};

@@ -8,18 +8,22 @@
 //! cells that an undo writes back.
 
 pub mod action;
+pub mod choices;
+pub mod count;
 pub mod decision;
 pub mod make;
 pub mod meta;
+pub mod restrategy;
 pub mod settle;
 
 mod codec;
+mod identity;
 mod seal;
 mod store;
 
 pub use action::{Action, ActionKind, Outcome};
 pub use decision::{Decision, FieldDecision};
-pub use meta::{BackupPin, Meta, PlanKind};
+pub use meta::{BackupPin, Meta, PlanKind, ReadPin};
 pub use settle::Preview;
 pub use store::{Page, Selector, Stored};
 
@@ -39,6 +43,8 @@ const TABLES: &str = "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NU
     fields BLOB NOT NULL, digests BLOB NOT NULL, clocks BLOB NOT NULL, place_record INTEGER NOT NULL,
     place_offset INTEGER, pattern TEXT NOT NULL, decision TEXT, decided_by TEXT, decided_at TEXT,
     outcome TEXT, why TEXT, limits TEXT);
+    CREATE TABLE remaps (table_id INTEGER NOT NULL, columns TEXT NOT NULL, old BLOB NOT NULL, new_values BLOB NOT NULL,
+    new BLOB NOT NULL, record_id INTEGER NOT NULL, PRIMARY KEY (table_id, columns, old)) WITHOUT ROWID;
     CREATE TABLE actions (record_id INTEGER PRIMARY KEY, kind TEXT NOT NULL, columns TEXT NOT NULL, cells TEXT NOT NULL);";
 /// Made once everything is stored: until then they would only slow it down.
 const INDEXES: &str = "CREATE INDEX records_key ON records (table_id, key_bytes);
@@ -53,6 +59,8 @@ pub struct Plan {
     meta: Meta,
     /// Whether the indexes that paging and look-ups need are there; made once everything is stored.
     indexed: bool,
+    /// Tables of which records are written under another key.
+    remapped: std::collections::BTreeSet<usize>,
 }
 
 impl Plan {
@@ -71,7 +79,7 @@ impl Plan {
             ))
             .map_err(|e| lost(path, e))?;
         connection.set_prepared_statement_cache_capacity(64);
-        Ok(Self { connection, path: path.to_owned(), meta, indexed: false })
+        Ok(Self { connection, path: path.to_owned(), meta, indexed: false, remapped: Default::default() })
     }
 
     /// Gives a created plan its indexes and its final meta data, so that it can be settled.
@@ -133,7 +141,9 @@ impl Plan {
             .query_row("SELECT value FROM meta WHERE key = 'plan'", [], |r| r.get(0))
             .map_err(|e| no_plan(e.to_string()))?;
         let meta = serde_json::from_str(&text).map_err(|e| no_plan(e.to_string()))?;
-        Ok(Self { connection, path: path.to_owned(), meta, indexed: true })
+        let mut plan = Self { connection, path: path.to_owned(), meta, indexed: true, remapped: Default::default() };
+        plan.load_remapped()?;
+        Ok(plan)
     }
 
     /// Returns what the plan pins and how it was made.

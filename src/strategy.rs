@@ -125,6 +125,10 @@ pub enum Choice {
     Delete,
     /// Leave the current record as it is.
     Keep(KeepReason),
+    /// Write the backup's fields into the current record that holds the unique key.
+    IntoExisting,
+    /// Insert the backup's record beside the current one, under a new key.
+    NewKey,
     /// Leave the record out of the merge.
     Skip,
     /// A person has to decide; why, for that person.

@@ -3,8 +3,10 @@
 //!
 //! Runs after the join, over the findings only, so that its cost follows what differs and not what there is.
 
+mod cascades;
 mod constraints;
 mod deletions;
+mod identity;
 mod parents;
 mod twice;
 
@@ -56,6 +58,7 @@ impl Check<'_> {
         }
         for &table in &order {
             self.storable(table)?;
+            self.cascades(table)?;
         }
         for &table in &order {
             self.claims(table)?;
@@ -76,12 +79,17 @@ impl Check<'_> {
             // A parent that was pulled in has to meet what every arriving record has to meet.
             for table in std::mem::take(&mut self.pulled_in) {
                 self.storable(table)?;
+                self.cascades(table)?;
                 self.claims(table)?;
             }
             if !changed {
-                return Ok(());
+                break;
             }
         }
+        for &table in &order {
+            self.identities(table)?;
+        }
+        Ok(())
     }
 
     fn result(&mut self, table: usize) -> Option<&mut TableResult> {

@@ -79,6 +79,8 @@ pub struct Sides<'a> {
     pub backup: Option<&'a [u8]>,
     /// Whether the backup carries the table whole, so that an absent record was deleted.
     pub backup_whole: bool,
+    /// Whether the backup names the record as deleted.
+    pub backup_deleted: bool,
 }
 
 /// Classifies the records of one key.
@@ -95,9 +97,7 @@ pub fn classify(table: &Table, compared: &[bool], sides: &Sides<'_>, rules: &Rul
             fields: carried(table, compared, backup, None),
             ..Verdict::plain(Class::New, Reason::OnlyInBackup)
         },
-        (base, Some(current), None) => {
-            only_in_current(table, compared, base.flatten(), current, sides.backup_whole, rules)
-        }
+        (base, Some(current), None) => only_in_current(table, compared, base.flatten(), current, sides, rules),
         (_, None, None) => Verdict::plain(Class::Unchanged, Reason::SameFields),
     }
 }
@@ -182,7 +182,33 @@ fn two_way(table: &Table, compared: &[bool], current: &[u8], backup: &[u8], rule
     if class == Class::Updated {
         fields.iter_mut().for_each(|f| f.in_conflict = false);
     }
+    if reason == Reason::ReusedKey {
+        // Two entities are shown, and may both be kept, whole: also where they are alike.
+        fields.extend(alike(table, compared, current, backup, &fields));
+        fields.sort_by_key(|f| f.column);
+    }
     Verdict { class, reason, fields, backup_at, current_at }
+}
+
+/// Lists the fields that both sides carry and that do not differ.
+fn alike(table: &Table, compared: &[bool], current: &[u8], backup: &[u8], differing: &[Field]) -> Vec<Field> {
+    let sides = encode::split(current).zip(encode::split(backup)).enumerate();
+    sides
+        .filter(|(column, (_, b))| {
+            compared[*column]
+                && !encode::is_absent(b)
+                && !table.key.contains(column)
+                && !differing.iter().any(|f| f.column == *column)
+        })
+        .map(|(column, (c, b))| Field {
+            column,
+            base: None,
+            current: encode::decode(c),
+            backup: encode::decode(b),
+            in_conflict: false,
+            is_timestamp: table.timestamp == Some(column),
+        })
+        .collect()
 }
 
 fn value_at(body: &[u8], column: usize) -> Option<Value> {
@@ -373,11 +399,16 @@ fn only_in_current(
     compared: &[bool],
     base: Option<&[u8]>,
     current: &[u8],
-    backup_whole: bool,
+    sides: &Sides<'_>,
     rules: &Rules,
 ) -> Verdict {
     match (rules.deletes, base) {
-        _ if !backup_whole => Verdict::plain(Class::CurrentOnly, Reason::OnlyInCurrent),
+        _ if !sides.backup_whole && !sides.backup_deleted => Verdict::plain(Class::CurrentOnly, Reason::OnlyInCurrent),
+        // The backup says that it was deleted, but not as what: a person has to look.
+        (Deletes::Apply, None) if sides.backup_deleted => Verdict {
+            fields: leaving(table, compared, current, None, true),
+            ..Verdict::plain(Class::Conflict, Reason::DeletedInBackup)
+        },
         (Deletes::Keep, _) | (Deletes::Apply, None) => Verdict::plain(Class::CurrentOnly, Reason::OnlyInCurrent),
         (Deletes::Apply, Some(base)) if as_in_base(table, compared, base, current) => Verdict {
             fields: leaving(table, compared, current, Some(base), false),

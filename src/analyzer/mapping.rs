@@ -2,6 +2,10 @@
 //!
 //! Names from a file are only ever looked up here; what goes on is a position in the current schema.
 
+mod asked;
+
+pub(crate) use asked::Seen;
+
 use super::filter::{self, Filter};
 use super::graph;
 use super::options::{OnUnknown, Options};
@@ -99,7 +103,9 @@ impl Mapping {
             let position = find_table(&schema, table)?;
             filters[position].push(Filter::parse(&schema.tables[position], condition)?);
         }
-        Ok(Self { schema, parts, compared, filters, primary_stays, options: options.clone() })
+        let mapping = Self { schema, parts, compared, filters, primary_stays, options: options.clone() };
+        mapping.check_current()?;
+        Ok(mapping)
     }
 
     /// Finds the current table that a backup's table stands for.
@@ -139,6 +145,10 @@ impl Mapping {
         let target = &self.schema.tables[table];
         let qualified = [format!("{backup_table}.{name}"), format!("{}.{name}", target.label())];
         if let Some((_, current)) = self.options.map_columns.iter().find(|(backup, _)| qualified.contains(backup)) {
+            // What is left out by the backup's name stays out, whatever it is mapped to.
+            if self.options.skip_columns.iter().any(|s| s == name || qualified.contains(s)) {
+                return Found::Skipped;
+            }
             let column = current.rsplit_once('.').map_or(current.as_str(), |(_, column)| column);
             return match find_column(target, column) {
                 Ok(position) => Found::At(position),
@@ -255,20 +265,35 @@ fn parts(schema: &Schema, options: &Options) -> Result<Vec<Part>> {
         .collect())
 }
 
+/// Tells whether `table.column` or `column`, by either side's table name, names a column.
+fn names_column(options: &Options, pattern: &str, table: &Table, column: &str) -> bool {
+    let (in_table, name) = pattern.rsplit_once('.').map_or((None, pattern), |(t, c)| (Some(t), c));
+    let in_table = in_table
+        .map(|t| options.map_tables.iter().find(|(backup, _)| backup == t).map_or(t, |(_, current)| current.as_str()));
+    in_table.is_none_or(|t| t == table.label() || names::fold(t) == names::fold(&table.name))
+        && (name == column || names::fold(name) == names::fold(column))
+}
+
 fn compared(schema: &Schema, options: &Options) -> Result<Vec<Vec<bool>>> {
-    // `table.column` or `column`, by either side's table name.
-    let matches = |pattern: &str, table: &Table, column: &str| {
-        let (in_table, name) = pattern.rsplit_once('.').map_or((None, pattern), |(t, c)| (Some(t), c));
-        let in_table = in_table.map(|t| {
-            options.map_tables.iter().find(|(backup, _)| backup == t).map_or(t, |(_, current)| current.as_str())
-        });
-        in_table.is_none_or(|t| t == table.label() || names::fold(t) == names::fold(&table.name))
-            && (name == column || names::fold(name) == names::fold(column))
-    };
-    for pattern in options.only_columns.iter().chain(&options.skip_columns) {
+    let matches = |pattern: &str, table: &Table, column: &str| names_column(options, pattern, table, column);
+    for pattern in &options.only_columns {
         let known = schema.tables.iter().any(|t| t.columns.iter().any(|c| matches(pattern, t, &c.name)));
-        if !known && options.only_columns.contains(pattern) {
-            return Err(fail!(Usage, "no table of the current database has a column {pattern:?}"));
+        if !known {
+            let all: Vec<String> = schema
+                .tables
+                .iter()
+                .flat_map(|t| t.columns.iter().flat_map(|c| [c.name.clone(), format!("{}.{}", t.label(), c.name)]))
+                .filter(|name| name.contains('.') == pattern.contains('.'))
+                .collect();
+            let near = match names::find(pattern, all.iter().map(String::as_str)) {
+                Match::None(near) | Match::Ambiguous(near) => near,
+                Match::Exact(position) | Match::Folded(position) => vec![position],
+            };
+            let near = suggestion(&near, &all);
+            return Err(fail!(
+                Usage,
+                "--only-columns: no table of the current database has a column {pattern:?}{near}"
+            ));
         }
     }
     Ok(schema

@@ -49,6 +49,8 @@ pub struct Options {
     pub on_unknown_table: OnUnknown,
     /// What to do with unknown columns.
     pub on_unknown_column: OnUnknown,
+    /// Tables, and columns as table NUL column, that the configuration describes: each must be there.
+    pub declared: Vec<String>,
     /// Keys named by the user: table, columns.
     pub keys: Vec<(String, Vec<String>)>,
     /// Timestamp columns: table (none: every table), column (none: off).
@@ -79,6 +81,7 @@ impl Default for Options {
             map_columns: Vec::new(),
             on_unknown_table: OnUnknown::Error,
             on_unknown_column: OnUnknown::Error,
+            declared: Vec::new(),
             keys: Vec::new(),
             timestamps: Vec::new(),
             tolerance_millis: 2_000,

@@ -9,7 +9,7 @@ use super::join::{self, Join, Joining, Side};
 use super::mapping::{Mapping, Part};
 use super::options::Options;
 use super::rows::{Batch, Form};
-use super::sides::Learned;
+use super::sides::{self, Learned};
 use super::{Analysis, Findings, TableResult, graph};
 use crate::backup::{Format, Reader, TableHeader};
 use crate::database::{Database, Snapshot};
@@ -87,7 +87,8 @@ pub fn analyze(
         };
         outcome.map(|(tables, finished)| (tables, finished, doubtful, read, base_summary))
     })?;
-    let Finished { summary, unknown, skipped } = *finished;
+    let Finished { summary, unknown, skipped, seen } = *finished;
+    mapping.check_asked(&seen)?;
     if !unknown.is_empty() {
         return Err(fail!(SchemaMismatch, "the backup does not fit the current database; nothing was changed")
             .details(unknown)
@@ -262,6 +263,7 @@ impl Run<'_> {
             table,
             target,
             whole: header.whole && self.mapping.filters[table].is_empty(),
+            deleted: sides::deleted_keys(self.mapping, table, header)?,
             chosen: self.mapping.parts[table] == Part::Chosen,
             three_way,
             rules: rules(self.options),

@@ -6,7 +6,7 @@ use super::rows::{Batch, Form, RowEncoder};
 use crate::backup::{Place, RecordSink, TableHeader};
 use crate::error::{Error, Result, fail};
 use crate::model::{Cell, OwnedCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// What the taker of a batch wants next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub(super) struct Learned {
     pub(super) unknown: Vec<String>,
     /// Columns left out on request.
     pub(super) skipped: Vec<String>,
+    /// The names of all columns that its records carry.
+    pub(super) names: Vec<String>,
 }
 
 /// Records of a table without a key that are looked at together.
@@ -163,6 +165,7 @@ impl<'a> BackupSink<'a> {
             }
         }
         self.known.insert(name.to_owned(), found);
+        self.learned.names.push(name.to_owned());
         found
     }
 }
@@ -214,6 +217,44 @@ impl RecordSink for BackupSink<'_> {
             None => self.encode(place),
         }
     }
+}
+
+/// Returns the canonical keys of the records that a backup names as deleted.
+///
+/// # Errors
+/// `BackupDamaged` for a key that is not one of the table.
+pub(super) fn deleted_keys(mapping: &Mapping, table: usize, header: &TableHeader) -> Result<HashSet<Vec<u8>>> {
+    let target = &mapping.schema.tables[table];
+    let mut keys = HashSet::new();
+    if target.key.is_empty() {
+        return Ok(keys);
+    }
+    for (number, fields) in header.deleted.iter().enumerate() {
+        let mut encoder = RowEncoder::new(target, Form::Canonical);
+        let mut found = 0;
+        for (name, cell) in fields {
+            if let Found::At(column) = mapping.column(table, &header.name, name)
+                && target.key.contains(&column)
+                && encoder.put(column, cell.as_cell())
+            {
+                found += 1;
+            }
+        }
+        let place = Place { record: number as u64 + 1, offset: None };
+        if found != target.key.len() {
+            return Err(fail!(
+                BackupDamaged,
+                "{}: deleted {place} does not name the key ({})",
+                header.name,
+                target.names(&target.key).join(", ")
+            ));
+        }
+        let full = encoder.end(place, false);
+        for batch in full.into_iter().chain(encoder.finish()) {
+            keys.extend((0..batch.len()).map(|row| batch.row(row).key.to_vec()));
+        }
+    }
+    Ok(keys)
 }
 
 /// Ends a reader whose rows nobody takes any more; the cause is reported by whoever stopped.

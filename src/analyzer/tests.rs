@@ -122,6 +122,7 @@ fn judged(
         current: current.as_deref(),
         backup: backup.as_deref(),
         backup_whole: true,
+        backup_deleted: false,
     };
     classify(table, &vec![true; table.columns.len()], &sides, rules)
 }

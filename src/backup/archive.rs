@@ -9,6 +9,7 @@
 
 mod jarvis;
 
+use super::crypt::unhex;
 use super::csv::CsvParser;
 use super::digest::{Watched, files_below};
 use super::django::{DjangoReader, Fixture, Tee};
@@ -236,12 +237,10 @@ impl ArchiveReader {
         self.metadata.object(&text, None).map_err(|e| e.at("backup-info.json"))?;
         let info: Info = serde_json::from_str(&text)
             .map_err(|e| fail!(BackupDamaged, "backup-info.json can't be read").because(e))?;
-        if info.is_encrypted {
-            return Err(fail!(
-                UnknownFormat,
-                "the collections in this backup are encrypted, by a scheme that is not read"
-            )
-            .hint("export it again without encryption"));
+        // Collections that are not encrypted after all are read as they are.
+        if info.is_encrypted && self.options.keys.passphrase()?.is_none() {
+            return Err(fail!(WrongKey, "the archive's collections are encrypted, and no passphrase was given")
+                .hint("Give the server's encryption key with --passphrase-file FILE."));
         }
         self.whole = info.backup_type.as_deref() != Some("incremental");
         Ok(())
@@ -277,8 +276,22 @@ impl ArchiveReader {
         self.open_part(&part).map_err(|error| error.at(part.name.escape_debug()))
     }
 
+    /// Opens a file with records, decrypted where RayERP encrypted it.
+    fn content(&mut self, entry: usize) -> Result<ByteStream> {
+        let stream = self.store.stream(entry)?;
+        if self.format != Format::RayErp {
+            return Ok(stream);
+        }
+        let (stream, encrypted) = unhex(stream, &self.options.keys)?;
+        let note = "the collections are encrypted without authentication (AES-256-CBC): nobody can tell whether they were changed";
+        if encrypted && !self.notes.iter().any(|known| known == note) {
+            self.notes.push(note.to_owned());
+        }
+        Ok(stream)
+    }
+
     fn open_part(&mut self, part: &Part) -> Result<Option<TableHeader>> {
-        let Text { stream, first, start, notes } = text_of(self.store.stream(part.entry)?)?;
+        let Text { stream, first, start, notes } = text_of(self.content(part.entry)?)?;
         self.notes.extend(notes);
         let mut parser = RecordParser::new(&self.options, Shape::Plain);
         parser.tagged = self.metadata.own;
@@ -316,7 +329,7 @@ impl ArchiveReader {
                         self.start(django_header(&model), Current::Array(window, parser))
                     }
                     Some(_) => {
-                        let stream = text_of(self.store.stream(part.entry)?)?.stream;
+                        let stream = text_of(self.content(part.entry)?)?.stream;
                         let (tee, file) = Tee::new(stream)?;
                         let window = Window::new(Box::new(tee), self.window_bytes, 0);
                         self.fixture = Some(Fixture::index(window, file, &self.options, self.window_bytes)?);

@@ -1,6 +1,9 @@
 //! Recognises a backup's format by its content and opens the reader for it.
 
+mod sealed;
+
 use super::baluhost::{self, BaluHostReader};
+use super::crypt::Encryption;
 use super::django::{DjangoReader, Fixture, Tee};
 use super::json::document::DocumentReader;
 use super::json::window::{WINDOW_BYTES, Window};
@@ -95,22 +98,44 @@ fn open_inner(path: &Path, options: &ReadOptions, window_bytes: usize) -> Result
     if zip::MAGIC.iter().any(|magic| head.starts_with(magic)) {
         return archive::open(path, options, window_bytes);
     }
+    if let Some(encryption) = Encryption::of(&head) {
+        return sealed::open(path, encryption, options, window_bytes);
+    }
     let (source, raw) = Source::open(path)?;
+    open_stream(path, Plain { source, raw, head, notes: Vec::new(), copied: false }, options, window_bytes)
+}
+
+/// A stream of what is no longer encrypted.
+struct Plain {
+    source: Source,
+    raw: ByteStream,
+    head: Vec<u8>,
+    notes: Vec<String>,
+    /// Whether the stream is another one than the file's own bytes.
+    copied: bool,
+}
+
+/// Opens the formats that are one stream, compressed or not.
+fn open_stream(path: &Path, plain: Plain, options: &ReadOptions, window_bytes: usize) -> Result<Box<dyn Reader>> {
+    let Plain { source, raw, head, notes: mut known, copied } = plain;
     let (stream, compressed) = decompressed(raw, &head, &source, options)?;
     let (stream, head) = peeked(stream)?;
     if compressed && baluhost::looks_like(&head) {
         return Ok(Box::new(BaluHostReader::open(source, stream, options)?));
     }
     let Text { stream, first, start, notes } = text_of(stream)?;
+    let copied = copied || compressed || !notes.is_empty();
+    known.extend(notes);
+    let notes = known;
     match first {
-        _ if !compressed && archive::is_table_file(path) => archive::open(path, options, window_bytes),
+        _ if !copied && archive::is_table_file(path) => archive::open(path, options, window_bytes),
         Some(b'{') => {
             let window = Window::new(stream, window_bytes, start);
             Ok(Box::new(DocumentReader::open(Origin::Stream(source), window, window_bytes, options, notes)?))
         }
         Some(b'[') => {
             // The text is read twice: from the file itself where it is that text, else from a copy.
-            let fixture = if compressed || !notes.is_empty() {
+            let fixture = if copied {
                 let (tee, file) = Tee::new(stream)?;
                 Fixture::index(Window::new(Box::new(tee), window_bytes, 0), file, options, window_bytes)?
             } else {
@@ -121,6 +146,24 @@ fn open_inner(path: &Path, options: &ReadOptions, window_bytes: usize) -> Result
         None => Err(fail!(BackupDamaged, "the file holds nothing but white space").hint("get a complete copy")),
         Some(_) => Err(unknown(&head)),
     }
+}
+
+/// Reads the beginning of a file, decompressed where it is compressed; empty where that fails.
+///
+/// # Errors
+/// `BackupNotFound`, `Failed`.
+pub(crate) fn peek(path: &Path, options: &ReadOptions, bytes: u64) -> Result<Vec<u8>> {
+    let head = head_of(open_file(path)?)?;
+    let (source, raw) = Source::open(path)?;
+    let (stream, head) = match Encryption::of(&head) {
+        Some(encryption) => peeked(super::crypt::decrypted(encryption, path, raw, &options.keys)?.0)?,
+        None => (raw, head),
+    };
+    let (stream, _) = decompressed(stream, &head, &source, options)?;
+    let mut found = Vec::new();
+    // What can't be read is reported by whoever reads it all.
+    let _ = stream.take(bytes).read_to_end(&mut found);
+    Ok(found)
 }
 
 /// Undoes gzip and zstd, within limits; says whether there was any.
@@ -212,8 +255,8 @@ fn unknown(head: &[u8]) -> Error {
     } else if sql {
         fail!(UnknownFormat, "this is an SQL dump; SQL from a file is never executed, and can't be read as data yet")
             .hint("load it into a scratch SQLite database and give that file")
-    } else if head.starts_with(b"age-encryption.org") {
-        fail!(UnknownFormat, "the file is encrypted with age").hint("decrypt it first")
+    } else if Encryption::of(head).is_some() {
+        fail!(UnknownFormat, "the file is encrypted twice").hint("decrypt it once first")
     } else if head.iter().take(512).any(|byte| *byte == 0) {
         fail!(UnknownFormat, "the file is binary data of no known format")
     } else {

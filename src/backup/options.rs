@@ -1,5 +1,6 @@
 //! What a reader accepts: the safety limits of CHECKS 4 and the few choices a person has.
 
+use super::crypt::Keys;
 use std::time::Duration;
 
 /// How a backup is read.
@@ -13,6 +14,8 @@ pub struct ReadOptions {
     pub accept_count_mismatch: bool,
     /// Whether SQLite's own check runs over a database file before it is read.
     pub sqlite_check: SqliteCheck,
+    /// The keys of encrypted backups.
+    pub keys: Keys,
 }
 
 /// When `PRAGMA quick_check` runs before an SQLite file is read.
@@ -26,7 +29,8 @@ pub enum SqliteCheck {
 }
 
 /// Sizes beyond which a file is refused with `LimitReached`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct Limits {
     /// Nesting of JSON values within a record.
     pub depth: usize,

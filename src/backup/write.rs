@@ -17,10 +17,13 @@ pub use map::TableMapWriter;
 pub use record::Layout;
 pub use smart::{SmartBackupWriter, SmartOptions};
 
+use super::Lineage;
+use super::crypt::{SealedWriter, Sealing, hmac_file};
 use crate::error::{Result, fail};
-use crate::model::{Cell, Column, Table};
+use crate::model::{Cell, Column, OwnedCell, Table};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
 
 /// How a backup is compressed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,6 +35,10 @@ pub enum Compression {
     Gzip,
     /// zstd, smaller and faster.
     Zstd,
+    /// gzip at a level, 0–9.
+    GzipAt(u32),
+    /// zstd at a level, 1–22.
+    ZstdAt(i32),
 }
 
 /// What of a table is written.
@@ -41,6 +48,8 @@ pub struct TableOptions {
     pub excluded: Vec<usize>,
     /// Whether some of the table's records are left out, so that an absent record says nothing.
     pub partial: bool,
+    /// Keys of records that were deleted since the backup that this one builds on, in the order of the table's key.
+    pub deleted: Vec<Vec<OwnedCell>>,
 }
 
 impl TableOptions {
@@ -91,10 +100,30 @@ pub enum WriteFormat {
 /// # Errors
 /// `Failed` when the folder can't be written to.
 pub fn create(path: &Path, format: WriteFormat, exported_at: &str) -> Result<Box<dyn BackupWriter>> {
-    let file = AtomicFile::create(path)?;
+    create_of(path, format, exported_at, &Lineage::default(), None)
+}
+
+/// Starts a backup file that says where it comes from, where its format has a place for that, and is encrypted where
+/// asked; it appears when it is finished.
+///
+/// # Errors
+/// As [`create`].
+pub fn create_of(
+    path: &Path,
+    format: WriteFormat,
+    exported_at: &str,
+    lineage: &Lineage,
+    sealing: Option<&Sealing>,
+) -> Result<Box<dyn BackupWriter>> {
+    let file = match (sealing, format) {
+        (None, _) => AtomicFile::create(path)?,
+        (Some(sealing), WriteFormat::SmartBackup(..) | WriteFormat::TableMap) => AtomicFile::sealed(path, sealing)?,
+        (Some(sealing), WriteFormat::JarvisUser | WriteFormat::Files(_)) => AtomicFile::sealed_later(path, sealing)?,
+    };
     Ok(match format {
         WriteFormat::SmartBackup(compression, layout) => {
-            let options = SmartOptions { compression, layout, exported_at: exported_at.to_owned() };
+            let options =
+                SmartOptions { compression, layout, exported_at: exported_at.to_owned(), lineage: lineage.clone() };
             Box::new(Committing(SmartBackupWriter::new(file, &options)?))
         }
         WriteFormat::TableMap => Box::new(Committing(TableMapWriter::new(file))),
@@ -129,8 +158,16 @@ impl<T: IntoFile> BackupWriter for Committing<T> {
 ///
 /// It is written beside its final place, readable by its owner only.
 pub struct AtomicFile {
-    temp: tempfile::NamedTempFile,
+    out: Out,
     path: PathBuf,
+}
+
+/// What is written to before a file appears.
+enum Out {
+    Plain(NamedTempFile),
+    Sealed(Box<SealedWriter<NamedTempFile>>),
+    /// An archive goes back in its file while it is written: it is encrypted when it is whole. Its file has no name.
+    Later(std::fs::File, Sealing, NamedTempFile),
 }
 
 impl AtomicFile {
@@ -139,11 +176,24 @@ impl AtomicFile {
     /// # Errors
     /// `Failed` when the folder can't be written to.
     pub fn create(path: &Path) -> Result<Self> {
-        let temp = tempfile::Builder::new()
-            .prefix(".merganser-")
-            .tempfile_in(folder_of(path))
-            .map_err(|e| fail!(Failed, "{} can't be written", path.display()).because(e))?;
-        Ok(Self { temp, path: path.to_owned() })
+        Ok(Self { out: Out::Plain(temporary(path)?), path: path.to_owned() })
+    }
+
+    /// Starts a file that is encrypted while it is written; it can only be written from its beginning to its end.
+    ///
+    /// # Errors
+    /// `Failed` when the folder can't be written to.
+    pub(crate) fn sealed(path: &Path, sealing: &Sealing) -> Result<Self> {
+        Ok(Self { out: Out::Sealed(Box::new(sealing.writer(temporary(path)?)?)), path: path.to_owned() })
+    }
+
+    /// Starts a file that is encrypted when it is whole.
+    ///
+    /// # Errors
+    /// `Failed` when the folder can't be written to.
+    pub(crate) fn sealed_later(path: &Path, sealing: &Sealing) -> Result<Self> {
+        let nameless = tempfile::tempfile_in(folder_of(path))?;
+        Ok(Self { out: Out::Later(nameless, sealing.clone(), temporary(path)?), path: path.to_owned() })
     }
 
     /// Puts the file in its place once everything is on disk.
@@ -151,15 +201,44 @@ impl AtomicFile {
     /// # Errors
     /// `Failed`, `OutOfSpace`; the file isn't there then.
     pub fn commit(self) -> Result<()> {
-        self.temp.as_file().sync_all()?;
         let path = self.path;
-        self.temp.persist(&path).map_err(|e| fail!(Failed, "{} can't be written", path.display()).because(e.error))?;
+        let (temp, beside) = match self.out {
+            Out::Plain(temp) => (temp, None),
+            Out::Sealed(writer) => writer.finish()?,
+            Out::Later(mut plain, sealing, temp) => {
+                plain.rewind()?;
+                let mut writer = sealing.writer(temp)?;
+                io::copy(&mut plain, &mut writer)?;
+                writer.finish()?
+            }
+        };
+        // Without what stands beside it a file would pass for one that nobody can vouch for: that comes first.
+        let hmac = hmac_file(&path);
+        if let Some(text) = beside {
+            let mut file = temporary(&hmac)?;
+            file.write_all(text.as_bytes())?;
+            put(file, &hmac)?;
+        }
+        put(temp, &path)?;
         // The new name is only safe when its folder is on disk too; other systems than Unix can't open folders.
         if cfg!(unix) {
             std::fs::File::open(folder_of(&path))?.sync_all()?;
         }
         Ok(())
     }
+}
+
+fn temporary(path: &Path) -> Result<NamedTempFile> {
+    tempfile::Builder::new()
+        .prefix(".merganser-")
+        .tempfile_in(folder_of(path))
+        .map_err(|e| fail!(Failed, "{} can't be written", path.display()).because(e))
+}
+
+fn put(temp: NamedTempFile, path: &Path) -> Result<()> {
+    temp.as_file().sync_all()?;
+    temp.persist(path).map_err(|e| fail!(Failed, "{} can't be written", path.display()).because(e.error))?;
+    Ok(())
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -171,17 +250,31 @@ fn folder_of(path: &Path) -> &Path {
 
 impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.temp.write(bytes)
+        match &mut self.out {
+            Out::Plain(temp) => temp.write(bytes),
+            Out::Sealed(writer) => writer.write(bytes),
+            Out::Later(file, ..) => file.write(bytes),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.temp.flush()
+        match &mut self.out {
+            Out::Plain(temp) => temp.flush(),
+            Out::Sealed(writer) => writer.flush(),
+            Out::Later(file, ..) => file.flush(),
+        }
     }
 }
 
 impl Seek for AtomicFile {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.temp.seek(to)
+        match &mut self.out {
+            Out::Plain(temp) => temp.seek(to),
+            Out::Sealed(_) => {
+                Err(io::Error::new(io::ErrorKind::NotSeekable, "encrypted content has no places to go to"))
+            }
+            Out::Later(file, ..) => file.seek(to),
+        }
     }
 }
 
@@ -204,12 +297,18 @@ impl<W: Write> Encoder<W> {
         Ok(match compression {
             Compression::None => Self::Plain(out),
             Compression::Gzip => Self::Gzip(flate2::write::GzEncoder::new(out, flate2::Compression::default())),
-            Compression::Zstd => {
-                let mut encoder = zstd::stream::write::Encoder::new(out, zstd::DEFAULT_COMPRESSION_LEVEL)?;
-                encoder.include_checksum(true)?;
-                Self::Zstd(encoder)
+            Compression::GzipAt(level) => {
+                Self::Gzip(flate2::write::GzEncoder::new(out, flate2::Compression::new(level)))
             }
+            Compression::Zstd => Self::zstd(out, zstd::DEFAULT_COMPRESSION_LEVEL)?,
+            Compression::ZstdAt(level) => Self::zstd(out, level)?,
         })
+    }
+
+    fn zstd(out: W, level: i32) -> Result<Self> {
+        let mut encoder = zstd::stream::write::Encoder::new(out, level)?;
+        encoder.include_checksum(true)?;
+        Ok(Self::Zstd(encoder))
     }
 
     fn finish(self) -> Result<W> {

@@ -74,14 +74,25 @@ impl Catalog {
     /// # Errors
     /// `Usage` for an empty policy, `Failed`.
     pub fn forget(&mut self, policy: &Policy, forgetting: Forgetting) -> Result<Vec<Judged>> {
-        let judged = judge(self.list()?, policy, Utc::now())?;
-        if forgetting == Forgetting::Remove {
-            // What goes is needed by nothing that stays.
-            for one in judged.iter().filter(|one| one.reasons.is_empty()) {
-                self.drop_entry(&one.entry)?;
+        let mut judged = judge(self.list()?, policy, Utc::now())?;
+        for (file, why) in self.needed()? {
+            if let Some(one) = judged.iter_mut().find(|one| self.place(&one.entry) == file) {
+                one.reasons.push(why);
             }
         }
+        keep_needed(&mut judged);
+        if forgetting == Forgetting::Remove {
+            self.remove_judged(&judged)?;
+        }
         Ok(judged)
+    }
+
+    /// Removes what nothing keeps, as it was judged: what goes is needed by nothing that stays.
+    ///
+    /// # Errors
+    /// `Failed`.
+    pub fn remove_judged(&mut self, judged: &[Judged]) -> Result<()> {
+        judged.iter().filter(|one| one.reasons.is_empty()).try_for_each(|one| self.drop_entry(&one.entry))
     }
 }
 
@@ -117,7 +128,12 @@ pub fn judge(mut entries: Vec<Entry>, policy: &Policy, now: DateTime<Utc>) -> Re
             (None, None) => {}
         }
     }
-    // What a kept backup needs stays, and what that one needs.
+    keep_needed(&mut judged);
+    Ok(judged)
+}
+
+/// Keeps what a kept backup needs, and what that one needs.
+fn keep_needed(judged: &mut [Judged]) {
     let mut kept: Vec<usize> = (0..judged.len()).filter(|&p| !judged[p].reasons.is_empty()).collect();
     while let Some(position) = kept.pop() {
         let (needs, by) = (judged[position].entry.base.clone(), judged[position].entry.name.clone());
@@ -132,7 +148,6 @@ pub fn judge(mut entries: Vec<Entry>, policy: &Policy, now: DateTime<Utc>) -> Re
             }
         }
     }
-    Ok(judged)
 }
 
 fn time_of(entry: &Entry) -> Option<DateTime<Utc>> {

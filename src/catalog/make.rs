@@ -1,48 +1,145 @@
-//! Making a backup: one consistent view of a database, written table by table, with rules for columns that must not leave.
+//! Making a backup: one consistent view of a database, written table by table; whole, of some tables, of one person, or
+//! of what changed since an earlier one.
+
+mod columns;
+pub mod names;
+mod scope;
+mod since;
+
+pub use columns::{Rule, Secrets};
 
 use super::{Carried, Catalog, Entry, Kind, now};
 use crate::analyzer::graph;
-use crate::backup::{self, Compression, FilesFormat, TableOptions, WriteFormat};
-use crate::database::Database;
+use crate::backup::{
+    self, BackupWriter, Compression, FilesFormat, Lineage, ReadOptions, Sealing, TableOptions, WriteFormat,
+};
+use crate::database::sqlite::Sqlite;
+use crate::database::{Database, Snapshot};
 use crate::error::{Result, fail};
 use crate::executor::home::fresh_id;
-use crate::model::{Cell, ColumnType, OwnedCell, Schema, Table};
+use crate::model::schema::Engine;
+use crate::model::{OwnedCell, Schema, Table};
 use crate::progress::{Phase, Progress};
+use crate::restore;
+use columns::{ColumnRules, Ruled};
+use std::path::Path;
 
-/// What becomes of a column on its way into a backup.
+/// The formats that a backup can be made in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rule {
-    /// It is left out; a merge of the backup keeps what is there.
-    Drop,
-    /// It is null.
-    Null,
-    /// Text is replaced by a keyed digest: equal values stay equal, nothing can be read from it.
-    Hash,
-    /// It is carried as it is, whatever a rule before says.
-    Keep,
+pub enum Format {
+    /// One that is written record by record.
+    Records(WriteFormat),
+    /// An SQLite database file: a copy of an SQLite database, tables guessed from the records of another.
+    Sqlite,
+    /// BaluHost's archive around such a file.
+    BaluHost,
+}
+
+impl Default for Format {
+    fn default() -> Self {
+        Self::Records(WriteFormat::SmartBackup(Compression::Zstd, Default::default()))
+    }
+}
+
+impl Format {
+    /// Returns the word for it that reading it back gives.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Records(WriteFormat::SmartBackup(..)) => backup::Format::SmartBackup,
+            Self::Records(WriteFormat::TableMap) => backup::Format::TableMap,
+            Self::Records(WriteFormat::Files(FilesFormat::NdJson)) => backup::Format::NdJson,
+            Self::Records(WriteFormat::Files(FilesFormat::RayErp)) => backup::Format::RayErp,
+            Self::Records(WriteFormat::Files(FilesFormat::Django)) => backup::Format::Django,
+            Self::Records(WriteFormat::JarvisUser) => backup::Format::Jarvis,
+            Self::Sqlite => backup::Format::Sqlite,
+            Self::BaluHost => backup::Format::BaluHost,
+        }
+        .word()
+    }
+
+    /// Tells whether its guide promises that password hashes never leave.
+    fn secrets(self) -> Secrets {
+        match self {
+            Self::Records(WriteFormat::Files(FilesFormat::RayErp) | WriteFormat::JarvisUser) => Secrets::LeftOut,
+            _ => Secrets::Carried,
+        }
+    }
 }
 
 /// What is backed up, and how.
+#[derive(Clone, Copy)]
 pub struct Create<'a> {
     /// What it is called; none: its id.
     pub name: Option<&'a str>,
     /// The file's format.
-    pub format: WriteFormat,
+    pub format: Format,
     /// Only these tables; empty: all.
     pub only_tables: &'a [String],
     /// Not these tables.
     pub skip_tables: &'a [String],
     /// Rules for columns, `table.column` or `column`; later ones win.
     pub rules: &'a [(String, Rule)],
+    /// Whether secrets leave where no rule says so; none: as the format's guide promises, and never in one person's data.
+    pub secrets: Option<Secrets>,
+    /// One person's data only: `users:id=42`.
+    pub scope: Option<&'a str>,
+    /// Only what changed since an earlier backup of the same database.
+    pub since: Option<Since<'a>>,
+    /// The time zone of the file's name.
+    pub zone: chrono_tz::Tz,
     /// Tags.
     pub tags: &'a [String],
+    /// How it is encrypted, if at all.
+    pub sealing: Option<&'a Sealing>,
+}
+
+/// The earlier backup of an incremental one.
+#[derive(Clone, Copy)]
+pub struct Since<'a> {
+    /// Its file, which holds every record that there was.
+    pub file: &'a Path,
+    /// BLAKE3 of the kept file that stands for it in the chain.
+    pub digest: &'a str,
+    /// Its id in the catalog.
+    pub id: Option<&'a str>,
+    /// How it is read.
+    pub read: &'a ReadOptions,
 }
 
 impl Default for Create<'_> {
     fn default() -> Self {
-        let format = WriteFormat::SmartBackup(Compression::Zstd, Default::default());
-        Self { name: None, format, only_tables: &[], skip_tables: &[], rules: &[], tags: &[] }
+        Self {
+            name: None,
+            format: Format::default(),
+            only_tables: &[],
+            skip_tables: &[],
+            rules: &[],
+            secrets: None,
+            scope: None,
+            since: None,
+            zone: chrono_tz::UTC,
+            tags: &[],
+            sealing: None,
+        }
     }
+}
+
+/// What was written.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// When the records were read.
+    pub created_at: String,
+    /// What it holds.
+    pub kind: Kind,
+    /// Its tables, parents first.
+    pub tables: Vec<Carried>,
+    /// Columns that were left out, made null or hashed: `users.password: dropped`.
+    pub ruled: Vec<String>,
+    /// Tables that one person's data was followed through.
+    pub followed: Vec<String>,
+    /// Things a person should know: what the format can't hold.
+    pub notes: Vec<String>,
+    schema: Schema,
 }
 
 impl Catalog {
@@ -55,87 +152,138 @@ impl Catalog {
         database: &mut dyn Database,
         request: &Create<'_>,
         progress: &dyn Progress,
-    ) -> Result<Entry> {
+    ) -> Result<(Entry, Made)> {
         let id = fresh_id('b');
         let name = request.name.map_or_else(|| id.clone(), str::to_owned);
         self.free(&name)?;
-        progress.phase(Phase::Schema);
-        let schema = database.schema()?;
-        let chosen = chosen(&schema, request)?;
-        let rules = chosen
-            .iter()
-            .map(|&table| column_rules(&schema.tables[table], request.rules))
-            .collect::<Result<Vec<_>>>()?;
-        known_rules(&schema, request.rules)?;
-        let file = format!("{id}.{}", extension(request.format));
+        let subject = request.scope.and_then(|scope| scope.rsplit_once('=')).map(|(_, value)| value.trim());
+        let mut file = names::name(request.format, chrono::Utc::now(), request.zone, subject);
+        file.push_str(request.sealing.map_or("", Sealing::suffix));
+        let file = names::free(&self.home.backups(), &file);
         let path = self.home.backups().join(&file);
-        let created_at = now();
-        let key = self.home.key()?;
-        let mut snapshot = database.snapshot()?;
-        let mut writer = backup::create(&path, request.format, &created_at)?;
-        let mut tables = Vec::new();
-        for (&position, rules) in chosen.iter().zip(&rules) {
-            let table = &schema.tables[position];
-            let label = table.label();
-            let excluded = (0..table.columns.len()).filter(|&c| rules[c] == Rule::Drop).collect();
-            writer.begin_table(table, &TableOptions { excluded, partial: false })?;
-            let mut records = 0;
-            let mut hashed: Vec<OwnedCell> = vec![OwnedCell::Null; table.columns.len()];
-            let plain = rules.iter().all(|rule| matches!(rule, Rule::Keep | Rule::Drop));
-            snapshot.scan(table, &mut |cells| {
-                records += 1;
-                if records % 1024 == 0 {
-                    progress.go_on()?;
-                    progress.advance(&label, records, None);
-                }
-                if plain {
-                    return writer.record(cells);
-                }
-                for (column, cell) in cells.iter().enumerate().filter(|(c, _)| rules[*c] == Rule::Hash) {
-                    hashed[column] = hash(*cell, &key);
-                }
-                let ruled: Vec<Cell<'_>> = cells
-                    .iter()
-                    .enumerate()
-                    .map(|(column, cell)| match rules[column] {
-                        Rule::Keep | Rule::Drop => *cell,
-                        Rule::Null => Cell::Null,
-                        Rule::Hash => hashed[column].as_cell(),
-                    })
-                    .collect();
-                writer.record(&ruled)
-            })?;
-            tables.push(Carried { name: label, records });
-        }
-        writer.finish()?;
-        drop(snapshot);
+        let lineage = self.lineage(database.identity())?;
+        let made = write(database, request, &lineage, self.home.key()?, &path, progress)?;
         let (digest, size_bytes) = backup::digest(&path)?;
-        let whole = chosen.len() == schema.tables.len() && rules.iter().flatten().all(|rule| *rule == Rule::Keep);
         let entry = Entry {
             id,
             name,
-            created_at,
+            created_at: made.created_at.clone(),
             database: Some(database.identity().clone()),
-            kind: if whole { Kind::Full } else { Kind::Selected },
-            format: word(request.format).to_owned(),
+            kind: made.kind,
+            format: request.format.word().to_owned(),
             file,
             size_bytes,
             digest,
-            tables,
+            tables: made.tables.clone(),
             tags: request.tags.to_vec(),
-            base: None,
+            encryption: request.sealing.map(|sealing| sealing.word().to_owned()),
+            storage: None,
+            base: request.since.and_then(|since| since.id).map(str::to_owned),
             verified: None,
         };
-        self.add(&entry, Some(&schema))?;
-        Ok(entry)
+        self.add(&entry, Some(&made.schema))?;
+        Ok((entry, made))
     }
+}
+
+/// Writes a backup to a file, which appears when it is complete and on disk.
+///
+/// # Errors
+/// As [`Catalog::create`].
+pub fn write(
+    database: &mut dyn Database,
+    request: &Create<'_>,
+    lineage: &Lineage,
+    key: [u8; 32],
+    path: &Path,
+    progress: &dyn Progress,
+) -> Result<Made> {
+    check(request)?;
+    progress.phase(Phase::Schema);
+    let schema = database.schema()?;
+    let secrets = match (request.secrets, request.scope) {
+        (Some(secrets), _) => secrets,
+        (None, Some(_)) => Secrets::LeftOut,
+        (None, None) => request.format.secrets(),
+    };
+    let rules = ColumnRules::new(request.rules, secrets, &schema)?;
+    let mut ruled = Vec::new();
+    let mut tables = Vec::new();
+    for position in chosen(&schema, request)? {
+        let table = &schema.tables[position];
+        if rules.brings(table) {
+            let rules = rules.of(table)?;
+            for (column, rule) in table.columns.iter().zip(&rules) {
+                let what = match rule {
+                    Rule::Keep => continue,
+                    Rule::Drop => "left out",
+                    Rule::Null => "made null",
+                    Rule::Hash => "hashed",
+                };
+                ruled.push(format!("{}.{}: {what}", table.label(), column.name));
+            }
+            tables.push((position, rules));
+        } else {
+            ruled.push(format!("{}: left out", table.label()));
+        }
+    }
+    let lineage = Lineage { base: request.since.map(|since| since.digest.to_owned()), ..lineage.clone() };
+    let job = Job { schema: &schema, tables: &tables, request, lineage: &lineage, key, created_at: now() };
+    let mut made = Made {
+        created_at: job.created_at.clone(),
+        kind: job.kind(),
+        tables: Vec::new(),
+        ruled,
+        followed: Vec::new(),
+        notes: schema.left_out.clone(),
+        schema: schema.clone(),
+    };
+    match request.format {
+        Format::Records(format) => job.records(database, format, path, request.sealing, &mut made, progress)?,
+        Format::Sqlite if request.sealing.is_none() => job.sqlite(database, path, &mut made, progress)?,
+        Format::Sqlite | Format::BaluHost => {
+            let scratch = tempfile::tempdir()?;
+            let (copy, packed) = (scratch.path().join("baluhost.db"), scratch.path().join("packed"));
+            job.sqlite(database, &copy, &mut made, progress)?;
+            match (request.format, request.sealing) {
+                (Format::BaluHost, None) => backup::write_baluhost(path, &copy)?,
+                (Format::BaluHost, Some(sealing)) => {
+                    backup::write_baluhost(&packed, &copy)?;
+                    backup::seal_into(&packed, path, sealing)?;
+                }
+                (_, Some(sealing)) => backup::seal_into(&copy, path, sealing)?,
+                (_, None) => unreachable!("written in its place above"),
+            }
+        }
+    }
+    Ok(made)
+}
+
+fn check(request: &Create<'_>) -> Result<()> {
+    if request.since.is_none() {
+        return Ok(());
+    }
+    if !matches!(request.format, Format::Records(WriteFormat::SmartBackup(..))) {
+        return Err(fail!(Usage, "an incremental backup names what was deleted, which only a Smart Backup can")
+            .hint("Leave --format out."));
+    }
+    if request.scope.is_some() {
+        return Err(fail!(
+            Usage,
+            "one person's data is always whole; --scope and --incremental-from exclude each other"
+        ));
+    }
+    Ok(())
 }
 
 /// Returns the tables to be written, parents first.
 fn chosen(schema: &Schema, request: &Create<'_>) -> Result<Vec<usize>> {
     let resolve = |names: &[String]| -> Result<Vec<usize>> {
         let find = |name: &String| {
-            schema.table(name).ok_or_else(|| fail!(Usage, "the current database has no table {name:?}"))
+            schema.table(name).ok_or_else(|| {
+                let known: Vec<String> = schema.tables.iter().map(Table::label).collect();
+                fail!(Usage, "the current database has no table {name:?}").hint(format!("It has {}.", known.join(", ")))
+            })
         };
         names.iter().map(find).collect()
     };
@@ -144,70 +292,139 @@ fn chosen(schema: &Schema, request: &Create<'_>) -> Result<Vec<usize>> {
     Ok(graph::order(schema).tables.into_iter().filter(wanted).collect())
 }
 
-fn matches(pattern: &str, table: &Table, column: &str) -> bool {
-    match pattern.rsplit_once('.') {
-        Some((in_table, name)) => (in_table == table.label() || in_table == table.name) && name == column,
-        None => pattern == column,
-    }
+/// One backup being made.
+struct Job<'a> {
+    schema: &'a Schema,
+    tables: &'a [(usize, Vec<Rule>)],
+    request: &'a Create<'a>,
+    lineage: &'a Lineage,
+    key: [u8; 32],
+    created_at: String,
 }
 
-fn known_rules(schema: &Schema, rules: &[(String, Rule)]) -> Result<()> {
-    let known = |pattern: &str| schema.tables.iter().any(|t| t.columns.iter().any(|c| matches(pattern, t, &c.name)));
-    match rules.iter().find(|(pattern, _)| !known(pattern)) {
-        Some((pattern, _)) => Err(fail!(Usage, "no table of the current database has a column {pattern:?}")),
-        None => Ok(()),
+impl Job<'_> {
+    fn is_whole(&self) -> bool {
+        self.tables.len() == self.schema.tables.len()
+            && self.tables.iter().flat_map(|(_, rules)| rules).all(|rule| *rule == Rule::Keep)
     }
-}
 
-/// Returns one rule per column.
-fn column_rules(table: &Table, rules: &[(String, Rule)]) -> Result<Vec<Rule>> {
-    let mut found = Vec::new();
-    for (position, column) in table.columns.iter().enumerate() {
-        let rule = rules.iter().rev().find(|(pattern, _)| matches(pattern, table, &column.name));
-        let rule = rule.map_or(Rule::Keep, |(_, rule)| *rule);
-        let place = format!("{}.{}", table.label(), column.name);
-        if rule != Rule::Keep && table.key.contains(&position) {
-            return Err(fail!(Usage, "{place} is the key; without it no record could be found again"));
+    fn kind(&self) -> Kind {
+        match (self.request.since, self.request.scope) {
+            (Some(_), _) => Kind::Incremental,
+            (None, None) if self.is_whole() => Kind::Full,
+            (None, _) => Kind::Selected,
         }
-        if rule == Rule::Null && !column.nullable {
-            return Err(fail!(Usage, "{place} can't be null").hint("Drop it, or hash it if it is text."));
+    }
+
+    /// Writes the records of one view of the database.
+    fn records(
+        &self,
+        database: &mut dyn Database,
+        format: WriteFormat,
+        path: &Path,
+        sealing: Option<&Sealing>,
+        made: &mut Made,
+        progress: &dyn Progress,
+    ) -> Result<()> {
+        let mut snapshot = database.snapshot()?;
+        let positions: Vec<usize> = self.tables.iter().map(|(table, _)| *table).collect();
+        let mut changes = match self.request.since {
+            Some(since) => {
+                let snapshot = snapshot.as_mut();
+                Some(since::changes(since.file, since.read, database, self.schema, snapshot, progress)?)
+            }
+            None => None,
+        };
+        let mut scoped = match self.request.scope {
+            Some(text) => Some(scope::gather(text, self.schema, &positions, snapshot.as_mut(), progress)?),
+            None => None,
+        };
+        let mut writer = backup::create_of(path, format, &self.created_at, self.lineage, sealing)?;
+        for (position, rules) in self.tables {
+            let table = &self.schema.tables[*position];
+            let excluded = (0..table.columns.len()).filter(|&c| rules[c] == Rule::Drop).collect();
+            let mut ruled = Ruled::new(rules, self.key);
+            let (records, deleted) = match (&mut changes, &mut scoped) {
+                (Some(changes), _) => changes.remove(position).map(|c| (c.records, c.deleted)).unzip(),
+                (None, Some(scoped)) => match scoped.records.remove(position) {
+                    Some(records) => (Some(records), None),
+                    // A table that the scope does not reach says nothing.
+                    None => continue,
+                },
+                (None, None) => (None, None),
+            };
+            let partial = records.is_some();
+            writer.begin_table(table, &TableOptions { excluded, partial, deleted: deleted.unwrap_or_default() })?;
+            let count = match records {
+                Some(records) => listed(&records, &mut ruled, writer.as_mut())?,
+                None => scanned(table, snapshot.as_mut(), &mut ruled, writer.as_mut(), progress)?,
+            };
+            made.tables.push(Carried { name: table.label(), records: count });
         }
-        if rule == Rule::Hash && !matches!(column.ty, ColumnType::Text { .. } | ColumnType::Any) {
-            return Err(fail!(Usage, "{place} holds no text, so that a digest does not fit").hint("Drop it."));
+        writer.finish()?;
+        made.followed = scoped.map(|scoped| scoped.followed).unwrap_or_default();
+        Ok(())
+    }
+
+    /// Makes an SQLite file: of an SQLite database as it is, of anything else with tables guessed from its records.
+    fn sqlite(&self, database: &mut dyn Database, path: &Path, made: &mut Made, progress: &dyn Progress) -> Result<()> {
+        let folder = path.parent().filter(|p| *p != Path::new("")).unwrap_or(Path::new("."));
+        if self.schema.engine == Engine::Sqlite && self.is_whole() && self.request.scope.is_none() {
+            let temporary = tempfile::Builder::new()
+                .prefix(".merganser-")
+                .tempfile_in(folder)
+                .map_err(|e| fail!(Failed, "{} can't be written", path.display()).because(e))?;
+            Sqlite::open(Path::new(&database.identity().id))?.copy_to(temporary.path())?;
+            temporary.as_file().sync_all()?;
+            temporary
+                .persist_noclobber(path)
+                .map_err(|e| fail!(Failed, "{} can't be written", path.display()).because(e.error))?;
+            // What was copied is counted, not what may be there by now.
+            let mut reader = backup::open(path, &ReadOptions::default())?;
+            while let Some(header) = reader.next_table()? {
+                let records = reader.read_records(&mut backup::Ignore)?;
+                made.tables.push(Carried { name: header.name, records });
+            }
+            return reader.finish().map(|_| ());
         }
-        found.push(rule);
-    }
-    Ok(found)
-}
-
-fn hash(cell: Cell<'_>, key: &[u8; 32]) -> OwnedCell {
-    let bytes = match cell {
-        Cell::Absent | Cell::Null => return cell.into(),
-        Cell::Bytes(bytes) | Cell::RawText(bytes) => bytes.to_vec(),
-        Cell::Text(text) | Cell::String(text) | Cell::Number(text) | Cell::Json(text) => text.as_bytes().to_vec(),
-        other => format!("{other:?}").into_bytes(),
-    };
-    OwnedCell::Text(blake3::keyed_hash(key, &bytes).to_hex()[..32].to_owned())
-}
-
-fn extension(format: WriteFormat) -> &'static str {
-    match format {
-        WriteFormat::SmartBackup(Compression::None, _) | WriteFormat::TableMap => "json",
-        WriteFormat::SmartBackup(Compression::Gzip, _) => "json.gz",
-        WriteFormat::SmartBackup(Compression::Zstd, _) => "json.zst",
-        WriteFormat::Files(_) | WriteFormat::JarvisUser => "zip",
+        let scratch = tempfile::tempdir_in(folder)?;
+        let records = scratch.path().join("records.json");
+        let format = WriteFormat::SmartBackup(Compression::None, Default::default());
+        self.records(database, format, &records, None, made, progress)?;
+        restore::create(&restore::Request { backup: &records, into: path, read: &ReadOptions::default() })?;
+        made.notes.push(
+            "tables were made from the records: foreign keys, checks and defaults are not in the file".to_owned(),
+        );
+        Ok(())
     }
 }
 
-fn word(format: WriteFormat) -> &'static str {
-    use backup::Format;
-    match format {
-        WriteFormat::SmartBackup(..) => Format::SmartBackup,
-        WriteFormat::TableMap => Format::TableMap,
-        WriteFormat::Files(FilesFormat::NdJson) => Format::NdJson,
-        WriteFormat::Files(FilesFormat::RayErp) => Format::RayErp,
-        WriteFormat::Files(FilesFormat::Django) => Format::Django,
-        WriteFormat::JarvisUser => Format::Jarvis,
+/// Writes records that were gathered before.
+fn listed(records: &[Vec<OwnedCell>], ruled: &mut Ruled<'_>, writer: &mut dyn BackupWriter) -> Result<u64> {
+    for record in records {
+        let cells: Vec<_> = record.iter().map(OwnedCell::as_cell).collect();
+        ruled.hand(&cells, &mut |cells| writer.record(cells))?;
     }
-    .word()
+    Ok(records.len() as u64)
+}
+
+/// Writes every record of a table.
+fn scanned(
+    table: &Table,
+    snapshot: &mut dyn Snapshot,
+    ruled: &mut Ruled<'_>,
+    writer: &mut dyn BackupWriter,
+    progress: &dyn Progress,
+) -> Result<u64> {
+    let label = table.label();
+    let mut records = 0;
+    snapshot.scan(table, &mut |cells| {
+        records += 1;
+        if records % 1024 == 0 {
+            progress.go_on()?;
+            progress.advance(&label, records, None);
+        }
+        ruled.hand(cells, &mut |cells| writer.record(cells))
+    })?;
+    Ok(records)
 }

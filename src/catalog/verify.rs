@@ -8,7 +8,6 @@ use crate::error::{Result, fail};
 use crate::model::{Cell, Schema, Table, encode};
 use crate::plan::make;
 use crate::progress::Progress;
-use crate::restore;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use xxhash_rust::xxh3::xxh3_128;
@@ -34,16 +33,24 @@ impl Catalog {
     /// # Errors
     /// `BackupDamaged` saying what does not hold, with a line for each table or reference.
     pub fn verify(&mut self, entry: &Entry, depth: Depth, progress: &dyn Progress) -> Result<Entry> {
-        self.sound(entry)?;
+        // An incremental backup is worth nothing without what it builds on.
+        let chain = self.chain(entry)?;
+        for one in &chain {
+            // What is kept elsewhere is looked at there, not in a copy.
+            self.download(one, progress)?;
+            self.sound(one)?;
+        }
         if depth >= Depth::Deep {
             self.recount(entry)?;
-            if let Some(schema) = self.schema(entry)? {
+            // What changed refers to what did not: only the records put together are closed.
+            if let Some(schema) = self.schema(entry)?.filter(|_| entry.base.is_none()) {
                 self.closed(entry, &schema)?;
             }
         }
         if depth >= Depth::RestoreTest {
             self.restore_test(entry, progress)?;
         }
+        chain.iter().try_for_each(|one| self.release(one))?;
         let mut entry = entry.clone();
         let depth = entry.verified.as_ref().map_or(depth, |(_, before)| depth.max(*before));
         entry.verified = Some((now(), depth));
@@ -51,8 +58,13 @@ impl Catalog {
         Ok(entry)
     }
 
+    /// Returns how kept backups are read.
+    pub(super) fn read(&self) -> ReadOptions {
+        ReadOptions { keys: self.keys.clone(), ..ReadOptions::default() }
+    }
+
     fn recount(&self, entry: &Entry) -> Result<()> {
-        let found = backup::inspect(&self.path(entry), &ReadOptions::default())?;
+        let found = backup::inspect(&self.path(entry), &self.read())?;
         let mut wrong = found.problems;
         let counts: HashMap<&str, u64> = found.tables.iter().map(|t| (t.name.as_str(), t.records)).collect();
         for table in &entry.tables {
@@ -98,7 +110,7 @@ impl Catalog {
     }
 
     fn each_table(&self, entry: &Entry, schema: &Schema, visit: &mut Visit<'_>) -> Result<()> {
-        let mut reader = backup::open(&self.path(entry), &ReadOptions::default())?;
+        let mut reader = backup::open(&self.path(entry), &self.read())?;
         while let Some(header) = reader.next_table()? {
             let Some(table) = schema.table(&header.name) else { continue };
             let cells = vec![None; schema.tables[table].columns.len()];
@@ -111,8 +123,8 @@ impl Catalog {
         let scratch = tempfile::tempdir()?;
         let into = scratch.path().join("restored.db");
         let backup = self.path(entry);
-        let read = ReadOptions::default();
-        restore::create(&restore::Request { backup: &backup, into: &into, read: &read })?;
+        let read = self.read();
+        self.restore(entry, &into, &read, progress)?;
         let request = make::Request {
             backup: &backup,
             base: None,
@@ -126,7 +138,9 @@ impl Catalog {
         };
         let (plan, _) = make::make(&request, &mut Sqlite::open(&into)?, progress)?;
         let counts = plan.meta().counts();
-        let differing = counts.backup_records() - counts.unchanged - counts.excluded + counts.current_only;
+        // Beside what changed there is what did not.
+        let extra = if entry.base.is_some() { 0 } else { counts.current_only };
+        let differing = counts.backup_records() - counts.unchanged - counts.excluded + extra;
         let lines = if differing == 0 { Vec::new() } else { vec![format!("{differing} records differ once restored")] };
         not_sound(entry, "does not come back as it is", lines)
     }

@@ -3,6 +3,7 @@
 use super::compare::{Compare, Deciding, Wanted, analyze};
 use super::context::Context;
 use super::output::Done;
+use super::secret::KeyArgs;
 use crate::error::{Result, fail};
 use crate::executor::home::fresh_id;
 use crate::plan::{Plan, Preview};
@@ -93,8 +94,10 @@ fn fresh(context: &Context<'_>, args: &AnalyzeArgs) -> Result<(Plan, Preview, cr
     let target = context.target()?;
     // A file that is not there is the likeliest mistake; it is told before the database is asked.
     must_exist(file)?;
+    let read = args.compare.read.options(context);
+    // A wrong key is told before anything else is done, too.
+    crate::backup::unlock(file, &read.keys)?;
     let options = args.compare.options(&args.deciding, &target)?;
-    let base = args.compare.base(context);
     let home = context.home()?;
     let id = fresh_id('p');
     if let Some(folder) = args.out.as_deref().and_then(Path::parent)
@@ -109,10 +112,11 @@ fn fresh(context: &Context<'_>, args: &AnalyzeArgs) -> Result<(Plan, Preview, cr
     let configured = context.config()?.settings.strategy.clone();
     let strategy = args.deciding.name(args.compare.intent, configured.as_deref());
     let mut database = target.connect(context.out)?;
+    let base = args.compare.base(context, &home, file, database.identity())?;
     let wanted = Wanted {
         backup: file,
         base: base.as_deref(),
-        read: args.compare.read.options(),
+        read,
         options,
         strategy: &strategy,
         table_strategies: args.deciding.tables()?,
@@ -163,7 +167,7 @@ pub(super) fn refresh(
     let wanted = Wanted {
         backup: Path::new(&pin.path),
         base: base.as_deref(),
-        read: crate::backup::ReadOptions::default(),
+        read: crate::backup::ReadOptions { keys: KeyArgs::default().keys(context), ..meta.read.options() },
         options: meta.options.clone(),
         strategy: "backup-wins",
         table_strategies: Vec::new(),

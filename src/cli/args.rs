@@ -116,16 +116,24 @@ pub(super) enum Command {
     Log(super::log::LogArgs),
     /// Target reachable? lock held? unfinished run?
     Status(super::status::StatusArgs),
-    /// Make and list backups
+    /// Make, list, check and remove backups
     Backup(super::backup::BackupArgs),
+    /// Bring a backup into a new SQLite file, or into a database's tables
+    Restore(super::restore::RestoreArgs),
     /// The strategies that decide conflicts
     Strategies(super::strategies::StrategiesArgs),
     /// Named connections
     Target(super::target::TargetArgs),
+    /// Backups on a timetable
+    Schedule(super::schedule::ScheduleArgs),
+    /// Keys that backups are encrypted to
+    Key(super::key::KeyCommandArgs),
     /// What is set, and where it came from
     Config(super::config::ConfigArgs),
     /// Check set-up, privileges, limits, clock
     Doctor(super::doctor::DoctorArgs),
+    /// Run the web pages and the HTTP API
+    Serve(super::serve::ServeArgs),
     /// Try everything on a small database made for it
     Demo(super::demo::DemoArgs),
     /// Shell completions
@@ -152,10 +160,14 @@ impl Command {
             Self::Log(_) => "log",
             Self::Status(_) => "status",
             Self::Backup(_) => "backup",
+            Self::Restore(_) => "restore",
             Self::Strategies(_) => "strategies",
             Self::Target(_) => "target",
+            Self::Schedule(_) => "schedule",
+            Self::Key(_) => "key",
             Self::Config(_) => "config",
             Self::Doctor(_) => "doctor",
+            Self::Serve(_) => "serve",
             Self::Demo(_) => "demo",
             Self::Completions(_) => "completions",
             Self::Man(_) => "man",
@@ -173,6 +185,9 @@ impl Command {
             | Self::Redo(_)
             | Self::Resolve(_)
             | Self::Backup(_)
+            | Self::Restore(_)
+            | Self::Schedule(_)
+            | Self::Serve(_)
             | Self::Demo(_) => Shape::Lines,
             Self::Show(args) => args.shape(),
             Self::Inspect(_)
@@ -180,6 +195,7 @@ impl Command {
             | Self::Status(_)
             | Self::Strategies(_)
             | Self::Target(_)
+            | Self::Key(_)
             | Self::Config(_)
             | Self::Doctor(_)
             | Self::Completions(_)

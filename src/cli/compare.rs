@@ -2,12 +2,14 @@
 
 use super::args::duration;
 use super::context::{Context, Target};
+use super::secret::KeyArgs;
 use super::signals::Working;
 use crate::analyzer::Options;
 use crate::analyzer::classify::Deletes;
 use crate::analyzer::options::{OnUnknown, Parents};
 use crate::backup::{Limits, ReadOptions};
-use crate::database::Database;
+use crate::catalog::Catalog;
+use crate::database::{Database, Identity};
 use crate::error::{Result, fail};
 use crate::executor::Home;
 use crate::plan::make::{Request, make};
@@ -97,7 +99,7 @@ pub(super) struct Compare {
     /// What you want: a preset of strategies
     #[arg(long, value_enum, value_name = "NAME")]
     pub(super) intent: Option<Intent>,
-    /// An earlier backup that both sides come from: FILE, auto or none
+    /// An earlier backup that both sides come from: FILE, none, or auto: the last one that the catalog knows (default)
     #[arg(long, value_name = "FILE|auto|none")]
     pub(super) base: Option<String>,
     /// What is done about records that the backup no longer has
@@ -180,10 +182,12 @@ pub(super) struct Read {
     /// Largest ratio of expanded to compressed size
     #[arg(long, value_name = "N")]
     pub(super) max_ratio: Option<u64>,
+    #[command(flatten)]
+    pub(super) keys: KeyArgs,
 }
 
 impl Read {
-    pub(super) fn options(&self) -> ReadOptions {
+    pub(super) fn options(&self, context: &Context<'_>) -> ReadOptions {
         let usual = Limits::default();
         let limits = Limits {
             depth: self.max_depth.unwrap_or(usual.depth),
@@ -198,6 +202,7 @@ impl Read {
             limits,
             lenient_json: self.lenient_json,
             accept_count_mismatch: self.accept_count_mismatch,
+            keys: self.keys.keys(context),
             ..ReadOptions::default()
         }
     }
@@ -299,15 +304,34 @@ impl Compare {
         Ok(options)
     }
 
-    /// Returns the base's file, where one is to be compared with.
-    pub(super) fn base(&self, context: &Context<'_>) -> Option<PathBuf> {
+    /// Returns the base's file, where one is to be compared with: the one that was given, else the one that the catalog
+    /// knows.
+    ///
+    /// # Errors
+    /// `Failed` when the catalog can't be read.
+    pub(super) fn base(
+        &self,
+        context: &Context<'_>,
+        home: &Home,
+        file: &Path,
+        database: &Identity,
+    ) -> Result<Option<PathBuf>> {
         match self.base.as_deref() {
-            None | Some("none") => None,
-            Some("auto") => {
-                context.out.warning("--base auto: no common base is known of this backup; compared two-way");
-                None
+            Some("none") => Ok(None),
+            asked @ (None | Some("auto")) => {
+                let catalog = Catalog::open(home)?;
+                let found = catalog.base_of(file, database, &self.read.options(context))?;
+                match &found {
+                    Some(base) => context.out.chat(&format!("Base: {}, which both sides come from.", base.name)),
+                    None if asked.is_some() => {
+                        context.out.warning("--base auto: no common base is known of this backup; compared two-way");
+                    }
+                    None => {}
+                }
+                found.iter().try_for_each(|base| catalog.fetch(base, context.out))?;
+                Ok(found.map(|base| catalog.path(&base)))
             }
-            Some(path) => Some(PathBuf::from(path)),
+            Some(path) => Ok(Some(PathBuf::from(path))),
         }
     }
 

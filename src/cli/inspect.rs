@@ -35,7 +35,7 @@ pub(super) struct InspectArgs {
 
 pub(super) fn run(context: &Context<'_>, args: &InspectArgs) -> Result<Done> {
     super::analyze::must_exist(&args.file)?;
-    let options = args.read.options();
+    let options = args.read.options(context);
     if let Some(table) = &args.table {
         return records(context, args, table, &options);
     }

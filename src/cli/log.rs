@@ -4,10 +4,8 @@ use super::context::Context;
 use super::output::Done;
 use crate::error::Result;
 use crate::executor::{Receipt, audit};
-use crate::model::encode;
-use crate::plan::ActionKind;
 use crate::report::text::{aligned, place, plural, shown};
-use crate::report::{Secrets, html};
+use crate::report::{html, view};
 use clap::{Args, Subcommand};
 use serde_json::{Value as Json, json};
 
@@ -83,7 +81,7 @@ fn show(context: &Context<'_>, id: &str, as_html: bool) -> Result<Done> {
     let receipt = Receipt::open(&super::context::listed_in(context.home()?.receipt_path(id), "log")?)?;
     let meta = receipt.meta().clone();
     let secrets = context.secrets(None)?;
-    let written = written(&receipt, &secrets)?;
+    let written = view::written(&receipt, &secrets)?;
     if as_html {
         let document = html::receipt(&meta, &written);
         if context.out.is_json() {
@@ -121,37 +119,4 @@ fn show(context: &Context<'_>, id: &str, as_html: bool) -> Result<Done> {
         "backup": meta.backup.as_ref().map(|b| &b.0), "counts": meta.counts, "tables": tables,
         "receipt": receipt.path(),
     })))
-}
-
-/// Names every record that was written, per table: `updated 41: name, email`.
-fn written(receipt: &Receipt, secrets: &Secrets) -> Result<Vec<(String, Vec<String>)>> {
-    let mut tables: Vec<(String, Vec<String>)> = Vec::new();
-    let mut after = 0;
-    loop {
-        let images = receipt.page(after, 500)?;
-        let Some(last) = images.last() else { return Ok(tables) };
-        after = last.id;
-        for image in images {
-            let table = &receipt.meta().schema.tables[image.table];
-            let key: Vec<_> = table
-                .key
-                .iter()
-                .zip(&image.key)
-                .filter_map(|(&c, cell)| encode::value_of(cell.as_cell(), &table.columns[c]))
-                .collect();
-            let what = match image.kind {
-                ActionKind::Insert => "inserted",
-                ActionKind::Update => "updated",
-                ActionKind::Delete => "deleted",
-            };
-            let names = table.names(&image.columns).join(", ");
-            let fields = if image.kind == ActionKind::Update { format!(": {names}") } else { String::new() };
-            let line = format!("{what} {}{fields}", secrets.key_text(table, &key));
-            let label = table.label();
-            match tables.iter_mut().find(|(name, _)| *name == label) {
-                Some((_, lines)) => lines.push(line),
-                None => tables.push((label, vec![line])),
-            }
-        }
-    }
 }

@@ -6,14 +6,14 @@ use super::compare::{Compare, Deciding, Wanted, analyze};
 use super::context::{Context, Target};
 use super::output::{Done, Output};
 use super::signals::Working;
-use crate::database::{Database, WriteOptions};
+use crate::catalog::Catalog;
+use crate::database::{Database, Isolation, WriteOptions};
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::executor::home::fresh_id;
 use crate::executor::{self, Ending, Home, MaxChanges, MergeOptions, MergeReport, OnBlocked, OnStale, Trust};
 use crate::plan::{Outcome, Plan, PlanKind, Selector};
 use crate::report::text::{self, Saved, summary};
 use crate::report::{Analyzed, Merged, Secrets, name_of};
-use crate::strategy::Strategy;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use std::io::Read as _;
@@ -45,6 +45,15 @@ enum BlockedArg {
     Skip,
 }
 
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum IsolationArg {
+    /// One consistent view; what is written is locked and compared again.
+    #[default]
+    RepeatableRead,
+    /// As if nobody else was there.
+    Serializable,
+}
+
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct MergeArgs {
@@ -68,6 +77,12 @@ pub(super) struct MergeArgs {
     /// How long one statement may take
     #[arg(long, value_name = "DUR", value_parser = duration)]
     statement_timeout: Option<Duration>,
+    /// What the transaction may see of others (PostgreSQL, MariaDB)
+    #[arg(long, value_enum, default_value_t)]
+    isolation: IsolationArg,
+    /// How many records are written and read back in one go
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    batch_size: u16,
     /// Stop if more records would change: a number, or a share of the backup's records such as 5%
     #[arg(long, value_name = "N|N%", value_parser = max_changes)]
     max_changes: Option<MaxChanges>,
@@ -87,6 +102,30 @@ pub(super) struct MergeArgs {
     deciding: Deciding,
     #[command(flatten)]
     compare: Compare,
+    #[arg(skip)]
+    into: Into,
+}
+
+/// What the tables may hold already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Into {
+    /// Whatever it is.
+    #[default]
+    Anything,
+    /// Nothing.
+    EmptyTables,
+}
+
+/// A merge that restores a backup.
+pub(super) struct Restoring {
+    pub(super) file: String,
+    pub(super) into: Into,
+    pub(super) dry_run: bool,
+    pub(super) backup_first: bool,
+    pub(super) confirm: Option<String>,
+    pub(super) note: Option<String>,
+    pub(super) deciding: Deciding,
+    pub(super) compare: Compare,
 }
 
 fn max_changes(text: &str) -> std::result::Result<MaxChanges, String> {
@@ -101,6 +140,29 @@ fn max_changes(text: &str) -> std::result::Result<MaxChanges, String> {
 }
 
 impl MergeArgs {
+    /// Returns the arguments of a merge that restores a backup.
+    pub(super) fn restoring(request: Restoring) -> Self {
+        Self {
+            plan: request.file,
+            dry_run: request.dry_run,
+            on_stale: StaleArg::default(),
+            on_blocked: BlockedArg::default(),
+            backup_first: request.backup_first,
+            lock_timeout: None,
+            statement_timeout: None,
+            isolation: IsolationArg::default(),
+            batch_size: 0,
+            max_changes: None,
+            confirm: request.confirm,
+            note: request.note,
+            trust_plan: false,
+            keep_plan: false,
+            deciding: request.deciding,
+            compare: request.compare,
+            into: request.into,
+        }
+    }
+
     fn options(&self, context: &Context<'_>) -> MergeOptions {
         let usual = WriteOptions::default();
         MergeOptions {
@@ -112,7 +174,12 @@ impl MergeArgs {
             write: WriteOptions {
                 lock_timeout: self.lock_timeout.unwrap_or(usual.lock_timeout),
                 statement_timeout: self.statement_timeout.unwrap_or(usual.statement_timeout),
+                isolation: match self.isolation {
+                    IsolationArg::RepeatableRead => Isolation::RepeatableRead,
+                    IsolationArg::Serializable => Isolation::Serializable,
+                },
             },
+            batch: usize::from(self.batch_size),
             actor: context.actor(),
             note: self.note.clone(),
         }
@@ -151,7 +218,13 @@ pub(super) fn run(context: &Context<'_>, args: &MergeArgs) -> Result<Done> {
             (plan, target, Some(path))
         }
     };
-    let outcome = carry_out(context, args, &home, &mut plan, &target);
+    let outcome = carry_out(context, args, &home, &mut plan, &target).map_err(|error| {
+        // The plan of a backup given directly is gone by then.
+        if error.kind() == ErrorKind::PlanStale && temporary.is_some() && !args.keep_plan {
+            return error.hint("Run the same command again: it analyzes the backup anew.");
+        }
+        error
+    });
     let keep = args.keep_plan || outcome.as_ref().is_err_and(|e| e.kind() == ErrorKind::NeedsDecision);
     if let Some(path) = temporary.filter(|_| !keep) {
         drop(plan);
@@ -215,17 +288,19 @@ pub(super) fn is_plan(path: &Path) -> bool {
 }
 
 fn analyzed(context: &Context<'_>, args: &MergeArgs, home: &Home, target: &Target) -> Result<(Plan, PathBuf)> {
+    let read = args.compare.read.options(context);
+    crate::backup::unlock(Path::new(&args.plan), &read.keys)?;
     let options = args.compare.options(&args.deciding, target)?;
-    let base = args.compare.base(context);
     let configured = context.config()?.settings.strategy.clone();
     let strategy = args.deciding.name(args.compare.intent, configured.as_deref());
     let id = fresh_id('p');
     let out = home.plans().join(format!("{id}.mplan"));
     let mut database = target.connect(context.out)?;
+    let base = args.compare.base(context, home, Path::new(&args.plan), database.identity())?;
     let wanted = Wanted {
         backup: Path::new(&args.plan),
         base: base.as_deref(),
-        read: args.compare.read.options(),
+        read,
         options,
         strategy: &strategy,
         table_strategies: args.deciding.tables()?,
@@ -233,7 +308,49 @@ fn analyzed(context: &Context<'_>, args: &MergeArgs, home: &Home, target: &Targe
         out: &out,
     };
     let (plan, _) = analyze(context, home, database.as_mut(), wanted)?;
+    if args.into == Into::EmptyTables
+        && let Err(error) = must_be_empty(&plan)
+    {
+        drop(plan);
+        std::fs::remove_file(&out)?;
+        return Err(error);
+    }
     Ok((plan, out))
+}
+
+/// Fails where the tables that the backup carries hold records.
+fn must_be_empty(plan: &Plan) -> Result<()> {
+    let held = |c: &crate::model::change::Counts| c.current_only + c.unchanged + c.updated + c.conflict;
+    let full: Vec<String> = plan
+        .meta()
+        .tables
+        .iter()
+        .filter(|table| held(&table.counts) > 0)
+        .map(|table| format!("{}: {}", table.name, text::plural(held(&table.counts), "record")))
+        .collect();
+    if full.is_empty() {
+        return Ok(());
+    }
+    let display = &plan.meta().database.display;
+    Err(fail!(Usage, "the tables of {display} are not empty; nothing was changed").details(full).hint(
+        "Say what becomes of the records there: --existing overwrite, keep or clear; or analyze first with 'merganser analyze'.",
+    ))
+}
+
+/// Notes in the catalog that the database holds the backup's content now, where it was merged whole: a later backup of
+/// the same origin then finds its base.
+fn note_shared(home: &Home, plan: &Plan, report: &MergeReport, database: &dyn Database) -> Result<()> {
+    let (options, Some(pin)) = (&plan.meta().options, &plan.meta().backup) else { return Ok(()) };
+    let whole = options.only_tables.is_empty() && options.skip_tables.is_empty() && options.conditions.is_empty();
+    let counts = &report.counts;
+    if !whole || report.merge.is_empty() || !report.left_out.is_empty() || counts.blocked + counts.stale > 0 {
+        return Ok(());
+    }
+    let mut catalog = Catalog::open(home)?;
+    match catalog.list()?.iter().any(|entry| entry.digest == pin.digest) {
+        true => catalog.share(database.identity(), &pin.digest, Some(&report.merge)),
+        false => Ok(()),
+    }
 }
 
 fn carry_out(context: &Context<'_>, args: &MergeArgs, home: &Home, plan: &mut Plan, target: &Target) -> Result<Done> {
@@ -264,6 +381,10 @@ fn carry_out(context: &Context<'_>, args: &MergeArgs, home: &Home, plan: &mut Pl
     };
     let report = attempt(context, args, home, plan, database.as_mut(), &options)
         .map_err(|error| scrubbed(&error, plan, &secrets).unwrap_or(error))?;
+    if let Err(error) = note_shared(home, plan, &report, database.as_ref()) {
+        // The merge is done; a base that is not found later costs a question, not data.
+        context.out.warning(&format!("the catalog does not know of this merge: {}", error.full_message()));
+    }
     let mut merged = Merged::of(&report, &plan.meta().id, options.ending);
     for line in &mut merged.left_out {
         *line = clean_line(plan, &secrets, line);
@@ -333,25 +454,8 @@ pub(super) fn restrategy(plan: &mut Plan, home: &Home, deciding: &Deciding, trus
     if trust == Trust::SealedOnly {
         plan.verify_seal(&key)?;
     }
-    let usual = deciding.strategy.as_deref().map(Strategy::load).transpose()?;
-    let mut tables = Vec::new();
-    for (table, name) in deciding.tables()? {
-        let position = plan.table(&table)?;
-        let strategy = Strategy::load(&name)?;
-        tables.push((plan.meta().schema.tables[position].label(), strategy.name.clone(), strategy.text().to_owned()));
-    }
-    plan.update_meta(&key, |meta| {
-        if let Some(strategy) = usual {
-            meta.strategy = (strategy.name.clone(), strategy.text().to_owned());
-        }
-        for table in tables {
-            meta.table_strategies.retain(|(name, ..)| *name != table.0);
-            meta.table_strategies.push(table);
-        }
-        if deciding.preserve_newer || deciding.no_preserve_newer {
-            meta.options.preserve_newer = !deciding.no_preserve_newer;
-        }
-    })
+    let preserve = (deciding.preserve_newer || deciding.no_preserve_newer).then_some(!deciding.no_preserve_newer);
+    plan.take_strategy(&key, deciding.strategy.as_deref(), &deciding.tables()?, preserve)
 }
 
 fn attempt(

@@ -144,6 +144,11 @@ impl Output {
         }
     }
 
+    /// Tells whether the terminal may be coloured.
+    pub(super) fn colors(&self) -> bool {
+        self.color
+    }
+
     /// Tells whether programs read the output.
     pub(super) fn is_json(&self) -> bool {
         self.mode == Mode::Json

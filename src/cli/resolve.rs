@@ -1,5 +1,17 @@
 //! `resolve`: answers conflicts, one by one or in bulk, from files, or by another strategy.
 
+mod draw;
+mod edit;
+mod fields;
+mod marks;
+mod session;
+mod terminal;
+
+#[cfg(test)]
+mod tests;
+
+use self::draw::Palette;
+use self::session::Session;
 use super::compare::Deciding;
 use super::context::Context;
 use super::merge::restrategy;
@@ -8,8 +20,9 @@ use super::show::selector;
 use crate::error::{Result, fail};
 use crate::executor::Trust;
 use crate::model::change::Class;
+use crate::plan::choices::{self, Choice};
 use crate::plan::decision::{self, FieldDecision};
-use crate::plan::{Decision, Outcome, Plan, Preview, Selector, Stored};
+use crate::plan::{Decision, Plan, Preview, Stored};
 use crate::report::{Analyzed, Secrets, name_of, text};
 use clap::{Args, ValueEnum};
 use serde_json::{Value as Json, json};
@@ -29,6 +42,10 @@ enum Take {
     Backup,
     /// The current record.
     Current,
+    /// The backup's fields, into the current record that holds the unique key; references follow
+    IntoExisting,
+    /// The backup's record beside the current one, under a new key; references follow
+    NewKey,
     /// Nothing is written for it.
     Skip,
 }
@@ -38,7 +55,18 @@ impl Take {
         match self {
             Self::Backup => Decision::Backup,
             Self::Current => Decision::Current,
+            Self::IntoExisting => Decision::IntoExisting,
+            Self::NewKey => Decision::NewKey,
             Self::Skip => Decision::Skip,
+        }
+    }
+
+    /// Returns the choice where not every conflict has it.
+    fn special(self) -> Option<Choice> {
+        match self {
+            Self::IntoExisting => Some(Choice::IntoExisting),
+            Self::NewKey => Some(Choice::NewKey),
+            Self::Backup | Self::Current | Self::Skip => None,
         }
     }
 }
@@ -195,8 +223,11 @@ fn meant(plan: &Plan, args: &ResolveArgs) -> Result<Vec<Stored>> {
     }
     selector.pattern.clone_from(&args.pattern);
     let mut chosen = Vec::new();
+    let special = args.take.and_then(Take::special);
     plan.each(&selector, &mut |record| {
-        if !args.clear || record.decision.is_some() {
+        // In bulk only those are meant for which the choice is possible.
+        let possible = special.is_none_or(|choice| choices::refusal(plan, &record, choice).is_none());
+        if possible && (!args.clear || record.decision.is_some()) {
             chosen.push(record);
         }
         Ok(())
@@ -270,7 +301,7 @@ fn extended(plan: &Plan, record: &Stored, fields: BTreeMap<String, FieldDecision
             .filter(|f| f.backup.is_some() && !table.key.contains(&f.column) && table.columns[f.column].writable())
             .map(|f| (table.columns[f.column].name.clone(), FieldDecision::Backup))
             .collect(),
-        Some(Decision::Current | Decision::Skip) | None => BTreeMap::new(),
+        Some(Decision::Current | Decision::Skip | Decision::IntoExisting | Decision::NewKey) | None => BTreeMap::new(),
     };
     all.extend(fields);
     Ok(Decision::Fields { fields: all })
@@ -312,10 +343,9 @@ fn import(context: &Context<'_>, plan: &mut Plan, path: &PathBuf, by: &str, tall
     Ok(())
 }
 
-/// Asks for each undecided conflict on the terminal.
+/// Decides conflict by conflict on the terminal.
 fn ask_each(context: &Context<'_>, plan: &mut Plan, secrets: &Secrets, by: &str, tally: &mut Tally) -> Result<()> {
     let (preview, _) = plan.settle(context.out)?;
-    let waiting = Selector { outcome: Some(Outcome::Undecided), ..Selector::default() };
     if preview.undecided == 0 {
         context.out.line("No conflict waits for a decision.");
         return Ok(());
@@ -332,66 +362,15 @@ fn ask_each(context: &Context<'_>, plan: &mut Plan, secrets: &Secrets, by: &str,
         )
         .hint("Add --take backup|current|skip, --import FILE or --strategy NAME; 'show PLAN conflicts' lists them."));
     }
-    let mut after = 0;
-    while let Some(record) = plan.page(&waiting, after, 1)?.records.pop() {
-        after = record.finding.id;
-        context.out.stderr(&format!("\n{}", text::record(plan, &record, secrets)));
-        loop {
-            let answer = context.ask("  b backup, c current, s skip, f FIELD=…, n next, q save and quit, ? help: ")?;
-            let decision = match key_of(plan, &record, &answer) {
-                Pressed::Answer(decision) => decision,
-                Pressed::Next => break,
-                Pressed::Quit => return Ok(()),
-                Pressed::Explain(text) => {
-                    context.out.stderr(&format!("{}\n", text.trim_end()));
-                    continue;
-                }
-            };
-            plan.decide(&record, Some(decision), by, &now())?;
-            tally.note(1);
-            break;
-        }
+    let palette = if context.out.colors() { Palette::Colored } else { Palette::Plain };
+    let seal_key = context.home()?.key()?;
+    // What settling stored is part of what is sealed from here on.
+    plan.write_seal(&seal_key)?;
+    if let Some(mut session) = Session::begin(plan, secrets, seal_key, by)? {
+        terminal::run(&mut session, palette)?;
+        tally.note(session.answered());
     }
     Ok(())
-}
-
-const KEYS: &str = "  b  take the backup's record
-  c  keep the current record
-  s  write nothing for this record
-  f FIELD=backup FIELD=current …  take fields from a side; a field not named stays as it is
-  n  leave it undecided and go to the next
-  q  quit; the answers so far are kept
-";
-
-/// What a person wrote at the question.
-enum Pressed {
-    Answer(Decision),
-    Next,
-    Quit,
-    Explain(String),
-}
-
-fn key_of(plan: &Plan, record: &Stored, line: &str) -> Pressed {
-    let (key, rest) = line.trim().split_once(char::is_whitespace).unwrap_or((line.trim(), ""));
-    match (key, rest) {
-        ("b", "") => Pressed::Answer(Decision::Backup),
-        ("c", "") => Pressed::Answer(Decision::Current),
-        ("s", "") => Pressed::Answer(Decision::Skip),
-        ("n", "") => Pressed::Next,
-        ("q", "") => Pressed::Quit,
-        // An empty line comes with its end; nothing at all is the end of the input.
-        ("", "") if line.is_empty() => Pressed::Quit,
-        ("?", "") => Pressed::Explain(KEYS.to_owned()),
-        ("f", rest) => {
-            let given: Vec<&str> = rest.split([' ', ',']).filter(|w| !w.is_empty()).collect();
-            let answers = given.iter().map(|word| sided(word)).collect::<Result<BTreeMap<_, _>>>();
-            match answers.and_then(|fields| extended(plan, record, fields)) {
-                Ok(decision) => Pressed::Answer(decision),
-                Err(error) => Pressed::Explain(format!("  {}", text::shown(&error.full_message()))),
-            }
-        }
-        _ => Pressed::Explain(format!("  {:?} is none of the keys.\n{KEYS}", line.trim())),
-    }
 }
 
 /// Reads `FIELD=backup` or `FIELD=current`.

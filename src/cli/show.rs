@@ -111,8 +111,10 @@ pub(super) fn run(context: &Context<'_>, args: &ShowArgs) -> Result<Done> {
                 fail!(Usage, "which record?").hint(format!("merganser show {} record TABLE/KEY", args.plan))
             })?;
             let record = plan.record(name)?;
-            context.out.text(&text::record(&plan, &record, &secrets));
-            Ok(Done::with(&json!({"record": RecordView::of(&plan, &record, &secrets)})))
+            let view = RecordView::of(&plan, &record, &secrets).with_consequences(&plan, &record, &secrets)?;
+            let choices = text::choices(&view.choices);
+            context.out.text(&format!("{}{choices}", text::record(&plan, &record, &secrets)));
+            Ok(Done::with(&json!({"record": view})))
         }
         What::Patterns => {
             let table = args.table.as_deref().map(|t| plan.table(t)).transpose()?;

@@ -3,7 +3,7 @@
 use super::context::{Context, Target};
 use super::output::Done;
 use crate::error::Result;
-use crate::executor::{State, receipt, recover};
+use crate::executor::{Receipt, State, receipt, recover};
 use crate::plan::Plan;
 use crate::report::text::{aligned, shown};
 use clap::Args;
@@ -11,13 +11,51 @@ use serde_json::{Value as Json, json};
 
 const EXAMPLES: &str = "Examples:
   merganser status
-  merganser status --to prod --json";
+  merganser status --to prod --json
+  merganser status --settle m-9c41=committed";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct StatusArgs {}
+pub(super) struct StatusArgs {
+    /// Say how a merge ended whose end the records don't tell: committed or rolled-back
+    #[arg(long, value_name = "MERGE=END", value_parser = ended)]
+    settle: Option<(String, State)>,
+    /// The name of a protected target
+    #[arg(long, value_name = "NAME", requires = "settle")]
+    confirm: Option<String>,
+}
 
-pub(super) fn run(context: &Context<'_>) -> Result<Done> {
+fn ended(text: &str) -> std::result::Result<(String, State), String> {
+    match text.split_once('=') {
+        Some((merge, "committed")) if !merge.is_empty() => Ok((merge.to_owned(), State::Committed)),
+        Some((merge, "rolled-back")) if !merge.is_empty() => Ok((merge.to_owned(), State::RolledBack)),
+        _ => Err("write MERGE=committed or MERGE=rolled-back".to_owned()),
+    }
+}
+
+/// Notes what a person found out about a merge whose end the records don't tell.
+fn settle(context: &Context<'_>, merge: &str, state: State, confirm: Option<&str>) -> Result<Done> {
+    let home = context.home()?;
+    let path = super::context::listed_in(home.receipt_path(merge), "log")?;
+    let meta = Receipt::open(&path)?.meta().clone();
+    let target = context.target_of(&meta.database)?;
+    let end = if state == State::Committed { "committed" } else { "not committed" };
+    let question = format!(
+        "Note that {} on {} was {end}? Look at its records first: undo and later merges believe it.",
+        meta.id, meta.database.display
+    );
+    context.confirm(&target, &question, confirm)?;
+    let mut database = target.connect(context.out)?;
+    let settled = recover::declare(&home, database.as_mut(), &meta.id, state, &context.actor())?;
+    context.out.line(&format!("{} is settled: it was {end}.", settled.id));
+    settled.lines.iter().for_each(|line| context.out.line(&format!("    {}", shown(line))));
+    Ok(Done::with(&json!({"settled": [settled], "target": database.identity().display})))
+}
+
+pub(super) fn run(context: &Context<'_>, args: &StatusArgs) -> Result<Done> {
+    if let Some((merge, state)) = &args.settle {
+        return settle(context, merge, *state, args.confirm.as_deref());
+    }
     let out = context.out;
     let home = context.home()?;
     out.line(&format!("Data folder  {}", home.root().display()));
@@ -54,6 +92,12 @@ pub(super) fn run(context: &Context<'_>) -> Result<Done> {
             };
             out.line(&format!("Unfinished   {} {found}", one.id));
             one.lines.iter().for_each(|line| out.line(&format!("    {}", shown(line))));
+            if one.state == State::Unknown {
+                out.line(&format!(
+                    "    When you know, say it: merganser status --settle {}=committed, or =rolled-back",
+                    one.id
+                ));
+            }
         }
         reports.push(json!({"target": display, "reachable": true, "lock": holder, "settled": settled}));
     }

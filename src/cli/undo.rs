@@ -5,6 +5,7 @@ use super::output::Done;
 use super::signals::Working;
 use crate::error::{Result, fail};
 use crate::executor::receipt::{self, ReceiptMeta};
+use crate::executor::undo::{OnKept, Wanted};
 use crate::executor::{self, Ending, Home, MergeOptions, OnBlocked, OnStale, Receipt, State};
 use crate::plan::{Plan, PlanKind};
 use crate::report::Undone;
@@ -14,14 +15,17 @@ use serde_json::json;
 
 const EXAMPLES: &str = "Examples:
   merganser undo
+  merganser undo m-9c41 --on-kept force
   merganser undo m-9c41 --dry-run
   merganser undo m-9c41 --only-tables users --yes";
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum KeptArg {
-    /// Records that were changed since stay, and are listed.
+    /// They stay, and are listed.
     #[default]
     Report,
+    /// Put them back as well: what was changed since is lost, and can be put back by undoing the undo.
+    Force,
 }
 
 #[derive(Debug, Args)]
@@ -115,24 +119,25 @@ fn run(context: &Context<'_>, args: &UndoArgs, word: &str) -> Result<Done> {
     }
     let mut database = target.connect(context.out)?;
     let path = home.plans().join(format!("{}.mplan", executor::home::fresh_id('p')));
-    let outcome =
-        executor::undo::plan(&home, &receipt, database.as_mut(), &args.only_tables, &path).and_then(|mut plan| {
-            let secrets = context.secrets(Some(&target.settings))?;
-            let lists = Undone::of(&plan, &secrets)?;
-            let verb = if word == "undo" { "Undoing" } else { "Redoing" };
-            context.out.chat(&format!("{verb} {} of {} on {}:", meta.id, meta.started_at, meta.database.display));
-            context.out.text(&text::undone(&lists, 20, word));
-            if !args.dry_run && lists.counts[0] > 0 {
-                let question = format!(
-                    "{} back {} on {}?",
-                    if word == "undo" { "Take" } else { "Put" },
-                    text::plural(lists.counts[0], "change"),
-                    meta.database.display
-                );
-                context.confirm(&target, &question, args.confirm.as_deref())?;
-            }
-            carry_out(context, args, &home, &mut plan, database.as_mut(), &lists, word)
-        });
+    let on_kept = if args.on_kept == KeptArg::Force { OnKept::Force } else { OnKept::Report };
+    let wanted = Wanted { only_tables: &args.only_tables, on_kept };
+    let outcome = executor::undo::plan_with(&home, &receipt, database.as_mut(), &wanted, &path).and_then(|mut plan| {
+        let secrets = context.secrets(Some(&target.settings))?;
+        let lists = Undone::of(&plan, &secrets)?;
+        let verb = if word == "undo" { "Undoing" } else { "Redoing" };
+        context.out.chat(&format!("{verb} {} of {} on {}:", meta.id, meta.started_at, meta.database.display));
+        context.out.text(&text::undone(&lists, 20, word));
+        if !args.dry_run && lists.counts[0] > 0 {
+            let question = format!(
+                "{} back {} on {}?",
+                if word == "undo" { "Take" } else { "Put" },
+                text::plural(lists.counts[0], "change"),
+                meta.database.display
+            );
+            context.confirm(&target, &question, args.confirm.as_deref())?;
+        }
+        carry_out(context, args, &home, &mut plan, database.as_mut(), &lists, word)
+    });
     // An undo's plan can be made again at any time; it is of no use afterwards.
     if path.exists() {
         std::fs::remove_file(&path)?;

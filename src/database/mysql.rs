@@ -102,7 +102,8 @@ impl Mysql {
              net_read_timeout = 3600, wait_timeout = 28800, {limit}"
         );
         session.run(&settings, "preparing the session")?;
-        session.run("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", "preparing the session")?;
+        let isolation = format!("SET SESSION TRANSACTION ISOLATION LEVEL {}", options.isolation.sql());
+        session.run(&isolation, "preparing the session")?;
         Ok(session)
     }
 

@@ -96,14 +96,15 @@ impl Postgres {
         let mut session = self.open()?;
         let (lock, statement) = (options.lock_timeout.as_millis().max(1), options.statement_timeout.as_millis());
         let settings = format!(
-            "BEGIN ISOLATION LEVEL REPEATABLE READ {mode}; \
+            "BEGIN ISOLATION LEVEL {} {mode}; \
              SET LOCAL lock_timeout = {lock}; SET LOCAL statement_timeout = {statement}; \
              SET LOCAL idle_in_transaction_session_timeout = '1h'; SET LOCAL search_path = ''; \
              SET LOCAL row_security = off; SET LOCAL client_encoding = 'UTF8'; SET LOCAL TimeZone = 'UTC'; \
              SET LOCAL DateStyle = 'ISO'; SET LOCAL IntervalStyle = 'postgres'; SET LOCAL extra_float_digits = 1; \
              SET LOCAL bytea_output = 'hex'; SET LOCAL xmloption = 'content'; SET LOCAL synchronize_seqscans = off; \
              SET LOCAL standard_conforming_strings = on; SET LOCAL application_name = 'merganser'; \
-             SET LOCAL tcp_keepalives_idle = 60"
+             SET LOCAL tcp_keepalives_idle = 60",
+            options.isolation.sql()
         );
         session.run(&settings, "starting a transaction")?;
         Ok(session)

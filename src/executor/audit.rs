@@ -15,9 +15,9 @@ pub struct Entry {
     pub sequence: u64,
     /// When (RFC 3339, UTC).
     pub time: String,
-    /// `merge`, `undo`, `redo`.
+    /// `merge`, `undo`, `redo`; others with [`note`].
     pub event: String,
-    /// The merge's id.
+    /// The merge's id; empty for what is no merge.
     pub merge: String,
     /// The database, without secrets.
     pub database: String,
@@ -47,26 +47,59 @@ impl Entry {
 /// # Errors
 /// `Failed`, `OutOfSpace`.
 pub fn append(home: &Home, meta: &ReceiptMeta) -> Result<()> {
+    add(
+        home,
+        Entry {
+            sequence: 0,
+            time: meta.committed_at.clone().unwrap_or_else(|| meta.started_at.clone()),
+            event: verb(&meta.kind).to_owned(),
+            merge: meta.id.clone(),
+            database: meta.database.display.clone(),
+            actor: meta.actor.clone(),
+            note: meta.note.clone(),
+            counts: meta.counts,
+            previous: String::new(),
+            digest: String::new(),
+        },
+    )
+}
+
+/// Appends something else that was done: a login, a download, a change of people.
+///
+/// # Errors
+/// `Failed`, `OutOfSpace`.
+pub fn note(home: &Home, event: &str, actor: &str, what: &str) -> Result<()> {
+    add(
+        home,
+        Entry {
+            sequence: 0,
+            time: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
+            event: event.to_owned(),
+            merge: String::new(),
+            database: String::new(),
+            actor: actor.to_owned(),
+            note: Some(what.to_owned()),
+            counts: Counted::default(),
+            previous: String::new(),
+            digest: String::new(),
+        },
+    )
+}
+
+fn add(home: &Home, entry: Entry) -> Result<()> {
     let path = home.audit();
     let mut file = std::fs::OpenOptions::new().append(true).read(true).create(true).mode(0o600).open(&path)?;
     file.lock()?;
     let mut entries = read(home)?;
     // A merge that was killed right here comes again when it is settled.
-    if entries.iter().any(|e| e.merge == meta.id) {
+    if !entry.merge.is_empty() && entries.iter().any(|e| e.merge == entry.merge) {
         return Ok(());
     }
     let last = entries.pop();
     let entry = Entry {
         sequence: last.as_ref().map_or(1, |e| e.sequence + 1),
-        time: meta.committed_at.clone().unwrap_or_else(|| meta.started_at.clone()),
-        event: verb(&meta.kind).to_owned(),
-        merge: meta.id.clone(),
-        database: meta.database.display.clone(),
-        actor: meta.actor.clone(),
-        note: meta.note.clone(),
-        counts: meta.counts,
         previous: last.map_or_else(|| "0".repeat(64), |e| e.digest),
-        digest: String::new(),
+        ..entry
     }
     .digested();
     let mut line = serde_json::to_vec(&entry).expect("an entry always serialises");

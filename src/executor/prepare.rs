@@ -10,7 +10,7 @@ use crate::error::{Result, fail};
 use crate::model::change::Class;
 use crate::model::schema::Engine;
 use crate::model::{Cell, Key, OwnedCell, Table, Value, encode};
-use crate::plan::settle::{Strategies, settle};
+use crate::plan::settle::{Strategies, Target, settle};
 use crate::plan::{ActionKind, Outcome, Plan, PlanKind, Preview, Selector, Stored};
 use crate::progress::Progress;
 
@@ -59,6 +59,18 @@ struct Intended {
     columns: Vec<usize>,
     cells: Vec<OwnedCell>,
     key: Vec<OwnedCell>,
+    /// A digest per column of the record that is written, as the plan saw it; empty where there is none.
+    seen: Vec<u64>,
+    /// Whether the key is the record's own.
+    own_key: OwnKey,
+}
+
+/// Whether a record is written under the key that it has in the backup.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OwnKey {
+    Yes,
+    /// A reference that is part of it followed another record.
+    No,
 }
 
 impl Prepare<'_> {
@@ -136,8 +148,19 @@ impl Prepare<'_> {
             Some(Outcome::Updated) => ActionKind::Update,
             _ => ActionKind::Delete,
         };
+        let mut existing = None;
+        let mut seen = record.finding.current_digests.clone();
         let (columns, cells) = if self.plan.meta().kind == PlanKind::Merge {
-            let writes = settle(self.plan, strategies, &record)?.writes;
+            let settled = settle(self.plan, strategies, &record)?;
+            match settled.target {
+                Target::Own => {}
+                Target::New => seen.clear(),
+                Target::Existing(key, digests) => {
+                    seen = digests;
+                    existing = Some(key);
+                }
+            }
+            let writes = settled.writes;
             let mut columns = Vec::new();
             let mut cells = Vec::new();
             for (column, value) in &writes {
@@ -161,9 +184,17 @@ impl Prepare<'_> {
                 let part = |k: &usize| columns.iter().position(|c| c == k).map(|p| cells[p].clone());
                 target.key.iter().map(part).collect::<Option<Vec<_>>>().unwrap_or_default()
             }
-            ActionKind::Update | ActionKind::Delete => self.key_cells(target, &record.finding.key)?,
+            ActionKind::Update | ActionKind::Delete => {
+                self.key_cells(target, existing.as_deref().unwrap_or(&record.finding.key))?
+            }
         };
-        Ok(Ok(Intended { record, kind, columns, cells, key }))
+        let follows = kind == ActionKind::Insert
+            && !target.key.is_empty()
+            && record.finding.current_digests.is_empty()
+            && self.plan.meta().kind == PlanKind::Merge
+            && self.key_cells(target, &record.finding.key).is_ok_and(|own| own != key);
+        let own_key = if follows { OwnKey::No } else { OwnKey::Yes };
+        Ok(Ok(Intended { record, kind, columns, cells, key, seen, own_key }))
     }
 
     fn store(&self, column: &crate::model::Column, value: &Value) -> std::result::Result<OwnedCell, String> {
@@ -200,6 +231,18 @@ impl Prepare<'_> {
         let now = self.current(target, &intended)?;
         let mut images = Vec::new();
         for (one, now) in intended.into_iter().zip(now) {
+            if let (OwnKey::No, Some(there)) = (one.own_key, &now) {
+                // What it is once its references follow may be there already.
+                if one.columns.iter().zip(&one.cells).all(|(&c, cell)| there[c] == *cell) {
+                    *preview.of(Outcome::Kept) += 1;
+                } else {
+                    *preview.of(Outcome::Blocked) += 1;
+                    let name = Key(key_values(target, there));
+                    let why = format!("{}/{name} is there already, with other fields", target.label());
+                    prepared.blocked.push(refusal(target, &one.record, why));
+                }
+                continue;
+            }
             if let Some(stale) = stale(target, &one, now.as_deref()) {
                 *preview.of(Outcome::Stale) += 1;
                 prepared.stale.push(stale);
@@ -218,7 +261,12 @@ impl Prepare<'_> {
             };
             images.push((one, before, after));
         }
-        let refused = self.refused(target, &images)?;
+        let mut refused = self.refused(target, &images)?;
+        for (position, (one, before, after)) in images.iter().enumerate() {
+            if one.kind == ActionKind::Update && refused[position].is_none() {
+                refused[position] = self.cascades(table, before, after)?;
+            }
+        }
         for ((one, before, after), refused) in images.iter().zip(refused) {
             if let Some(why) = refused {
                 *preview.of(Outcome::Blocked) += 1;
@@ -243,6 +291,29 @@ impl Prepare<'_> {
             })?;
         }
         Ok(())
+    }
+
+    /// Says which other records the engine would change by itself if a referenced value changed.
+    fn cascades(&mut self, table: usize, before: &[OwnedCell], after: &[OwnedCell]) -> Result<Option<String>> {
+        for children in &self.plan.meta().schema.tables {
+            let reaching = children.foreign_keys.iter().filter(|f| f.table == Some(table) && f.reaches_on_update());
+            for foreign_key in reaching {
+                let tuple: Vec<OwnedCell> = foreign_key.references.iter().map(|&c| before[c].clone()).collect();
+                let changes = foreign_key.references.iter().any(|&c| before[c] != after[c]);
+                if !changes || tuple.contains(&OwnedCell::Null) {
+                    continue;
+                }
+                let count = self.transaction.referrers(children, foreign_key, &[tuple])?.into_iter().sum::<u64>();
+                if count > 0 {
+                    return Ok(Some(format!(
+                        "its new value would also change {count} records of {} (ON UPDATE {})",
+                        children.label(),
+                        foreign_key.on_update
+                    )));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// Reads the records as they are now, locked until the end of the transaction.
@@ -314,15 +385,13 @@ pub(super) fn body(table: &Table, cells: &[OwnedCell]) -> Vec<u8> {
 
 /// Says how a record differs from what the plan saw, if it does.
 fn stale(table: &Table, one: &Intended, now: Option<&[OwnedCell]>) -> Option<Refusal> {
-    let finding = &one.record.finding;
-    let why = match (finding.current_digests.is_empty(), now) {
+    let why = match (one.seen.is_empty(), now) {
         (true, None) => return None,
         (true, Some(_)) => "a record with this key was added".to_owned(),
         (false, None) => "deleted".to_owned(),
         (false, Some(cells)) => {
             let digests = digests(&body(table, cells));
-            let changed: Vec<usize> =
-                (0..digests.len()).filter(|&c| finding.current_digests.get(c) != Some(&digests[c])).collect();
+            let changed: Vec<usize> = (0..digests.len()).filter(|&c| one.seen.get(c) != Some(&digests[c])).collect();
             if changed.is_empty() {
                 return None;
             }

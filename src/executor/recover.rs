@@ -5,7 +5,7 @@
 use super::receipt::{Keyless, ReceiptMeta};
 use super::{Home, Receipt, State, audit, lock, receipt};
 use crate::database::{Database, Snapshot, WriteOptions};
-use crate::error::Result;
+use crate::error::{Result, fail};
 use crate::model::schema::Engine;
 use crate::model::{OwnedCell, encode};
 use crate::plan::ActionKind;
@@ -74,6 +74,59 @@ pub fn status(home: &Home, database: &mut dyn Database) -> Result<(Vec<Settlemen
     let _lock = lock::Lock::take(home, &id)?;
     receipt::sweep(home)?;
     Ok((settle_all(home, database)?, None))
+}
+
+/// Notes how a merge ended where the records don't tell and a person has looked.
+///
+/// What the records or the server do tell goes before what the person says.
+///
+/// # Errors
+/// `Usage` for a merge whose end is known, or known by now to be another; as [`settle_all`] otherwise.
+pub fn declare(home: &Home, database: &mut dyn Database, id: &str, state: State, actor: &str) -> Result<Settlement> {
+    let _lock = lock::Lock::take(home, &database.identity().id)?;
+    let path = home.receipt_path(id)?;
+    let receipt = Receipt::open(&path)?;
+    let meta = receipt.meta().clone();
+    if meta.database.id != database.identity().id {
+        return Err(fail!(PlanMismatch, "{} belongs to {}", meta.id, meta.database.display));
+    }
+    if !matches!(meta.state, State::Intent | State::Unknown) {
+        return Err(fail!(Usage, "the end of {} is known: {}", meta.id, word(meta.state))
+            .hint("Only a merge whose end is unknown can be settled by hand."));
+    }
+    let found = settle(home, database, receipt)?;
+    if found.state == state {
+        return Ok(found);
+    }
+    if found.state != State::Unknown {
+        return Err(fail!(Usage, "{} was found out to be {}; nothing was settled by hand", meta.id, word(found.state)));
+    }
+    let mut receipt = Receipt::open(&path)?;
+    let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+    receipt.set_state(|m| {
+        m.state = state;
+        let said = format!("settled as {} by {actor} at {now}", word(state));
+        m.note = Some(m.note.take().map_or(said.clone(), |note| format!("{note}; {said}")));
+        if state == State::Committed {
+            m.committed_at = Some(now);
+            m.unfinished = true;
+        }
+    })?;
+    let mut found = Settlement { state, ..found };
+    if state == State::Committed
+        && let Err(error) = finish(home, database, &mut receipt)
+    {
+        found.lines.push(error.full_message());
+    }
+    Ok(found)
+}
+
+fn word(state: State) -> &'static str {
+    match state {
+        State::Intent | State::Unknown => "unknown",
+        State::Committed => "committed",
+        State::RolledBack => "rolled back",
+    }
 }
 
 fn settle(home: &Home, database: &mut dyn Database, mut receipt: Receipt) -> Result<Settlement> {

@@ -7,8 +7,7 @@ use crate::analyzer::{Findings, Options, TableResult, digests, graph};
 use crate::database::{Database, Snapshot};
 use crate::error::{Result, fail};
 use crate::model::change::{Class, Counts, Field, Reason};
-use crate::model::schema::Engine;
-use crate::model::{OwnedCell, Table, Value, encode};
+use crate::model::{Cell, ColumnType, OwnedCell, Table, Value, encode};
 use crate::plan::{Action, ActionKind, Meta, Outcome, Plan, PlanKind};
 use std::path::Path;
 
@@ -17,10 +16,29 @@ const PAGE: usize = 500;
 /// How long an undo plan may wait before it is carried out, in days.
 const KEPT_DAYS: i64 = 7;
 
-/// Makes the plan that takes a merge back, or an undo.
+/// What becomes of records that somebody changed since.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnKept {
+    /// They stay, and are listed.
+    #[default]
+    Report,
+    /// They are put back as well.
+    Force,
+}
+
+/// What is to be taken back.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted<'a> {
+    /// Only these tables; empty: all.
+    pub only_tables: &'a [String],
+    /// Records that were changed since.
+    pub on_kept: OnKept,
+}
+
+/// Makes the plan that takes a merge back, or an undo; what was changed since stays.
 ///
 /// # Errors
-/// `Usage` for a merge that was not committed; `PlanMismatch` for another database; `PlanStale` for a changed schema.
+/// As [`plan_with`].
 pub fn plan(
     home: &Home,
     receipt: &Receipt,
@@ -28,6 +46,21 @@ pub fn plan(
     only_tables: &[String],
     to: &Path,
 ) -> Result<Plan> {
+    plan_with(home, receipt, database, &Wanted { only_tables, on_kept: OnKept::Report }, to)
+}
+
+/// Makes the plan that takes a merge back, or an undo.
+///
+/// # Errors
+/// `Usage` for a merge that was not committed; `PlanMismatch` for another database; `PlanStale` for a changed schema.
+pub fn plan_with(
+    home: &Home,
+    receipt: &Receipt,
+    database: &mut dyn Database,
+    wanted: &Wanted<'_>,
+    to: &Path,
+) -> Result<Plan> {
+    let only_tables = wanted.only_tables;
     let from = receipt.meta();
     if from.state != State::Committed {
         return Err(fail!(Usage, "{} was not carried out, so there is nothing to take back", from.id)
@@ -66,6 +99,7 @@ pub fn plan(
         base: None,
         database: from.database.clone(),
         options: Options::default(),
+        read: Default::default(),
         schema: from.schema.clone(),
         compared: from.schema.tables.iter().map(|t| vec![true; t.columns.len()]).collect(),
         tables: chosen
@@ -87,7 +121,8 @@ pub fn plan(
     };
     let plan = Plan::create(to, meta.clone())?;
     let snapshot = database.snapshot()?;
-    let mut making = Making { database, receipt, plan, snapshot, taken: Default::default() };
+    let on_kept = wanted.on_kept;
+    let mut making = Making { database, receipt, plan, snapshot, on_kept, taken: Default::default() };
     for &table in &chosen {
         making.table(table)?;
     }
@@ -104,6 +139,7 @@ struct Making<'a> {
     receipt: &'a Receipt,
     plan: Plan,
     snapshot: Box<dyn Snapshot>,
+    on_kept: OnKept,
     /// How many equal records of tables without a key are spoken for.
     taken: std::collections::HashMap<String, usize>,
 }
@@ -138,20 +174,27 @@ impl Making<'_> {
 
     /// Finds a record of a table without a key that equals an image and that no other image has found before.
     fn equal_record(&mut self, target: &Table, wanted: &[OwnedCell]) -> Result<Option<Vec<OwnedCell>>> {
-        let known = |c: &usize| !matches!(wanted[*c], OwnedCell::Null | OwnedCell::Absent);
+        // What an engine compares by its own lights, or not at all, is compared afterwards.
+        let plain = |c: &usize| {
+            target.columns[*c].writable()
+                && !matches!(target.columns[*c].ty, ColumnType::Json | ColumnType::Float { .. })
+        };
+        let known = |c: &usize| !matches!(wanted[*c], OwnedCell::Null | OwnedCell::Absent) && plain(c);
         let columns: Vec<usize> = (0..wanted.len()).filter(known).collect();
         let tuple: Vec<OwnedCell> = columns.iter().map(|&c| wanted[c].clone()).collect();
         let mut found: Vec<Vec<OwnedCell>> = Vec::new();
-        if columns.is_empty() {
-            return Ok(None);
-        }
-        self.snapshot.fetch(target, &columns, &[tuple], &mut |_, cells| {
+        let mut look = |cells: &[Cell<'_>]| {
             let now: Vec<OwnedCell> = cells.iter().map(|&c| OwnedCell::from(c)).collect();
             if differing(target, wanted, &now).is_empty() {
                 found.push(now);
             }
             Ok(())
-        })?;
+        };
+        if columns.is_empty() {
+            self.snapshot.scan(target, &mut look)?;
+        } else {
+            self.snapshot.fetch(target, &columns, &[tuple], &mut |_, cells| look(cells))?;
+        }
         let name = format!("{}: {wanted:?}", target.label());
         let taken = self.taken.entry(name).or_default();
         let next = found.into_iter().nth(*taken);
@@ -166,12 +209,6 @@ impl Making<'_> {
         let equal = if keyless { self.equal_record(target, &image.after)? } else { None };
         let edited = |now: &[OwnedCell]| target.names(&differing(target, &image.after, now)).join(", ");
         let (outcome, why) = match (image.kind, &now) {
-            // Only SQLite's adapter deletes one of several equal records.
-            (ActionKind::Insert, None)
-                if target.key.is_empty() && self.receipt.meta().schema.engine != Engine::Sqlite =>
-            {
-                (Outcome::Blocked, "the table has no key to find the record by".to_owned())
-            }
             (ActionKind::Insert, None) if target.key.is_empty() => match &equal {
                 None => (Outcome::Kept, "changed or deleted since".to_owned()),
                 Some(_) => (Outcome::Deleted, String::new()),
@@ -181,7 +218,15 @@ impl Making<'_> {
             (ActionKind::Delete, Some(_)) => (Outcome::Kept, "added again since".to_owned()),
             (ActionKind::Delete, None) => (Outcome::Inserted, String::new()),
             (ActionKind::Insert | ActionKind::Update, Some(now)) => match edited(now) {
-                names if !names.is_empty() => (Outcome::Kept, format!("changed since: {names}")),
+                names if !names.is_empty() && self.on_kept == OnKept::Report => {
+                    (Outcome::Kept, format!("changed since: {names}"))
+                }
+                names if !names.is_empty() && image.kind == ActionKind::Update => {
+                    (Outcome::Updated, format!("changed since, put back all the same: {names}"))
+                }
+                names if !names.is_empty() => {
+                    (Outcome::Deleted, format!("changed since, deleted all the same: {names}"))
+                }
                 _ if image.kind == ActionKind::Insert => (Outcome::Deleted, String::new()),
                 _ => (Outcome::Updated, String::new()),
             },

@@ -8,14 +8,10 @@ use super::receipt::{Counted, Image, Keyless, Receipt, ReceiptMeta, State};
 use super::{Ending, Home, LISTED, MergeOptions, MergeReport, OnBlocked, OnStale, audit, home, nothing_changed};
 use crate::database::{Database, RowUpdate, Transaction};
 use crate::error::{Error, ErrorKind, Result, fail};
-use crate::model::schema::Engine;
 use crate::model::{OwnedCell, Table, encode};
 use crate::plan::{ActionKind, Plan, PlanKind};
 use crate::progress::{Phase, Progress, failpoint};
 use std::ops::RangeInclusive;
-
-/// Records written in one go.
-const BATCH: usize = 500;
 
 pub(super) fn attempt(
     plan: &mut Plan,
@@ -71,6 +67,7 @@ pub(super) fn attempt(
         receipt: &mut receipt,
         parked: &prepared.parked,
         order: &order,
+        batch: if options.batch == 0 { USUAL_BATCH } else { options.batch.min(LARGEST_BATCH) },
         progress,
     };
     let notes = match writing.run() {
@@ -236,9 +233,14 @@ struct Writing<'a> {
     receipt: &'a mut Receipt,
     parked: &'a [Parked],
     order: &'a Order,
+    batch: usize,
     progress: &'a dyn Progress,
 }
 
+/// Records written in one go where nothing else is asked for.
+const USUAL_BATCH: usize = 500;
+/// The most records held in memory to be written in one go.
+const LARGEST_BATCH: usize = 10_000;
 /// Every level of a table's records.
 const ALL_LEVELS: RangeInclusive<usize> = 0..=usize::MAX;
 
@@ -334,7 +336,7 @@ impl Writing<'_> {
         let mut done = 0;
         loop {
             self.progress.go_on()?;
-            let mut images = self.receipt.ordered(kind, table, after, BATCH)?;
+            let mut images = self.receipt.ordered(kind, table, after, self.batch)?;
             images.retain(|image| image.level <= *levels.end());
             let Some(last) = images.last() else { return Ok(()) };
             after = (last.level, last.id);
@@ -419,9 +421,6 @@ impl Writing<'_> {
 
     fn delete(&mut self, target: &Table, images: &[Image]) -> Result<()> {
         let keyless = target.key.is_empty();
-        if keyless && self.plan.meta().schema.engine != Engine::Sqlite {
-            return Err(fail!(Refused, "{}: a record of a table without a key can't be deleted here", target.label()));
-        }
         let key = |image: &Image| if keyless { image.before.clone() } else { image.key.clone() };
         let keys: Vec<Vec<OwnedCell>> = images.iter().map(key).collect();
         match self.transaction.delete(target, &keys)?.first() {

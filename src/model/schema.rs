@@ -260,6 +260,13 @@ pub struct ForeignKey {
     pub declared: bool,
 }
 
+impl ForeignKey {
+    /// Tells whether the engine changes referring records by itself when what they refer to changes.
+    pub fn reaches_on_update(&self) -> bool {
+        ["CASCADE", "SET NULL", "SET DEFAULT"].iter().any(|action| self.on_update.eq_ignore_ascii_case(action))
+    }
+}
+
 /// A check constraint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Check {

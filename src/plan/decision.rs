@@ -21,6 +21,12 @@ pub enum Decision {
     Current,
     /// Nothing is written for this record.
     Skip,
+    /// The backup's fields go into the current record that holds the unique key; references follow.
+    #[serde(rename = "into-existing", alias = "into_existing")]
+    IntoExisting,
+    /// The backup's record is inserted beside the current one under a new key; references follow.
+    #[serde(rename = "new-key", alias = "new_key")]
+    NewKey,
     /// Field by field, by column name; a field not named keeps its current value.
     Fields {
         /// The answers.

@@ -1,6 +1,6 @@
 //! Making a plan: from a backup, a database and what was asked to a settled, sealed plan file.
 
-use super::{BackupPin, Meta, Plan, PlanKind, Preview};
+use super::{BackupPin, Meta, Plan, PlanKind, Preview, ReadPin};
 use crate::analyzer::{self, Base, Current, Options, django};
 use crate::backup::{self, ReadOptions, Summary};
 use crate::database::Database;
@@ -39,8 +39,9 @@ pub struct Request<'a> {
 /// # Errors
 /// Whatever reading, comparing or saving meets; the unfinished plan file is removed then.
 pub fn make(request: &Request<'_>, database: &mut dyn Database, progress: &dyn Progress) -> Result<(Plan, Preview)> {
+    let was_there = request.out.exists();
     let made = build(request, database, progress);
-    if made.is_err() && made.as_ref().err().is_none_or(|e| e.kind() != crate::ErrorKind::Usage) {
+    if made.is_err() && !was_there {
         // What can't be finished is of no use; the cause is what gets reported.
         let _ = std::fs::remove_file(request.out);
     }
@@ -82,6 +83,7 @@ fn build(request: &Request<'_>, database: &mut dyn Database, progress: &dyn Prog
         base: None,
         database: database.identity().clone(),
         options: request.options.clone(),
+        read: ReadPin::of(&request.read),
         schema: schema.clone(),
         compared: Vec::new(),
         tables: Vec::new(),

@@ -1,6 +1,7 @@
 //! What a plan pins and how it was made.
 
 use crate::analyzer::{Options, TableResult};
+use crate::backup::{Limits, ReadOptions};
 use crate::database::Identity;
 use crate::model::Schema;
 use crate::model::change::Counts;
@@ -39,6 +40,35 @@ pub struct BackupPin {
     pub exported_at: Option<String>,
 }
 
+/// How the files of an analysis were read, so that analyzing again reads them alike.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadPin {
+    /// The safety limits.
+    pub limits: Limits,
+    /// Whether tokens were read that are not JSON.
+    pub lenient_json: bool,
+    /// Whether other record counts than claimed were accepted.
+    pub accept_count_mismatch: bool,
+}
+
+impl ReadPin {
+    /// Keeps what decides how a file is understood.
+    pub fn of(read: &ReadOptions) -> Self {
+        let (limits, lenient_json) = (read.limits.clone(), read.lenient_json);
+        Self { limits, lenient_json, accept_count_mismatch: read.accept_count_mismatch }
+    }
+
+    /// Returns the options to read by.
+    pub fn options(&self) -> ReadOptions {
+        ReadOptions {
+            limits: self.limits.clone(),
+            lenient_json: self.lenient_json,
+            accept_count_mismatch: self.accept_count_mismatch,
+            ..ReadOptions::default()
+        }
+    }
+}
+
 /// The plan's meta data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Meta {
@@ -60,6 +90,9 @@ pub struct Meta {
     pub database: Identity,
     /// What was asked.
     pub options: Options,
+    /// How the files were read.
+    #[serde(default)]
+    pub read: ReadPin,
     /// The schema as it was read and set up.
     pub schema: Schema,
     /// Which columns were compared: per table, per column.

@@ -1,7 +1,7 @@
 //! The seal: a keyed digest (BLAKE3) over everything in a plan that decides what a merge writes, so that a plan edited by
 //! other hands, or brought from another machine, is noticed before it is carried out (CHECKS T29, F29).
 
-use super::{Plan, lost};
+use super::{Plan, PlanKind, lost};
 use crate::error::{Result, fail};
 use rusqlite::types::ValueRef;
 
@@ -63,9 +63,13 @@ impl Plan {
         };
         feed("SELECT key, value FROM meta WHERE key <> 'seal' ORDER BY key", 2)
             .and_then(|()| {
+                // A merge's outcomes follow from the rest; those of taking one back are what it does.
+                let outcome = if self.meta.kind == PlanKind::Merge { "NULL" } else { "outcome" };
                 feed(
-                    "SELECT id, table_id, key_bytes, class, reason, key, fields, digests, clocks, decision FROM records ORDER BY id",
-                    10,
+                    &format!(
+                        "SELECT id, table_id, key_bytes, class, reason, key, fields, digests, clocks, decision, {outcome}, limits FROM records ORDER BY id"
+                    ),
+                    12,
                 )
             })
             .and_then(|()| feed("SELECT record_id, kind, columns, cells FROM actions ORDER BY record_id", 4))

@@ -4,10 +4,11 @@
 
 use super::decision::{Decision, FieldDecision, typed};
 use super::store::{Selector, Stored};
-use super::{Outcome, Plan, PlanKind};
+use super::{Outcome, Plan, PlanKind, identity};
 use crate::analyzer::{Holder, graph};
 use crate::error::Result;
 use crate::model::change::{Class, Field, Reason};
+use crate::model::compare::same;
 use crate::model::{Table, Value, encode};
 use crate::progress::Progress;
 use crate::strategy::{Choice, Conflict, KeepReason, PreserveNewer, Strategy};
@@ -71,11 +72,25 @@ pub struct Settled {
     pub writes: Vec<(usize, Value)>,
     /// Why, where a person should know.
     pub why: Option<String>,
+    /// Which record is written.
+    pub target: Target,
+}
+
+/// Which record a merge writes for a record of the backup.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Target {
+    /// The one with its key.
+    #[default]
+    Own,
+    /// A new one, whose key is among the fields written.
+    New,
+    /// Another current record: its key, and a digest per column of it as it was seen.
+    Existing(Vec<Value>, Vec<u64>),
 }
 
 impl Settled {
-    fn plain(outcome: Outcome, why: Option<String>) -> Self {
-        Self { outcome, writes: Vec::new(), why }
+    pub(super) fn plain(outcome: Outcome, why: Option<String>) -> Self {
+        Self { outcome, writes: Vec::new(), why, target: Target::Own }
     }
 }
 
@@ -100,16 +115,23 @@ impl Strategies {
         Ok(Self { usual: Strategy::parse(&meta.strategy.0, &meta.strategy.1)?, tables })
     }
 
-    fn of_table(&self, table: &Table) -> &Strategy {
+    pub(super) fn of_table(&self, table: &Table) -> &Strategy {
         self.tables.iter().find(|(name, _)| *name == table.label()).map_or(&self.usual, |(_, strategy)| strategy)
     }
 }
 
-/// Says what becomes of a record, before it is known what becomes of its parents.
+/// Says what becomes of a record, before it is known what becomes of its parents. References to records that the merge
+/// writes under another key follow them.
 ///
 /// # Errors
 /// `Usage` for a decision whose value no longer fits.
 pub fn settle(plan: &Plan, strategies: &Strategies, record: &Stored) -> Result<Settled> {
+    let settled = alone(plan, strategies, record)?;
+    identity::follow(plan, record, settled)
+}
+
+/// Says what becomes of a record as if no other got another key.
+fn alone(plan: &Plan, strategies: &Strategies, record: &Stored) -> Result<Settled> {
     let finding = &record.finding;
     let table = &plan.meta().schema.tables[finding.table];
     let deletes = finding.class == Class::CurrentOnly;
@@ -122,6 +144,13 @@ pub fn settle(plan: &Plan, strategies: &Strategies, record: &Stored) -> Result<S
     if matches!(finding.class, Class::Unchanged | Class::Excluded) {
         return Ok(Settled::plain(Outcome::Skipped, None));
     }
+    match identity::chosen(plan, strategies, record) {
+        Some(identity::Chosen::IntoExisting) => {
+            return Ok(identity::into_existing(plan, strategies.of_table(table), record));
+        }
+        Some(identity::Chosen::NewKey) => return identity::new_key(plan, strategies.of_table(table), record),
+        None => {}
+    }
     if let Some(decision) = &record.decision {
         return decided(table, strategies.of_table(table), record, decision);
     }
@@ -133,9 +162,24 @@ pub fn settle(plan: &Plan, strategies: &Strategies, record: &Stored) -> Result<S
     if finding.reason == Reason::StillReferenced {
         return Ok(Settled::plain(Outcome::Kept, finding.note.clone()));
     }
+    Ok(match by_strategy(plan, strategy, record) {
+        Choice::Write(writes) => written(table, record, writes),
+        Choice::Delete => Settled::plain(Outcome::Deleted, None),
+        Choice::Keep(KeepReason::NewerKept) => Settled::plain(Outcome::KeptNewer, None),
+        Choice::Keep(KeepReason::ByStrategy | KeepReason::NothingToChange) => Settled::plain(Outcome::Kept, None),
+        Choice::Skip => Settled::plain(Outcome::Skipped, None),
+        Choice::Ask(why) => Settled::plain(Outcome::Undecided, Some(why)),
+        Choice::IntoExisting | Choice::NewKey => Settled::plain(Outcome::Undecided, finding.note.clone()),
+    })
+}
+
+/// Asks the strategy.
+pub(super) fn by_strategy(plan: &Plan, strategy: &Strategy, record: &Stored) -> Choice {
+    let finding = &record.finding;
+    let table = &plan.meta().schema.tables[finding.table];
     let options = &plan.meta().options;
     let has_base = finding.fields.iter().any(|f| f.base.is_some());
-    let choice = strategy.decide(&Conflict {
+    strategy.decide(&Conflict {
         table,
         class: finding.class,
         reason: finding.reason,
@@ -145,14 +189,6 @@ pub fn settle(plan: &Plan, strategies: &Strategies, record: &Stored) -> Result<S
         has_base,
         preserve_newer: if options.preserve_newer { PreserveNewer::On } else { PreserveNewer::Off },
         tolerance: Duration::from_millis(options.tolerance_millis),
-    });
-    Ok(match choice {
-        Choice::Write(writes) => written(table, record, writes),
-        Choice::Delete => Settled::plain(Outcome::Deleted, None),
-        Choice::Keep(KeepReason::NewerKept) => Settled::plain(Outcome::KeptNewer, None),
-        Choice::Keep(KeepReason::ByStrategy | KeepReason::NothingToChange) => Settled::plain(Outcome::Kept, None),
-        Choice::Skip => Settled::plain(Outcome::Skipped, None),
-        Choice::Ask(why) => Settled::plain(Outcome::Undecided, Some(why)),
     })
 }
 
@@ -160,18 +196,28 @@ fn arrives(record: &Stored) -> bool {
     matches!(record.outcome, Some(Outcome::Inserted | Outcome::Updated))
 }
 
-fn exists(record: &Stored) -> bool {
+pub(super) fn exists(record: &Stored) -> bool {
     !record.finding.current_digests.is_empty()
 }
 
 /// Finds the outcome of writing some fields: an insert needs every column that has no default.
-fn written(table: &Table, record: &Stored, writes: Vec<(usize, Value)>) -> Settled {
+fn written(table: &Table, record: &Stored, mut writes: Vec<(usize, Value)>) -> Settled {
     if let Some(why) = refused(table, record, &writes) {
         return Settled::plain(Outcome::Blocked, Some(why));
     }
     if exists(record) {
-        return Settled { outcome: Outcome::Updated, writes, why: None };
+        if record.finding.reason == Reason::ReusedKey {
+            // Both records are listed whole; what is alike is not written.
+            let alike = |f: &Field, v: &Value| f.current.as_ref().is_some_and(|c| same(c, v));
+            writes.retain(|(c, v)| !record.finding.fields.iter().any(|f| f.column == *c && alike(f, v)));
+        }
+        return Settled { outcome: Outcome::Updated, writes, why: None, target: Target::Own };
     }
+    inserted(table, writes, Target::Own)
+}
+
+/// Finds the outcome of a new record.
+pub(super) fn inserted(table: &Table, writes: Vec<(usize, Value)>, target: Target) -> Settled {
     let given = |column: usize| writes.iter().any(|(c, _)| *c == column);
     let missing = (0..table.columns.len()).find(|&c| table.columns[c].required() && !given(c));
     match missing {
@@ -179,12 +225,12 @@ fn written(table: &Table, record: &Stored, writes: Vec<(usize, Value)>) -> Settl
             let why = format!("{} needs a value, and the strategy brings none", table.columns[column].name);
             Settled::plain(Outcome::Blocked, Some(why))
         }
-        None => Settled { outcome: Outcome::Inserted, writes, why: None },
+        None => Settled { outcome: Outcome::Inserted, writes, why: None, target },
     }
 }
 
 /// Says why some fields can't be written, as far as the analysis has seen it.
-fn refused(table: &Table, record: &Stored, writes: &[(usize, Value)]) -> Option<String> {
+pub(super) fn refused(table: &Table, record: &Stored, writes: &[(usize, Value)]) -> Option<String> {
     let finding = &record.finding;
     let from_backup = |column: usize, value: &Value| {
         finding.fields.iter().any(|f| f.column == column && f.backup.as_ref() == Some(value))
@@ -217,6 +263,8 @@ fn decided(table: &Table, strategy: &Strategy, record: &Stored, decision: &Decis
     Ok(match decision {
         Decision::Skip => Settled::plain(Outcome::Skipped, None),
         Decision::Current => Settled::plain(Outcome::Kept, None),
+        // Only where they are possible do they come before this.
+        Decision::IntoExisting | Decision::NewKey => Settled::plain(Outcome::Undecided, record.finding.note.clone()),
         Decision::Backup if unholdable => Settled::plain(Outcome::Undecided, record.finding.note.clone()),
         Decision::Backup if leaves => Settled::plain(Outcome::Deleted, None),
         Decision::Backup => written(table, record, all_from_backup()),
@@ -271,6 +319,7 @@ impl Plan {
         let strategies = Strategies::of(self)?;
         let order = graph::order(&self.meta().schema).tables;
         self.sql("SAVEPOINT settle")?;
+        self.assign_keys(&strategies)?;
         let mut previews: Vec<(usize, Preview)> = Vec::new();
         // Tables of which some record that others may refer to does not arrive.
         let mut dropped = vec![false; self.meta().schema.tables.len()];
@@ -408,12 +457,29 @@ impl Plan {
             after = last.finding.id;
             for record in page {
                 let limits = &record.finding.limits;
-                if (limits.holders.is_empty() && limits.rivals.is_empty()) || !arrives(&record) {
+                let alone = limits.holders.is_empty() && limits.rivals.is_empty() && limits.identity.is_none();
+                if alone || !arrives(&record) {
                     continue;
                 }
-                let writes = settle(self, strategies, &record)?.writes;
-                let touches = |other: &&Holder| writes.iter().any(|(c, _)| other.columns.contains(c));
-                let mut in_the_way = None;
+                let settled = settle(self, strategies, &record)?;
+                let writes = &settled.writes;
+                // Only with the backup's values in it does it want what the other has.
+                let wants = |c: &usize| {
+                    let from_backup = |f: &Field, v: &Value| f.column == *c && f.backup.as_ref() == Some(v);
+                    writes
+                        .iter()
+                        .find(|(w, _)| w == c)
+                        .map(|(_, v)| record.finding.fields.iter().any(|f| from_backup(f, v)))
+                };
+                let own = match settled.target {
+                    Target::Existing(..) => record.finding.limits.identity.as_ref().map(|i| &i.key_bytes),
+                    Target::Own | Target::New => None,
+                };
+                let touches = |other: &&Holder| {
+                    let wanted: Vec<Option<bool>> = other.columns.iter().map(wants).collect();
+                    wanted.contains(&Some(true)) && !wanted.contains(&Some(false)) && own != Some(&other.key_bytes)
+                };
+                let mut in_the_way = self.met_twice(&record, &settled)?;
                 for holder in limits.holders.iter().filter(touches) {
                     if !self.gives_up(table, strategies, holder)? {
                         in_the_way = Some(holder.text.clone());
@@ -470,7 +536,13 @@ impl Plan {
         for (&column, value) in references.iter().zip(tuple) {
             encode::encode_key_part(value, target.columns[column].collation, &mut bytes);
         }
-        let found = self.stored_by_key(parent, &bytes)?;
+        let mut found = self.stored_by_key(parent, &bytes)?;
+        if found.is_none() {
+            found = self.under_new_key(parent, references, &bytes)?.filter(|r| r.outcome == Some(Outcome::Blocked));
+            return Ok(
+                found.map(|record| format!("{}/{} is blocked", target.label(), crate::model::Key(record.finding.key)))
+            );
+        }
         Ok(found.and_then(|record| {
             let gone = record.outcome == Some(Outcome::Deleted);
             let missing = !exists(&record) && record.outcome != Some(Outcome::Inserted);

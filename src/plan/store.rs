@@ -1,6 +1,7 @@
 //! Records in and out of the plan file: storing, paging, finding, deciding.
 
 use super::action::{Action, ActionKind, Outcome};
+use super::choices::{self, Choice};
 use super::decision::{Decision, Entry};
 use super::{Plan, codec, lost};
 use crate::analyzer::filter::Filter;
@@ -149,6 +150,17 @@ fn page_text(selector: &Selector) -> String {
     }
     conditions.push("(?3 IS NULL OR pattern = ?3)".to_owned());
     format!("SELECT {COLUMNS} FROM records WHERE {} ORDER BY id LIMIT ?2", conditions.join(" AND "))
+}
+
+/// Writes the query that counts what a selector means, but for its filter; the parameter is a pattern or null.
+pub(super) fn counting_text(selector: &Selector) -> String {
+    let mut conditions = vec!["(?1 IS NULL OR pattern = ?1)".to_owned()];
+    conditions.extend(selector.table.map(|table| format!("table_id = {table}")));
+    if !selector.classes.is_empty() {
+        conditions.push(format!("class IN ({})", words(&selector.classes)));
+    }
+    conditions.extend(selector.outcome.map(|outcome| format!("outcome = '{}'", outcome.word())));
+    format!("SELECT count(*) FROM records WHERE {}", conditions.join(" AND "))
 }
 
 fn words(classes: &[Class]) -> String {
@@ -314,6 +326,16 @@ impl Plan {
     pub fn decide(&mut self, record: &Stored, decision: Option<Decision>, by: &str, at: &str) -> Result<()> {
         let table = &self.meta.schema.tables[record.finding.table];
         let decision = decision.map(|d| d.checked(table)).transpose()?;
+        let about_identity = match &decision {
+            Some(Decision::IntoExisting) => Some(Choice::IntoExisting),
+            Some(Decision::NewKey) => Some(Choice::NewKey),
+            Some(Decision::Backup | Decision::Current | Decision::Skip | Decision::Fields { .. }) | None => None,
+        };
+        if let Some((choice, why)) = about_identity.and_then(|c| Some((c, choices::refusal(self, record, c)?))) {
+            let name = format!("{}/{}", table.label(), Key(record.finding.key.clone()));
+            return Err(fail!(Usage, "{name}: {} is impossible here: {why}", choice.word())
+                .hint(format!("What is possible: merganser show PLAN record {name}")));
+        }
         let text = decision.map(|d| serde_json::to_string(&d).expect("a decision always serialises"));
         self.connection
             .prepare_cached("UPDATE records SET decision = ?2, decided_by = ?3, decided_at = ?4 WHERE id = ?1")
@@ -427,6 +449,11 @@ fn conflict_id(label: &str, key_bytes: &[u8]) -> String {
 }
 
 impl Plan {
+    /// Returns the pattern of a record, as [`Plan::patterns`] lists them and [`Selector::pattern`] takes it.
+    pub fn pattern_of(&self, record: &Stored) -> String {
+        self.pattern(&record.finding)
+    }
+
     fn pattern(&self, finding: &Finding) -> String {
         let table = &self.meta.schema.tables[finding.table];
         let columns: Vec<usize> = finding.fields.iter().filter(|f| f.in_conflict).map(|f| f.column).collect();

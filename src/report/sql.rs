@@ -6,7 +6,7 @@ use super::Secrets;
 use crate::error::Result;
 use crate::model::schema::Engine;
 use crate::model::{Table, Value, encode};
-use crate::plan::settle::{Strategies, settle};
+use crate::plan::settle::{Strategies, Target, settle};
 use crate::plan::{Outcome, Plan, PlanKind, Selector, Stored};
 use std::fmt::Write as _;
 
@@ -25,8 +25,8 @@ pub fn review(plan: &Plan, secrets: &Secrets) -> Result<String> {
         let selector = Selector { table: Some(result.table), ..Selector::default() };
         plan.each(&selector, &mut |record| {
             if record.outcome.is_some_and(Outcome::writes) {
-                let writes = writes(plan, &strategies, &record)?;
-                statement(&mut text, plan, &record, &writes, secrets);
+                let (writes, key) = writes(plan, &strategies, &record)?;
+                statement(&mut text, plan, &record, (&writes, &key), secrets);
             }
             Ok(())
         })?;
@@ -34,17 +34,31 @@ pub fn review(plan: &Plan, secrets: &Secrets) -> Result<String> {
     Ok(text)
 }
 
-fn writes(plan: &Plan, strategies: &Strategies, record: &Stored) -> Result<Vec<(usize, Value)>> {
+/// Fields and their values, and the key of the record that they are written to.
+type Written = (Vec<(usize, Value)>, Vec<Value>);
+
+/// Returns what is written, and the key of the record that it is written to.
+fn writes(plan: &Plan, strategies: &Strategies, record: &Stored) -> Result<Written> {
+    let own = record.finding.key.clone();
     if plan.meta().kind == PlanKind::Merge {
-        return Ok(settle(plan, strategies, record)?.writes);
+        let settled = settle(plan, strategies, record)?;
+        let key = if let Target::Existing(key, _) = settled.target { key } else { own };
+        return Ok((settled.writes, key));
     }
     let table = &plan.meta().schema.tables[record.finding.table];
     let action = plan.action(record.finding.id)?;
     let values = action.columns.iter().zip(&action.cells);
-    Ok(values.filter_map(|(&c, cell)| Some((c, encode::value_of(cell.as_cell(), &table.columns[c])?))).collect())
+    let values = values.filter_map(|(&c, cell)| Some((c, encode::value_of(cell.as_cell(), &table.columns[c])?)));
+    Ok((values.collect(), own))
 }
 
-fn statement(text: &mut String, plan: &Plan, record: &Stored, writes: &[(usize, Value)], secrets: &Secrets) {
+fn statement(
+    text: &mut String,
+    plan: &Plan,
+    record: &Stored,
+    (writes, key): (&[(usize, Value)], &[Value]),
+    secrets: &Secrets,
+) {
     let meta = plan.meta();
     let engine = meta.schema.engine;
     let table = &meta.schema.tables[record.finding.table];
@@ -55,7 +69,7 @@ fn statement(text: &mut String, plan: &Plan, record: &Stored, writes: &[(usize, 
     let column = |c: usize| quoted(engine, &table.columns[c].name);
     let value = |c: usize, v: &Value| literal(engine, table, c, v, secrets);
     let key: Vec<String> =
-        table.key.iter().zip(&record.finding.key).map(|(&c, v)| format!("{} = {}", column(c), value(c, v))).collect();
+        table.key.iter().zip(key).map(|(&c, v)| format!("{} = {}", column(c), value(c, v))).collect();
     let _ = writeln!(
         text,
         "-- {}: {}, {}",

@@ -5,6 +5,7 @@ use crate::database::Identity;
 use crate::model::change::{Class, Reason};
 use crate::model::schema::Engine;
 use crate::model::{Table, Value};
+use crate::plan::choices::Offer;
 use crate::plan::decision::{Decision, FieldDecision};
 use crate::plan::{Plan, Preview, Selector, Stored};
 use comfy_table::{CellAlignment, Table as Grid, presets};
@@ -315,12 +316,25 @@ pub fn record(plan: &Plan, record: &Stored, secrets: &Secrets) -> String {
     text
 }
 
+/// Writes what can be answered and what each answer would do, and why the rest can't.
+pub fn choices(offers: &[Offer]) -> String {
+    let mut text = String::new();
+    for offer in offers {
+        let said = offer.consequence.as_deref().or(offer.why.as_deref()).unwrap_or_default();
+        let no = if offer.legal { "" } else { "not possible: " };
+        let _ = writeln!(text, "  {:<14} {no}{}", offer.choice.word(), shown(said));
+    }
+    text
+}
+
 /// Writes a decision in words.
-fn decided(table: &Table, decision: &Decision, secrets: &Secrets) -> String {
+pub fn decided(table: &Table, decision: &Decision, secrets: &Secrets) -> String {
     let fields = match decision {
         Decision::Backup => return "take the backup's record".to_owned(),
         Decision::Current => return "keep the current record".to_owned(),
         Decision::Skip => return "write nothing for it".to_owned(),
+        Decision::IntoExisting => return "take the backup's fields into the existing record".to_owned(),
+        Decision::NewKey => return "insert the backup's record under a new key".to_owned(),
         Decision::Fields { fields } => fields,
     };
     let one = |(name, answer): (&String, &FieldDecision)| match answer {
@@ -333,7 +347,7 @@ fn decided(table: &Table, decision: &Decision, secrets: &Secrets) -> String {
 }
 
 /// Quotes text, so that empty, blank and null look different.
-fn quoted(table: &Table, column: usize, value: &Value, secrets: &Secrets) -> String {
+pub fn quoted(table: &Table, column: usize, value: &Value, secrets: &Secrets) -> String {
     let text = secrets.text(table, column, value);
     match value {
         Value::Text(_) if !text.starts_with("[secret") => format!("{text:?}"),

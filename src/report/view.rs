@@ -2,10 +2,12 @@
 
 use super::Secrets;
 use crate::error::{Error, Result};
-use crate::executor::MergeReport;
-use crate::model::change::Counts;
+use crate::executor::{MergeReport, Receipt};
+use crate::model::change::{Class, Counts};
+use crate::model::encode;
+use crate::plan::choices::{self, Offer};
 use crate::plan::decision::{Decision, FieldDecision};
-use crate::plan::{Outcome, Plan, Preview, Selector, Stored};
+use crate::plan::{ActionKind, Outcome, Plan, Preview, Selector, Stored};
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
@@ -138,6 +140,9 @@ pub struct RecordView {
     pub backup_record: Option<u64>,
     /// The fields in which the sides differ.
     pub fields: Vec<FieldView>,
+    /// For a conflict: what can be answered, and why the rest can't.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<Offer>,
 }
 
 impl RecordView {
@@ -156,8 +161,10 @@ impl RecordView {
             }
         });
         let label = table.label();
+        let choices = if finding.class == Class::Conflict { choices::offers(plan, record) } else { Vec::new() };
         Self {
             kind: "record",
+            choices: scrubbed(choices, |text| secrets.scrub(table, &finding.fields, text)),
             id: record.conflict_id.clone(),
             key: secrets.key_json(table, &finding.key),
             class: finding.class.word(),
@@ -172,12 +179,35 @@ impl RecordView {
     }
 }
 
+/// Removes secrets from what is said of choices.
+pub(super) fn scrubbed(offers: Vec<Offer>, scrub: impl Fn(&str) -> String) -> Vec<Offer> {
+    let clean = |text: Option<String>| text.map(|t| scrub(&t));
+    offers.into_iter().map(|o| Offer { why: clean(o.why), consequence: clean(o.consequence), ..o }).collect()
+}
+
+impl RecordView {
+    /// Adds what each choice would do.
+    ///
+    /// # Errors
+    /// `PlanMismatch` for a damaged plan.
+    pub fn with_consequences(mut self, plan: &Plan, record: &Stored, secrets: &Secrets) -> Result<Self> {
+        if record.finding.class == Class::Conflict {
+            let table = &plan.meta().schema.tables[record.finding.table];
+            let scrub = |text: &str| secrets.scrub(table, &record.finding.fields, text);
+            self.choices = scrubbed(choices::consequences(plan, record)?, scrub);
+        }
+        Ok(self)
+    }
+}
+
 /// Writes a decision: `"backup"`, `"current"`, `"skip"`, or an object by field.
 fn decision_json(table: &str, decision: &Decision, secrets: &Secrets) -> Json {
     match decision {
         Decision::Backup => json!("backup"),
         Decision::Current => json!("current"),
         Decision::Skip => json!("skip"),
+        Decision::IntoExisting => json!("into-existing"),
+        Decision::NewKey => json!("new-key"),
         Decision::Fields { fields } => {
             let one = |(name, answer): (&String, &FieldDecision)| {
                 let shown = match answer {
@@ -329,6 +359,42 @@ impl ErrorView {
             hint: error.hint_text().map(str::to_owned),
             docs: format!("docs/errors.md#{}", error.kind().code()),
             rows: rows.collect(),
+        }
+    }
+}
+
+/// Names every record that was written, per table: `updated 41: name, email`.
+///
+/// # Errors
+/// `Failed` for a damaged receipt.
+pub fn written(receipt: &Receipt, secrets: &Secrets) -> Result<Vec<(String, Vec<String>)>> {
+    let mut tables: Vec<(String, Vec<String>)> = Vec::new();
+    let mut after = 0;
+    loop {
+        let images = receipt.page(after, 500)?;
+        let Some(last) = images.last() else { return Ok(tables) };
+        after = last.id;
+        for image in images {
+            let table = &receipt.meta().schema.tables[image.table];
+            let key: Vec<_> = table
+                .key
+                .iter()
+                .zip(&image.key)
+                .filter_map(|(&c, cell)| encode::value_of(cell.as_cell(), &table.columns[c]))
+                .collect();
+            let what = match image.kind {
+                ActionKind::Insert => "inserted",
+                ActionKind::Update => "updated",
+                ActionKind::Delete => "deleted",
+            };
+            let names = table.names(&image.columns).join(", ");
+            let fields = if image.kind == ActionKind::Update { format!(": {names}") } else { String::new() };
+            let line = format!("{what} {}{fields}", secrets.key_text(table, &key));
+            let label = table.label();
+            match tables.iter_mut().find(|(name, _)| *name == label) {
+                Some((_, lines)) => lines.push(line),
+                None => tables.push((label, vec![line])),
+            }
         }
     }
 }

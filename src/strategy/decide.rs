@@ -44,17 +44,20 @@ pub(super) fn decide(strategy: &Strategy, record: &Conflict<'_>) -> Choice {
 
 /// Decides a record that must be taken whole, because its sides are not two states of one record.
 fn whole(strategy: &Strategy, record: &Conflict<'_>) -> Choice {
-    if current_is_newer(record) {
-        return Choice::Keep(KeepReason::NewerKept);
-    }
     // A record of a class that no rule names is carried out as it is.
     let take = strategy.record_rule(record).map_or(Take::Backup, |rule| rule.take);
+    // Under a new key it overwrites nothing, however new that is.
+    if current_is_newer(record) && take != Take::NewKey {
+        return Choice::Keep(KeepReason::NewerKept);
+    }
     if let Some(why) = refusal(record.reason, take) {
         return Choice::Ask(format!("{} is impossible here: {why}", take.word()));
     }
     match take {
         Take::Skip => Choice::Skip,
         Take::Current => Choice::Keep(KeepReason::ByStrategy),
+        Take::IntoExisting => Choice::IntoExisting,
+        Take::NewKey => Choice::NewKey,
         Take::Backup if sides(record.reason) == Sides::CurrentOnly => Choice::Delete,
         Take::Backup => {
             let written: Vec<_> = opinions(strategy, record).map(|(f, value)| (f.column, value.clone())).collect();

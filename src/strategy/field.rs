@@ -47,6 +47,8 @@ pub(super) fn merge(take: Take, sides: &Sides<'_>, tie: Tie) -> Result<Merged, S
     match take {
         Take::Backup => Ok(Merged::Backup),
         Take::Current | Take::Skip => Ok(Merged::Current),
+        // Answers for whole records; a rule that says one of them asks before it comes here.
+        Take::IntoExisting | Take::NewKey => Ok(Merged::Ask),
         Take::Ask => Ok(Merged::Ask),
         Take::Newest | Take::Oldest => by_time(take, tie.evidence),
         // Against a base a null is a change like any other; without one it may be a gap in the backup.

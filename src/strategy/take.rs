@@ -19,6 +19,10 @@ pub enum Take {
     Ask,
     /// Leave the record out (for a field: leave the field as it is).
     Skip,
+    /// The backup's fields, into the current record that holds the unique key.
+    IntoExisting,
+    /// The backup's record beside the current one, under a new key.
+    NewKey,
     /// The value that is not null; `tie` where neither is.
     NonNull,
     /// The greater value; null is no value.
@@ -37,7 +41,7 @@ pub enum Take {
 
 impl Take {
     /// Lists every answer, those for records first.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Backup,
         Self::Current,
         Self::Newest,
@@ -45,6 +49,8 @@ impl Take {
         Self::MergeFields,
         Self::Ask,
         Self::Skip,
+        Self::IntoExisting,
+        Self::NewKey,
         Self::NonNull,
         Self::Max,
         Self::Min,
@@ -64,6 +70,8 @@ impl Take {
             Self::MergeFields => "merge-fields",
             Self::Ask => "ask",
             Self::Skip => "skip",
+            Self::IntoExisting => "into-existing",
+            Self::NewKey => "new-key",
             Self::NonNull => "non-null",
             Self::Max => "max",
             Self::Min => "min",
@@ -82,9 +90,15 @@ impl Take {
     /// Tells whether only a rule with `field` can say it.
     pub const fn for_fields_only(self) -> bool {
         match self {
-            Self::Backup | Self::Current | Self::Newest | Self::Oldest | Self::MergeFields | Self::Ask | Self::Skip => {
-                false
-            }
+            Self::Backup
+            | Self::Current
+            | Self::Newest
+            | Self::Oldest
+            | Self::MergeFields
+            | Self::Ask
+            | Self::Skip
+            | Self::IntoExisting
+            | Self::NewKey => false,
             Self::NonNull
             | Self::Max
             | Self::Min
@@ -179,6 +193,14 @@ pub(super) const MET: [(&str, Reason); 17] = [
 pub fn refusal(reason: Reason, take: Take) -> Option<&'static str> {
     if matches!(take, Take::Current | Take::Ask | Take::Skip) {
         return None;
+    }
+    match (take, reason) {
+        (Take::IntoExisting, Reason::UniqueTaken) | (Take::NewKey, Reason::UniqueTaken | Reason::ReusedKey) => {
+            return None;
+        }
+        (Take::IntoExisting, _) => return Some("no other current record holds its unique key"),
+        (Take::NewKey, _) => return Some("its key belongs to no other record"),
+        _ => {}
     }
     match sides(reason) {
         Sides::Based => None,

@@ -187,6 +187,8 @@ fn show(choice: &Choice) -> String {
         Choice::Delete => "delete".to_owned(),
         Choice::Keep(reason) => format!("keep {reason:?}"),
         Choice::Skip => "skip".to_owned(),
+        Choice::IntoExisting => "into existing".to_owned(),
+        Choice::NewKey => "new key".to_owned(),
         Choice::Ask(why) => format!("ask {why}"),
     }
 }

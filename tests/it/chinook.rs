@@ -6,16 +6,15 @@ use merganser::analyzer::Options;
 use merganser::executor::{Ending, OnBlocked};
 use merganser::plan::{Plan, Preview};
 
-const CHINOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/chinook/Chinook_Sqlite.sqlite");
-
 /// Tracks of album 141, with a playlist entry each in several lists.
 const TRACKS: u64 = 57;
 
 /// The store as it was backed up, and the copy that people worked on since.
 fn store() -> World {
     let world = World::new("");
-    std::fs::copy(CHINOOK, world.path("backup.db")).expect("the Chinook database is there");
-    std::fs::copy(CHINOOK, world.path("current.db")).expect("copies");
+    let chinook = crate::data::real("chinook/Chinook_Sqlite.sqlite");
+    std::fs::copy(&chinook, world.path("backup.db")).expect("copies");
+    std::fs::copy(&chinook, world.path("current.db")).expect("copies");
     for name in ["backup.db", "current.db"] {
         let mut mode = std::fs::metadata(world.path(name)).expect("is there").permissions();
         std::os::unix::fs::PermissionsExt::set_mode(&mut mode, 0o600);
@@ -91,7 +90,7 @@ fn story(strategy: &str, writes: (u64, u64), check: impl Fn(&World)) {
 }
 
 #[test]
-fn the_backup_wins() {
+fn real_data_the_backup_wins() {
     story("backup-wins", (1, 13), |world| {
         let original = rusqlite::Connection::open(world.path("backup.db")).expect("opens");
         let now: Vec<String> =
@@ -103,7 +102,7 @@ fn the_backup_wins() {
 }
 
 #[test]
-fn the_current_database_wins() {
+fn real_data_the_current_database_wins() {
     story("current-wins", (1, 1), |world| {
         assert_eq!(world.value("SELECT sum(UnitPrice) FROM Track WHERE TrackId <= 10"), "14.9");
         assert_eq!(world.value("SELECT Name FROM Artist WHERE ArtistId = 1"), "Accept");
@@ -112,7 +111,7 @@ fn the_current_database_wins() {
 }
 
 #[test]
-fn what_was_deleted_is_recovered_and_nothing_else() {
+fn real_data_what_was_deleted_is_recovered_and_nothing_else() {
     story("recover-deleted", (1, 0), |world| {
         assert_eq!(world.value("SELECT Phone FROM Customer WHERE CustomerId = 5"), "NULL");
         assert_eq!(world.value("SELECT sum(UnitPrice) FROM Track WHERE TrackId <= 10"), "14.9");
@@ -122,7 +121,7 @@ fn what_was_deleted_is_recovered_and_nothing_else() {
 
 /// Without timestamps neither is newer: both of these ask, and write nothing while a conflict is undecided.
 #[test]
-fn nothing_is_written_while_conflicts_are_undecided() {
+fn real_data_nothing_is_written_while_conflicts_are_undecided() {
     for strategy in ["manual", "merge-fields", "newest-wins"] {
         let world = store();
         let before = world.content();
@@ -137,7 +136,7 @@ fn nothing_is_written_while_conflicts_are_undecided() {
 
 /// With the backup as base as well, everything that differs is the current side's doing: nothing to do.
 #[test]
-fn with_a_base_what_only_current_changed_stays() {
+fn real_data_with_a_base_what_only_current_changed_stays() {
     let world = store();
     let (plan, preview) =
         world.analyze("backup.db", Some("backup.db"), "backup-wins", Options::default()).expect("analyzes");
@@ -146,7 +145,7 @@ fn with_a_base_what_only_current_changed_stays() {
 
 /// The same store as JSON, as other tools export it: the same values, nothing differs but what was edited.
 #[test]
-fn a_smart_backup_of_the_store_says_the_same() {
+fn real_data_a_smart_backup_of_the_store_says_the_same() {
     let world = store();
     std::fs::copy(world.path("backup.db"), world.path("current2.db")).expect("copies");
     let mut database = merganser::database::sqlite::Sqlite::open(&world.path("current2.db")).expect("opens");

@@ -9,7 +9,7 @@ use std::process::{Command, Output, Stdio};
 const CANARY: &str = "c4n4ry-7f3a";
 
 /// A folder with an application database, a backup of it, and a data folder of its own.
-struct World {
+pub(crate) struct World {
     folder: tempfile::TempDir,
 }
 
@@ -26,7 +26,7 @@ fn users(extra: &str) -> String {
 }
 
 impl World {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let world = Self { folder: tempfile::tempdir().expect("a folder") };
         world.sql(&format!(
             "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE, name TEXT, password_hash TEXT, updated_at TEXT);
@@ -40,20 +40,20 @@ impl World {
         world
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         std::fs::write(self.path(name), text).expect("written");
     }
 
-    fn sql(&self, sql: &str) {
+    pub(crate) fn sql(&self, sql: &str) {
         Connection::open(self.path("app.db")).and_then(|c| c.execute_batch(sql)).expect("executed");
     }
 
     /// Returns everything that the database holds.
-    fn content(&self) -> Vec<String> {
+    pub(crate) fn content(&self) -> Vec<String> {
         let connection = Connection::open(self.path("app.db")).expect("opened");
         let mut lines = Vec::new();
         for table in ["users", "rooms"] {
@@ -68,7 +68,7 @@ impl World {
         lines
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_merganser"));
         command
             .args(arguments)
@@ -92,7 +92,7 @@ impl World {
     }
 
     /// Runs a command and checks its exit code; returns what it printed.
-    fn text(&self, code: i32, arguments: &[&str]) -> String {
+    pub(crate) fn text(&self, code: i32, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         let text = String::from_utf8(output.stdout).expect("text");
         let errors = String::from_utf8_lossy(&output.stderr);
@@ -101,7 +101,7 @@ impl World {
     }
 
     /// Runs a command with `--json`, checks the contract of the lines, and returns them.
-    fn lines(&self, code: i32, arguments: &[&str]) -> Vec<Json> {
+    pub(crate) fn lines(&self, code: i32, arguments: &[&str]) -> Vec<Json> {
         let mut all = arguments.to_vec();
         all.push("--json");
         let output = self.run(&all);
@@ -120,12 +120,12 @@ impl World {
         lines
     }
 
-    fn result(&self, code: i32, arguments: &[&str]) -> Json {
+    pub(crate) fn result(&self, code: i32, arguments: &[&str]) -> Json {
         self.lines(code, arguments).pop().expect("checked by lines")
     }
 }
 
-const COMMANDS: [&[&str]; 24] = [
+const COMMANDS: [&[&str]; 32] = [
     &[],
     &["inspect"],
     &["analyze"],
@@ -141,6 +141,14 @@ const COMMANDS: [&[&str]; 24] = [
     &["status"],
     &["backup"],
     &["backup", "create"],
+    &["backup", "list"],
+    &["backup", "show"],
+    &["backup", "verify"],
+    &["backup", "forget"],
+    &["backup", "export"],
+    &["backup", "import"],
+    &["backup", "rm"],
+    &["restore"],
     &["strategies"],
     &["target"],
     &["config"],

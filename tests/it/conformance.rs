@@ -321,3 +321,27 @@ fn what_an_engine_can_not_hold_is_blocked_at_the_analysis() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn f43_records_without_a_key_are_taken_back_one_by_one() {
+    for engine in 0..ENGINES.len() {
+        let text = ["TEXT", "text", "text"][engine];
+        let current = Current::new(
+            engine,
+            &format!(
+                "CREATE TABLE notes (n INTEGER, body {text}); INSERT INTO notes VALUES (1, 'a'), (1, 'a'), (2, NULL)"
+            ),
+        );
+        let before = current.content();
+        let records = serde_json::json!([
+            {"n": 1, "body": "a"}, {"n": 1, "body": "a"}, {"n": 1, "body": "a"}, {"n": 1, "body": "A"},
+            {"n": 2, "body": null}, {"n": 3, "body": "x  "}, {"n": null, "body": "x"}]);
+        let backup = current.world().backup("keyless.json", &[("notes", records)]);
+        let mut plan = current.analyze(&backup, "backup-wins");
+        let merged = current.merge(&mut plan).expect("merges");
+        assert_eq!(merged.counts.inserted, 4, "engine {engine}");
+        let undone = current.undo(&merged.merge).expect("is taken back");
+        assert_eq!((undone.counts.deleted, undone.left_out.len()), (4, 0), "engine {engine}");
+        assert_eq!(current.content(), before, "engine {engine}");
+    }
+}

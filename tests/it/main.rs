@@ -3,6 +3,7 @@
 #![allow(unreachable_pub)] // pub here means: for the other test files
 
 mod accoreg;
+mod asked;
 mod bad_input;
 mod catalog;
 mod chinook;
@@ -10,14 +11,19 @@ mod cli;
 mod conformance;
 mod data;
 mod django;
+mod elsewhere;
 mod engine_story;
 mod engines;
 mod exports;
 mod faults;
+mod identity;
+mod kept;
+mod keys;
 mod laws;
 mod live;
 mod oracle;
 mod proxy;
+mod resolver;
 mod servers;
 mod story;
 mod tidy;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The layers from the bottom up; those in one row don't use each other.
-const LAYERS: [&[&str]; 13] = [
+const LAYERS: [&[&str]; 16] = [
     &["error"],
     &["progress"],
     &["model"],
@@ -14,9 +14,13 @@ const LAYERS: [&[&str]; 13] = [
     &["executor"],
     &["restore"],
     &["catalog"],
+    &["hooks"],
     &["config"],
+    &["schedule"],
     &["report"],
-    &["cli", "server"],
+    &["server"],
+    // The command line starts the service.
+    &["cli"],
 ];
 
 /// Files over this have a seam that nobody looked for.

@@ -3,10 +3,11 @@
 
 use super::{Check, values};
 use crate::analyzer::classify::{Sides, classify};
-use crate::analyzer::{digests, run};
+use crate::analyzer::{Finding, digests, run};
 use crate::error::{Result, fail};
 use crate::model::change::Class;
-use crate::model::{OwnedCell, encode};
+use crate::model::compare::same;
+use crate::model::{OwnedCell, Table, Value, encode};
 
 impl Check<'_> {
     pub(super) fn twice(&mut self, table: usize) -> Result<()> {
@@ -35,7 +36,13 @@ impl Check<'_> {
                     let field = finding.fields.iter().find(|f| f.column == column);
                     encode::encode_value(field.and_then(|f| f.backup.as_ref()), &mut backup);
                 }
-                let sides = Sides { base: None, current: Some(&current), backup: Some(&backup), backup_whole: false };
+                let sides = Sides {
+                    base: None,
+                    current: Some(&current),
+                    backup: Some(&backup),
+                    backup_whole: false,
+                    backup_deleted: false,
+                };
                 let verdict = classify(target, &check.mapping.compared[table], &sides, &run::rules(check.options));
                 let current_key = run::key_values(target, &current);
                 let same_spelling = super::tuple_bytes(target, &target.key, &current_key) == finding.key_bytes;
@@ -43,6 +50,10 @@ impl Check<'_> {
                     // The first record of this key met the current one in the join; this is the second.
                     let first = check.findings.find(table, &finding.key_bytes)?.filter(|f| f.id != finding.id);
                     let identical = match &first {
+                        // With a base the first one's fields say more than two sides do: what the backup has decides.
+                        Some(first) if first.fields.iter().any(|f| f.base.is_some()) => {
+                            same_backup(target, first, &finding, &values_of(&current))
+                        }
                         Some(first) => first.fields == verdict.fields,
                         None => verdict.class == Class::Unchanged,
                     };
@@ -77,10 +88,31 @@ impl Check<'_> {
     }
 
     /// Removes a new record from findings and counts.
-    fn forget(&mut self, finding: &crate::analyzer::Finding) -> Result<()> {
+    fn forget(&mut self, finding: &Finding) -> Result<()> {
         self.findings.remove(finding.id)?;
         let result = self.result(finding.table).expect("a finding's table has a result");
         result.counts.new -= 1;
         Ok(())
     }
+}
+
+fn values_of(body: &[u8]) -> Vec<Option<Value>> {
+    encode::split(body).map(encode::decode).collect()
+}
+
+/// Tells whether two findings of one key stand for the same record of the backup; where the first has no field, its
+/// backup and current sides were equal.
+fn same_backup(target: &Table, first: &Finding, second: &Finding, current: &[Option<Value>]) -> bool {
+    let field = |finding: &Finding, column: usize| finding.fields.iter().find(|f| f.column == column).cloned();
+    (0..target.columns.len()).all(|column| {
+        let later = field(second, column).and_then(|f| f.backup);
+        match (field(first, column), later) {
+            (Some(earlier), later) => match (earlier.backup, later) {
+                (Some(a), Some(b)) => same(&a, &b),
+                (a, b) => a.is_none() && b.is_none(),
+            },
+            (None, None) => true,
+            (None, Some(later)) => current.get(column).is_some_and(|c| c.as_ref().is_some_and(|c| same(c, &later))),
+        }
+    })
 }

@@ -3,7 +3,7 @@
 use super::Base;
 use super::pairing::{Pairing, Pairs};
 use crate::analyzer::join::Seen;
-use crate::analyzer::mapping::{Found, Mapping, Part};
+use crate::analyzer::mapping::{self, Found, Mapping, Part};
 use crate::analyzer::options::OnUnknown;
 use crate::analyzer::rows::{Batch, Form, RowEncoder};
 use crate::analyzer::sides::{BackupSink, Learned, Wanted, stopped};
@@ -42,6 +42,7 @@ pub(super) struct Finished {
     pub(super) summary: Summary,
     pub(super) unknown: Vec<String>,
     pub(super) skipped: Vec<String>,
+    pub(super) seen: Vec<mapping::Seen>,
 }
 
 /// A table to read, the columns that tell its records apart where it has no key, and what it is compared with.
@@ -89,9 +90,13 @@ pub(super) fn read_backup(mapping: &Mapping, mut backup: Box<dyn Reader>, form: 
     let mut read = || -> Result<Finished> {
         let mut unknown = Vec::new();
         let mut skipped = Vec::new();
+        let mut seen: Vec<mapping::Seen> = Vec::new();
         let mut taken: Vec<Option<String>> = vec![None; mapping.schema.tables.len()];
         while let Some(header) = backup.next_table()? {
-            match mapping.table(&header.name) {
+            let found = mapping.table(&header.name);
+            let table = if let Found::At(table) = &found { Some(*table) } else { None };
+            seen.push(mapping::Seen { name: header.name.clone(), origin: header.origin.clone(), table, columns: None });
+            match found {
                 Found::Skipped => skipped.push(header.name),
                 Found::Unknown(_) if mapping.on_unknown_table() == OnUnknown::Skip => skipped.push(header.name),
                 Found::Unknown(sentence) => unknown.push(sentence),
@@ -109,11 +114,14 @@ pub(super) fn read_backup(mapping: &Mapping, mut backup: Box<dyn Reader>, form: 
                         let learned = read_table(mapping, backup.as_mut(), table, header, form, to)?;
                         unknown.extend(learned.unknown);
                         skipped.extend(learned.skipped);
+                        if let Some(last) = seen.last_mut().filter(|_| !learned.names.is_empty()) {
+                            last.columns = Some(learned.names);
+                        }
                     }
                 }
             }
         }
-        Ok(Finished { summary: Summary::default(), unknown, skipped })
+        Ok(Finished { summary: Summary::default(), unknown, skipped, seen })
     };
     let outcome = match read() {
         Err(error) => Err(error),

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::model::calendar::Timestamp;
 use crate::model::change::{Class, Counts, Reason};
 use crate::model::{Table, encode};
+use std::collections::HashSet;
 
 pub(crate) fn rules(options: &Options) -> Rules {
     let tolerance_nanos = i128::from(options.tolerance_millis) * 1_000_000;
@@ -30,6 +31,8 @@ pub(super) struct Visit<'a> {
     pub(super) table: usize,
     pub(super) target: &'a Table,
     pub(super) whole: bool,
+    /// Keys of records that the backup names as deleted.
+    pub(super) deleted: HashSet<Vec<u8>>,
     pub(super) chosen: bool,
     pub(super) three_way: bool,
     pub(super) rules: Rules,
@@ -83,6 +86,7 @@ impl Visit<'_> {
             current: current.map(|r| r.body),
             backup: backup.map(|r| r.body),
             backup_whole: self.whole,
+            backup_deleted: backup.is_none() && current.is_some_and(|r| self.deleted.contains(r.key)),
         };
         let mut verdict = classify(self.target, &self.mapping.compared[self.table], &sides, &self.rules);
         if current.is_some() && !self.mapping.primary_stays.is_empty() {
@@ -132,7 +136,13 @@ impl Visit<'_> {
     }
 
     fn one_sided(&mut self, backup: RowRef<'_>, class: Class, reason: Reason, note: Option<String>) -> Result<()> {
-        let sides = Sides { base: None, current: None, backup: Some(backup.body), backup_whole: self.whole };
+        let sides = Sides {
+            base: None,
+            current: None,
+            backup: Some(backup.body),
+            backup_whole: self.whole,
+            backup_deleted: false,
+        };
         let verdict = classify(self.target, &self.mapping.compared[self.table], &sides, &self.rules);
         self.findings.add(&Finding {
             id: 0,

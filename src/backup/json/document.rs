@@ -13,8 +13,9 @@ use super::window::Window;
 use crate::backup::metadata::Metadata;
 use crate::backup::options::ReadOptions;
 use crate::backup::source::Origin;
-use crate::backup::{Format, Reader, RecordSink, Summary, TableHeader};
+use crate::backup::{Format, MOST_DELETED, Place, Reader, RecordSink, Summary, TableHeader};
 use crate::error::{Result, fail};
+use crate::model::{Cell, OwnedCell};
 use std::collections::{HashMap, HashSet};
 use std::io::{Seek, Write};
 
@@ -48,6 +49,7 @@ struct Pending {
     name: Option<String>,
     key: Option<String>,
     partial: bool,
+    deleted: Option<Window>,
     records: Option<Window>,
     yielded: bool,
 }
@@ -245,6 +247,8 @@ impl DocumentReader {
                 }
                 Ok(None)
             }
+            // Read before everything else, by whoever looks for a base.
+            (Level::Root, "lineage", b'{') if self.own => self.skip_value(),
             (Level::Table, _, _) => self.table_member(key, first),
             (Level::Root | Level::Map, _, b'[') => {
                 self.format.get_or_insert(Format::TableMap);
@@ -298,6 +302,10 @@ impl DocumentReader {
             ("whole", b'f') if self.pending.records.is_none() && !self.pending.yielded => {
                 self.pending.partial = true;
                 self.skip_value()
+            }
+            ("deleted", b'[') if self.own && self.pending.records.is_none() && !self.pending.yielded => {
+                self.pending.deleted = Some(self.copy_records()?);
+                Ok(None)
             }
             ("whole", b'f') => Err(self.window.damaged("`whole` has to stand before `records`")),
             ("records", b'[') => match self.pending.name.clone() {
@@ -359,6 +367,14 @@ impl DocumentReader {
         let mut header = TableHeader { name, claimed_key, whole, ..TableHeader::default() };
         let mut parser = RecordParser::new(&self.options, Shape::Plain);
         parser.tagged = self.own;
+        if let Some(mut deleted) = self.pending.deleted.take() {
+            let mut keys = Keys::default();
+            let mut parser = RecordParser::new(&self.options, Shape::Plain);
+            parser.tagged = true;
+            deleted.expect(b'[')?;
+            read_array(&mut deleted, &mut parser, &self.options, &header.name, &mut keys)?;
+            header.deleted = keys.found;
+        }
         if !self.own
             && let Some(model) = first_model(records, &mut parser, &self.options, &header.name)?
         {
@@ -407,7 +423,7 @@ impl DocumentReader {
         let ahead = self.first_of_array()?;
         Ok(match ahead {
             None => true,
-            Some(key) => matches!(key.as_str(), "tableName" | "records" | "primaryKey" | "whole"),
+            Some(key) => matches!(key.as_str(), "tableName" | "records" | "primaryKey" | "whole" | "deleted"),
         })
     }
 
@@ -445,6 +461,28 @@ impl DocumentReader {
                 return Err(self.window.truncated());
             }
         }
+    }
+}
+
+/// Keeps the keys of deleted records.
+#[derive(Default)]
+struct Keys {
+    found: Vec<Vec<(String, OwnedCell)>>,
+    fields: Vec<(String, OwnedCell)>,
+}
+
+impl RecordSink for Keys {
+    fn field(&mut self, name: &str, cell: Cell<'_>) -> Result<()> {
+        self.fields.push((name.to_owned(), cell.into()));
+        Ok(())
+    }
+
+    fn end_record(&mut self, place: Place) -> Result<()> {
+        if self.found.len() >= MOST_DELETED {
+            return Err(fail!(LimitReached, "more than {MOST_DELETED} deleted records are named ({place})"));
+        }
+        self.found.push(std::mem::take(&mut self.fields));
+        Ok(())
     }
 }
 

@@ -106,7 +106,9 @@ impl<W: Write + Seek> FilesWriter<W> {
         let options = zip::write::SimpleFileOptions::default()
             .compression_method(zip::CompressionMethod::Deflated)
             .unix_permissions(0o600)
-            .large_file(true);
+            .large_file(true)
+            // RayERP's guide promises the best compression.
+            .compression_level((self.format == FilesFormat::RayErp).then_some(9));
         self.zip.start_file(name, options).map_err(super::zip_error)
     }
 

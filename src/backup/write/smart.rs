@@ -2,13 +2,14 @@
 //!
 //! `format` comes first and tells a reader to follow the checksum; `checksum` is the very last member, XXH3-128 of all
 //! text before its key. Both are keys that readers of the original format ignore. `"whole":false` before a table's
-//! records says that not every record is carried.
+//! records says that not every record is carried; `deleted` beside it lists the keys of records that are gone since the
+//! backup that `lineage.base` names.
 
 use super::record::{Layout, RecordWriter};
 use super::value::push_string;
 use super::{BackupWriter, Compression, Encoder, TableOptions};
 use crate::error::{Result, fail};
-use crate::model::{Cell, Table};
+use crate::model::{Cell, OwnedCell, Table};
 use std::io::Write;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -24,6 +25,8 @@ pub struct SmartOptions {
     pub layout: Layout,
     /// When the records were read, ISO 8601 in UTC.
     pub exported_at: String,
+    /// Where it comes from.
+    pub lineage: crate::backup::Lineage,
 }
 
 /// A table being written.
@@ -61,6 +64,10 @@ impl<W: Write> SmartBackupWriter<W> {
         };
         writer.text.push('{');
         writer.member(1, "format", "\"merganser/1\",");
+        if options.lineage != crate::backup::Lineage::default() {
+            let lineage = serde_json::to_string(&options.lineage).expect("a lineage always serialises");
+            writer.member(1, "lineage", &format!("{lineage},"));
+        }
         writer.member(1, "tables", "[");
         Ok(writer)
     }
@@ -124,6 +131,26 @@ impl<W: Write> SmartBackupWriter<W> {
         self.counts.push((current.name, current.records));
     }
 
+    /// Lists the keys of records that are gone.
+    fn deleted(&mut self, table: &Table, keys: &[Vec<OwnedCell>]) -> Result<()> {
+        self.member(3, "deleted", "[");
+        for (position, key) in keys.iter().enumerate() {
+            if position > 0 {
+                self.text.push(',');
+            }
+            let mut cells = vec![Cell::Absent; table.columns.len()];
+            for (&column, cell) in table.key.iter().zip(key) {
+                cells[column] = cell.as_cell();
+            }
+            self.options.layout.line(4, &mut self.text);
+            self.records.write(&cells, 5, &mut self.text);
+            self.hand_on(PIECE_BYTES)?;
+        }
+        self.line(3);
+        self.text.push_str("],");
+        Ok(())
+    }
+
     fn line(&mut self, depth: usize) {
         self.options.layout.line(depth, &mut self.text);
     }
@@ -173,8 +200,11 @@ impl<W: Write> BackupWriter for SmartBackupWriter<W> {
         if options.partial {
             self.member(3, "whole", "false,");
         }
-        self.member(3, "records", "[");
         self.records.begin(table, |position, column| options.name(position, column));
+        if !options.deleted.is_empty() {
+            self.deleted(table, &options.deleted)?;
+        }
+        self.member(3, "records", "[");
         let key = table.names(&table.key).into_iter().map(str::to_owned).collect();
         self.current = Some(Current { name, key, records: 0 });
         self.hand_on(PIECE_BYTES)

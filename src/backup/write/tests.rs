@@ -62,7 +62,7 @@ fn written(format: WriteFormat) -> (tempfile::TempDir, std::path::PathBuf) {
     let mut writer = create(&path, format, "2026-11-21T01:00:00.000Z").unwrap();
     assert_eq!(writer.record(&[]).expect_err("no table").kind(), ErrorKind::Usage);
     let table = child();
-    writer.begin_table(&table, &TableOptions { excluded: vec![5], partial: false }).unwrap();
+    writer.begin_table(&table, &TableOptions { excluded: vec![5], ..Default::default() }).unwrap();
     let hash = Cell::Text("hash");
     writer
         .record(&[
@@ -77,7 +77,7 @@ fn written(format: WriteFormat) -> (tempfile::TempDir, std::path::PathBuf) {
     writer.record(&[Cell::Int(2), Cell::Null, Cell::RawText(b"\xff"), Cell::Null, Cell::Absent, hash]).unwrap();
     let mut empty = table;
     empty.name = "core_empty".to_owned();
-    writer.begin_table(&empty, &TableOptions { excluded: vec![], partial: true }).unwrap();
+    writer.begin_table(&empty, &TableOptions { partial: true, ..Default::default() }).unwrap();
     assert!(!path.exists(), "the file appears at the end");
     writer.finish().unwrap();
     (folder, path)

@@ -164,6 +164,14 @@ impl Snapshot for View {
         Ok(rows.first().and_then(|row| text(row, 0)?.parse().ok()).unwrap_or(0))
     }
 
+    fn highest(&mut self, table: &Table, column: usize) -> Result<Option<i64>> {
+        let shape = self.shape(table)?;
+        let sql = format!("SELECT CAST(MAX({}) AS CHAR) FROM {}", shape.columns[column].quoted, shape.name);
+        let doing = format!("looking for the highest number in {}", table.label());
+        let rows = self.session.rows(&sql, MySqlArguments::default(), &doing)?;
+        Ok(rows.first().and_then(|row| text(row, 0)?.parse().ok()))
+    }
+
     fn violations(&mut self, table: &Table, records: &[Vec<OwnedCell>]) -> Result<Vec<Option<Violation>>> {
         violations::find(self, table, records)
     }

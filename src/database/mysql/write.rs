@@ -49,6 +49,31 @@ impl View {
         }
     }
 
+    /// Deletes for each whole record one that equals it: a table without a key has no other name for it.
+    fn delete_equal(&mut self, table: &Table, records: &[Vec<OwnedCell>]) -> Result<Vec<usize>> {
+        let shape = self.shape(table)?;
+        let doing = format!("deleting from {}", table.label());
+        let mut missed = Vec::new();
+        for (position, record) in records.iter().enumerate() {
+            let mut arguments = MySqlArguments::default();
+            let mut conditions = Vec::new();
+            for (column, cell) in record.iter().enumerate() {
+                if table.columns[column].writable() && *cell != OwnedCell::Absent {
+                    // A deletion with a limit knows no alias.
+                    let quoted = &shape.columns[column].quoted;
+                    let condition = &shape.columns[column].unchanged;
+                    conditions.push(condition.replacen(&format!("t.{quoted}"), quoted, 1));
+                    push(&mut arguments, cell)?;
+                }
+            }
+            let sql = format!("DELETE FROM {} WHERE {} LIMIT 1", shape.name, conditions.join(" AND "));
+            if conditions.is_empty() || self.session.affect(&sql, arguments, &doing)? != 1 {
+                missed.push(position);
+            }
+        }
+        Ok(missed)
+    }
+
     /// Makes sure that everything written under one foreign key refers to something.
     fn check_references(&mut self, table: &Table, name: &str, tuples: &[Vec<OwnedCell>]) -> Result<()> {
         let doing = format!("checking the foreign key {name} of {}", table.label());
@@ -167,6 +192,9 @@ impl Transaction for View {
     }
 
     fn delete(&mut self, table: &Table, keys_wanted: &[Vec<OwnedCell>]) -> Result<Vec<usize>> {
+        if table.key.is_empty() {
+            return self.delete_equal(table, keys_wanted);
+        }
         let shape = self.shape(table)?;
         let doing = format!("deleting from {}", table.label());
         let key = pick(&shape, &table.key);

@@ -1,6 +1,6 @@
 //! One open transaction as a [`Snapshot`]: scanning, fetching by key, counting.
 
-use super::catalog::{Shape, bind};
+use super::catalog::{Shape, bind, quote};
 use super::decode::{CopySplitter, Decoder, Front};
 use super::params::Params;
 use super::session::Session;
@@ -218,6 +218,16 @@ impl Snapshot for View {
         let rows = self.session.rows(&format!("SELECT count(*) FROM {}", shape.from), bind::<i64, _>([]), &doing)?;
         let count: i64 = rows.first().map_or(0, |row| row.get(0));
         Ok(count.unsigned_abs())
+    }
+
+    fn highest(&mut self, table: &Table, column: usize) -> Result<Option<i64>> {
+        let shape = self.shape(table)?;
+        let doing = format!("looking for the highest number in {}", table.label());
+        self.session.needs("SELECT", table);
+        let name = quote(&table.columns[column].name);
+        let sql = format!("SELECT max({name})::text FROM {}", shape.from);
+        let rows = self.session.rows(&sql, bind::<i64, _>([]), &doing)?;
+        Ok(rows.first().and_then(|row| row.get::<Option<String>, _>(0)).and_then(|text| text.parse().ok()))
     }
 
     fn violations(&mut self, table: &Table, records: &[Vec<OwnedCell>]) -> Result<Vec<Option<Violation>>> {

@@ -75,6 +75,41 @@ impl View {
         Ok(())
     }
 
+    /// Deletes for each whole record one that equals it, found and locked by its place: a table without a key has no
+    /// other name for it, and within one transaction a locked record stays where it is.
+    fn delete_equal(&mut self, table: &Table, records: &[Vec<OwnedCell>]) -> Result<Vec<usize>> {
+        let shape = self.shape(table)?;
+        let doing = format!("deleting from {}", table.label());
+        self.session.needs("SELECT, UPDATE, DELETE", table);
+        let mut missed = Vec::new();
+        for (position, record) in records.iter().enumerate() {
+            let mut params = Params::default();
+            let mut conditions = Vec::new();
+            for (column, cell) in record.iter().enumerate() {
+                if table.columns[column].writable() && *cell != OwnedCell::Absent {
+                    let column = &shape.columns[column];
+                    let value = params.column(column, std::iter::once(cell))?;
+                    conditions.push(unchanged(column, &value));
+                }
+            }
+            if conditions.is_empty() {
+                missed.push(position);
+                continue;
+            }
+            let sql = format!(
+                "DELETE FROM {0} d WHERE (d.tableoid, d.ctid) = \
+                 (SELECT t.tableoid, t.ctid FROM {0} t, {1} WHERE {2} LIMIT 1 FOR UPDATE OF t)",
+                shape.from,
+                params.source(),
+                conditions.join(" AND ")
+            );
+            if self.session.affect(&sql, params.into_arguments(), &doing)? != 1 {
+                missed.push(position);
+            }
+        }
+        Ok(missed)
+    }
+
     /// Runs a statement that returns the positions it found; gives those it did not.
     fn found(&mut self, sql: &str, params: Params, range: (usize, usize), doing: &str) -> Result<Vec<usize>> {
         let (start, length) = range;
@@ -144,6 +179,9 @@ impl Transaction for View {
     }
 
     fn delete(&mut self, table: &Table, keys: &[Vec<OwnedCell>]) -> Result<Vec<usize>> {
+        if table.key.is_empty() {
+            return self.delete_equal(table, keys);
+        }
         let shape = self.shape(table)?;
         let doing = format!("deleting from {}", table.label());
         self.session.needs("SELECT, DELETE", table);

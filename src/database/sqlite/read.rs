@@ -42,6 +42,10 @@ impl Snapshot for View {
         count(&self.connection, table)
     }
 
+    fn highest(&mut self, table: &Table, column: usize) -> Result<Option<i64>> {
+        highest(&self.connection, table, column)
+    }
+
     fn violations(&mut self, table: &Table, records: &[Vec<OwnedCell>]) -> Result<Vec<Option<Violation>>> {
         self.scratch.violations(&self.connection, table, records)
     }
@@ -109,6 +113,13 @@ pub(super) fn count(connection: &Connection, table: &Table) -> Result<u64> {
     let text = format!("SELECT count(*) FROM {}", sql::quote(&table.name));
     let count: i64 = connection.query_row(&text, [], |r| r.get(0)).map_err(error)?;
     Ok(u64::try_from(count).unwrap_or(0))
+}
+
+pub(super) fn highest(connection: &Connection, table: &Table, column: usize) -> Result<Option<i64>> {
+    // Texts and blobs sort behind numbers, so that only numbers may be asked for.
+    let name = sql::quote(&table.columns[column].name);
+    let text = format!("SELECT max({name}) FROM {} WHERE typeof({name}) = 'integer'", sql::quote(&table.name));
+    connection.query_row(&text, [], |r| r.get(0)).map_err(error)
 }
 
 pub(super) fn referrers(

@@ -65,12 +65,7 @@ fn table(connection: &Connection, name: &str, without_rowid: bool, strict: bool)
             key_order.push((key_position, columns.len()));
         }
         let (_, collation, ..) = connection.column_metadata(Some("main"), name, column_name.as_str()).map_err(error)?;
-        let collation = match collation.map(|c| c.to_string_lossy().to_ascii_uppercase()).as_deref() {
-            None | Some("BINARY") => Collation::Binary,
-            Some("NOCASE") => Collation::AsciiNoCase,
-            Some("RTRIM") => Collation::RTrim,
-            Some(_) => Collation::Database,
-        };
+        let collation = collation.map_or(Collation::Binary, |c| collation_of(&c.to_string_lossy()));
         columns.push(Column {
             ty: if json_checked(&column_name) { ColumnType::Json } else { column_type(&declared, strict) },
             name: column_name,
@@ -94,6 +89,7 @@ fn table(connection: &Connection, name: &str, without_rowid: bool, strict: bool)
         columns[*only].nullable = false;
         columns[*only].generated = Generated::Counter;
     }
+    let refused = key_collations(connection, name, &key, &mut columns)?;
     let (mut uniques, opaque_uniques) = uniques(connection, name, &columns)?;
     if !key.is_empty() {
         uniques.retain(|u| u.columns != key || u.predicate.is_some());
@@ -125,7 +121,7 @@ fn table(connection: &Connection, name: &str, without_rowid: bool, strict: bool)
         checks,
         triggers: triggers(connection, name)?,
         timestamp: None,
-        refused: None,
+        refused,
         notes,
     })
 }
@@ -173,7 +169,53 @@ fn column_type(declared: &str, strict: bool) -> ColumnType {
     }
 }
 
-/// Returns the unique indexes over plain columns, and the names of those over expressions or with a predicate.
+fn collation_of(name: &str) -> Collation {
+    match name.to_ascii_uppercase().as_str() {
+        "BINARY" => Collation::Binary,
+        "NOCASE" => Collation::AsciiNoCase,
+        "RTRIM" => Collation::RTrim,
+        _ => Collation::Database,
+    }
+}
+
+/// Takes the collations by which the primary key's own index compares, `PRIMARY KEY (name COLLATE NOCASE)`, for those of
+/// its columns; says why the table is refused where records could not be found by them.
+fn key_collations(
+    connection: &Connection,
+    table: &str,
+    key: &[usize],
+    columns: &mut [Column],
+) -> Result<Option<String>> {
+    let mut statement = connection
+        .prepare(
+            "SELECT x.cid, x.coll FROM pragma_index_list(?) l, pragma_index_xinfo(l.name) x WHERE l.origin = 'pk' AND x.key",
+        )
+        .map_err(error)?;
+    let parts = statement
+        .query_map([table], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, String>(1)?)))
+        .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)
+        .map_err(error)?;
+    for (cid, collation) in parts {
+        let Some(column) = usize::try_from(cid).ok().filter(|c| key.contains(c)).map(|c| &mut columns[c]) else {
+            continue;
+        };
+        let own = collation_of(&collation);
+        if own == column.collation {
+            continue;
+        }
+        if column.collation != Collation::Binary {
+            return Ok(Some(format!(
+                "its primary key tells {} apart by {collation}, the column itself by another collation",
+                column.name
+            )));
+        }
+        column.collation = own;
+    }
+    Ok(None)
+}
+
+/// Returns the unique indexes over plain columns by the columns' own collations, and the names of the others: those over
+/// expressions, with a predicate, or with another collation.
 fn uniques(connection: &Connection, table: &str, columns: &[Column]) -> Result<(Vec<Unique>, Vec<String>)> {
     let mut found = Vec::new();
     let mut opaque = Vec::new();
@@ -185,14 +227,17 @@ fn uniques(connection: &Connection, table: &str, columns: &[Column]) -> Result<(
         .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)
         .map_err(error)?;
     for (name, partial) in listed {
-        let mut parts =
-            connection.prepare("SELECT cid FROM pragma_index_xinfo(?) WHERE key ORDER BY seqno").map_err(error)?;
+        let mut parts = connection
+            .prepare("SELECT cid, coll FROM pragma_index_xinfo(?) WHERE key ORDER BY seqno")
+            .map_err(error)?;
         let cids = parts
-            .query_map([&name], |r| r.get::<_, i64>(0))
+            .query_map([&name], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, String>(1)?)))
             .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)
             .map_err(error)?;
         let positions: Option<Vec<usize>> =
-            cids.iter().map(|&cid| usize::try_from(cid).ok().filter(|&c| c < columns.len())).collect();
+            cids.iter().map(|(cid, _)| usize::try_from(*cid).ok().filter(|&c| c < columns.len())).collect();
+        let alike = |position: &usize, collation: &str| columns[*position].collation == collation_of(collation);
+        let positions = positions.filter(|p| p.iter().zip(&cids).all(|(position, (_, coll))| alike(position, coll)));
         match positions {
             Some(columns) if !partial => {
                 let shown = if name.starts_with("sqlite_autoindex_") { format!("unique in {table}") } else { name };

@@ -108,6 +108,10 @@ impl Snapshot for Write {
         read::count(&self.connection, table)
     }
 
+    fn highest(&mut self, table: &Table, column: usize) -> Result<Option<i64>> {
+        read::highest(&self.connection, table, column)
+    }
+
     fn violations(&mut self, table: &Table, records: &[Vec<OwnedCell>]) -> Result<Vec<Option<Violation>>> {
         self.scratch.violations(&self.connection, table, records)
     }

@@ -1,12 +1,12 @@
 //! Reading back: every written record is compared with what was meant, and what it refers to is looked for.
 
 use super::super::receipt::Image;
-use super::{BATCH, Writing, shown};
+use super::{Writing, shown};
 use crate::error::{Result, fail};
 use crate::model::compare::same;
 use crate::model::schema::Engine;
 use crate::model::{OwnedCell, Table, encode};
-use crate::plan::ActionKind;
+use crate::plan::{ActionKind, PlanKind};
 use std::collections::{BTreeMap, HashMap};
 
 impl Writing<'_> {
@@ -18,7 +18,7 @@ impl Writing<'_> {
         let mut after = 0;
         loop {
             self.progress.go_on()?;
-            let images = self.receipt.page(after, BATCH)?;
+            let images = self.receipt.page(after, self.batch)?;
             let Some(last) = images.last() else { break };
             after = last.id;
             for batch in images.chunk_by(|a, b| a.table == b.table) {
@@ -90,7 +90,12 @@ impl Writing<'_> {
                 let updated = !inserted || self.order.opened.contains_key(&image.id);
                 let fires =
                     |event: &str| (inserted && event.contains("INSERT")) || (updated && event.contains("UPDATE"));
-                if target.triggers.iter().any(|t| fires(&t.event)) {
+                // What was left to the database a trigger may set; so may it a timestamp, which tells when a record was
+                // written. Of anything else the plan has promised a value, and a merge keeps its promise or is none.
+                let promised = self.plan.meta().kind == PlanKind::Merge
+                    && image.columns.contains(&column)
+                    && target.timestamp != Some(column);
+                if !promised && target.triggers.iter().any(|t| fires(&t.event)) {
                     *by_trigger.entry(format!("{}.{}", target.label(), definition.name)).or_default() += 1;
                     continue;
                 }
@@ -104,9 +109,16 @@ impl Writing<'_> {
                     text(&values.1),
                     text(&values.0)
                 )
-                .hint(
-                    "The database changes this value on its way in; correct it in the backup or keep the current one.",
-                ));
+                .hint(if target.triggers.iter().any(|t| fires(&t.event)) {
+                    format!(
+                        "A trigger of {0} changes what is written: leave the column out with --skip-columns {0}.{1}, or keep the current value.",
+                        target.label(),
+                        definition.name
+                    )
+                } else {
+                    "The database changes this value on its way in; correct it in the backup or keep the current one."
+                        .to_owned()
+                }));
             }
             if differs {
                 self.receipt.set_after(image.id, &found)?;

@@ -4,10 +4,9 @@ use super::{Current, ENGINES};
 use merganser::model::change::Counts;
 use std::path::PathBuf;
 
-/// Finds a file of the shared test data; `MERGANSER_DATA` names another folder than the one beside the repository.
+/// Finds a file of the real data.
 fn data(name: &str) -> PathBuf {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data").into();
-    std::env::var_os("MERGANSER_DATA").map_or(beside, PathBuf::from).join("chinook").join(name)
+    crate::data::real("chinook").join(name)
 }
 
 fn script(name: &str) -> String {
@@ -64,7 +63,7 @@ fn chinook(engine: usize) -> Current {
 }
 
 #[test]
-fn chinook_is_merged_alike_on_every_engine_and_taken_back() {
+fn real_data_chinook_is_merged_alike_on_every_engine_and_taken_back() {
     let folder = tempfile::tempdir().expect("a folder");
     let json = folder.path().join("chinook.json");
     let whole = Current::new(0, "");

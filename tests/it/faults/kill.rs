@@ -286,3 +286,36 @@ fn f1_a_merge_killed_from_outside_is_before_or_after() {
         assert_eq!(world.content(), after);
     }
 }
+
+#[test]
+fn f14_what_the_records_do_not_tell_a_person_can_say() {
+    let world = World::new("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t VALUES (1, NULL)");
+    world.backup("b.json", &[("t", json!([{"id": 1, "a": "x"}]))]);
+    let killed = merganser(&world, &["merge", "b.json", "--yes"])
+        .env("MERGANSER_FAILPOINT", "after-commit:1")
+        .output()
+        .expect("starts");
+    assert!(!killed.status.success());
+    world.sql("UPDATE t SET a = 'other'");
+    let (code, stdout, _) = run(&world, &["status"]);
+    assert_eq!(code, 23, "{stdout}");
+    assert!(stdout.contains("merganser status --settle m"), "{stdout}");
+    let id = receipt::list(&world.home).expect("lists").0[0].id.clone();
+    let said = format!("{id}=committed");
+    let (code, _, stderr) = run(&world, &["status", "--settle", &said]);
+    assert_eq!(code, 2, "a confirmation is wanted: {stderr}");
+    assert!(stderr.contains("confirmation"), "{stderr}");
+    let (code, stdout, stderr) = run(&world, &["status", "--settle", &said, "--yes"]);
+    assert_eq!(code, 0, "{stdout}{stderr}");
+    let meta = receipt::list(&world.home).expect("lists").0.remove(0);
+    assert_eq!(meta.state, State::Committed);
+    assert!(meta.note.is_some_and(|n| n.contains("settled as committed by")));
+    let (code, stdout, _) = run(&world, &["status"]);
+    assert_eq!(code, 0, "{stdout}");
+    // What is settled stays so.
+    let (code, _, stderr) = run(&world, &["status", "--settle", &format!("{id}=rolled-back"), "--yes"]);
+    assert_eq!(code, 2, "{stderr}");
+    let (code, stdout, _) = run(&world, &["undo", "--yes"]);
+    assert_eq!(code, 0, "{stdout}");
+    assert!(stdout.contains("changed since"), "{stdout}");
+}

@@ -67,7 +67,7 @@ fn table(name: &str, columns: Vec<Column>) -> Table {
 }
 
 fn options(compression: Compression, layout: Layout) -> SmartOptions {
-    SmartOptions { compression, layout, exported_at: "2026-11-21T01:00:00.000Z".to_owned() }
+    SmartOptions { compression, layout, exported_at: "2026-11-21T01:00:00.000Z".to_owned(), ..Default::default() }
 }
 
 fn written(table: &Table, records: &[Vec<OwnedCell>], options: &SmartOptions) -> Vec<u8> {
@@ -231,7 +231,7 @@ fn the_layout_is_that_of_a_smart_backup() {
     let mut link = table("Link", columns);
     link.key = vec![0, 1];
     let mut writer = SmartBackupWriter::new(Vec::new(), &options(Compression::None, Layout::Pretty)).unwrap();
-    writer.begin_table(&user, &TableOptions { excluded: vec![1], partial: true }).unwrap();
+    writer.begin_table(&user, &TableOptions { excluded: vec![1], partial: true, ..Default::default() }).unwrap();
     let at = Cell::Text("2024-01-15 10:30:00.000+00");
     writer.record(&[Cell::Int(1), Cell::Text("hash"), at]).unwrap();
     writer.record(&[Cell::Absent, Cell::Text("hash"), Cell::Absent]).unwrap();

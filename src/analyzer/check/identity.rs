@@ -1,0 +1,162 @@
+//! What the choices about identity need to know: the record that stands in the way, who refers to it, and from where on
+//! keys are free.
+//!
+//! Looked up once all classes are known, for conflicts of `unique_taken` and `reused_key` only.
+
+use super::{Check, tuple, tuple_bytes};
+use crate::analyzer::{Finding, Identity, digests};
+use crate::error::Result;
+use crate::model::change::{Class, Reason};
+use crate::model::{Cell, ColumnType, OwnedCell, Schema, Value, encode};
+
+impl Check<'_> {
+    /// Notes on a table's records that meet another entity which record that is.
+    pub(super) fn identities(&mut self, table: usize) -> Result<()> {
+        if self.result(table).is_none_or(|r| r.counts.conflict == 0) {
+            return Ok(());
+        }
+        let generated = generated(&self.mapping.schema, table);
+        let mut highest: Option<Option<i64>> = None;
+        self.each(table, &[Class::Conflict], &mut |check, page| {
+            let concerned: Vec<Finding> = page.into_iter().filter(|f| meets_another(f.reason)).collect();
+            if concerned.is_empty() {
+                return Ok(());
+            }
+            if highest.is_none() {
+                highest = Some(match generated {
+                    Some(column) => check.highest(table, column)?,
+                    None => None,
+                });
+            }
+            check.existing(table, concerned, generated, highest.flatten())
+        })
+    }
+
+    /// Finds the existing records of a page of conflicts.
+    fn existing(
+        &mut self,
+        table: usize,
+        page: Vec<Finding>,
+        generated: Option<usize>,
+        highest: Option<i64>,
+    ) -> Result<()> {
+        let target = &self.mapping.schema.tables[table];
+        for mut finding in page {
+            let held: Vec<Vec<usize>> = match finding.reason {
+                Reason::ReusedKey => vec![target.key.clone()],
+                _ => {
+                    // The one that the conflict is about, not one that gives its key up.
+                    let about = |h: &&crate::analyzer::Holder| Some(&h.text) == finding.note.as_ref();
+                    finding.limits.holders.iter().filter(about).map(|h| h.columns.clone()).collect()
+                }
+            };
+            let mut found: Option<(Vec<usize>, Vec<OwnedCell>)> = None;
+            for columns in held {
+                let value = |c: &usize| match finding.fields.iter().find(|f| f.column == *c) {
+                    Some(field) => field.backup.clone(),
+                    None => target.key.iter().position(|k| k == c).and_then(|at| finding.key.get(at).cloned()),
+                };
+                let values: Option<Vec<Value>> = columns.iter().map(value).collect();
+                let Some(cells) = values.and_then(|values| self.stored(target, &columns, &values)) else { continue };
+                self.snapshot.fetch(target, &columns, &[cells], &mut |_, row| {
+                    found = Some((columns.clone(), row.iter().map(|&c| OwnedCell::from(c)).collect()));
+                    Ok(())
+                })?;
+                if found.is_some() {
+                    break;
+                }
+            }
+            let Some((columns, row)) = found else { continue };
+            let cells: Vec<Cell<'_>> = row.iter().map(OwnedCell::as_cell).collect();
+            let record = super::values(target, &cells);
+            let Some(key) = tuple(&record, &target.key) else { continue };
+            let mut body = Vec::new();
+            for (cell, column) in cells.iter().zip(&target.columns) {
+                let cell = if column.writable() { *cell } else { Cell::Absent };
+                encode::encode(cell, column, &mut body);
+            }
+            let mut encoded = Vec::new();
+            key.iter().for_each(|value| encode::encode_value(Some(value), &mut encoded));
+            if finding.reason == Reason::UniqueTaken {
+                // Both records are shown.
+                finding.fields.iter_mut().for_each(|f| f.current.clone_from(&record[f.column]));
+            }
+            let referrers = self.referrers(table, &record)?;
+            finding.limits.identity = Some(Box::new(Identity {
+                key: encoded,
+                key_bytes: tuple_bytes(target, &target.key, &key),
+                digests: digests(&body),
+                unique: if finding.reason == Reason::ReusedKey { Vec::new() } else { columns },
+                referrers,
+                generated,
+                highest,
+            }));
+            self.findings.revise(&finding)?;
+        }
+        Ok(())
+    }
+
+    /// Counts the current records that refer to a record, by table.
+    fn referrers(&mut self, table: usize, record: &[Option<Value>]) -> Result<Vec<(String, u64)>> {
+        let schema = &self.mapping.schema;
+        let target = &schema.tables[table];
+        let mut counted: Vec<(String, u64)> = Vec::new();
+        for child in &schema.tables {
+            for foreign_key in child.foreign_keys.iter().filter(|f| f.table == Some(table)) {
+                let Some(values) = tuple(record, &foreign_key.references) else { continue };
+                let Some(cells) = self.stored(target, &foreign_key.references, &values) else { continue };
+                let count = self.snapshot.referrers(child, foreign_key, &[cells])?.first().copied().unwrap_or(0);
+                match counted.iter_mut().find(|(label, _)| *label == child.label()) {
+                    Some((_, total)) => *total += count,
+                    None => counted.push((child.label(), count)),
+                }
+            }
+        }
+        counted.retain(|(_, count)| *count > 0);
+        Ok(counted)
+    }
+
+    /// Finds the highest number in a key column on either side; none where the column holds other keys.
+    fn highest(&mut self, table: usize, column: usize) -> Result<Option<i64>> {
+        let target = &self.mapping.schema.tables[table];
+        if !matches!(target.columns[column].ty, ColumnType::Integer { .. } | ColumnType::Any) {
+            return Ok(None);
+        }
+        let mut highest = self.snapshot.highest(target, column)?;
+        let Some(part) = target.key.iter().position(|&k| k == column) else { return Ok(highest) };
+        let classes = [Class::New, Class::Conflict, Class::Blocked, Class::Excluded];
+        self.each(table, &classes, &mut |_, page| {
+            for finding in page {
+                if let Some(Value::Integer(number)) = finding.key.get(part) {
+                    highest = highest.max(i64::try_from(*number).ok());
+                }
+            }
+            Ok(())
+        })?;
+        Ok(highest)
+    }
+}
+
+/// Tells whether a conflict is about which entity a record is.
+fn meets_another(reason: Reason) -> bool {
+    matches!(reason, Reason::UniqueTaken | Reason::ReusedKey)
+}
+
+/// Finds the column of a table's key for which a new value can be made: the last one that is no reference itself.
+fn generated(schema: &Schema, table: usize) -> Option<usize> {
+    let target = &schema.tables[table];
+    let refers = |column: usize| target.foreign_keys.iter().any(|f| f.columns.contains(&column));
+    let makes = |column: usize| {
+        let column = &target.columns[column];
+        let kind = matches!(
+            column.ty,
+            ColumnType::Integer { .. }
+                | ColumnType::Any
+                | ColumnType::Uuid
+                | ColumnType::Text { .. }
+                | ColumnType::Bytes { .. }
+        );
+        kind && column.writable()
+    };
+    target.key.iter().rev().copied().find(|&c| !refers(c) && makes(c))
+}

@@ -1,0 +1,463 @@
+//! Records that a merge writes under another key: into the current record that holds their unique key, or beside it under
+//! a key made for them; and the references that follow.
+//!
+//! Which record gets which key is found before anything else is settled, from decisions and strategy alone, and kept in
+//! the plan file, so that memory does not grow with it and every look at a record sees the same.
+
+use super::choices::{self, Choice as Answer};
+use super::decision::Decision;
+use super::settle::{Settled, Strategies, Target, exists, inserted, refused};
+use super::store::Stored;
+use super::{Outcome, Plan, codec, lost};
+use crate::error::Result;
+use crate::model::change::{Class, Reason};
+use crate::model::compare::same;
+use crate::model::{Column, ColumnType, ForeignKey, Key, Table, Value, encode};
+use crate::strategy::{Choice, Strategy};
+use rusqlite::{OptionalExtension, params};
+
+/// Records looked at in one go.
+const PAGE: usize = 500;
+
+/// A choice about identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Chosen {
+    IntoExisting,
+    NewKey,
+}
+
+/// Returns the choice about identity that was made for a record and is possible.
+pub(super) fn chosen(plan: &Plan, strategies: &Strategies, record: &Stored) -> Option<Chosen> {
+    let meets_another = matches!(record.finding.reason, Reason::UniqueTaken | Reason::ReusedKey);
+    if record.finding.class != Class::Conflict || !meets_another {
+        return None;
+    }
+    let table = &plan.meta().schema.tables[record.finding.table];
+    let (chosen, answer) = match &record.decision {
+        Some(Decision::IntoExisting) => (Chosen::IntoExisting, Answer::IntoExisting),
+        Some(Decision::NewKey) => (Chosen::NewKey, Answer::NewKey),
+        Some(Decision::Backup | Decision::Current | Decision::Skip | Decision::Fields { .. }) => return None,
+        None => match super::settle::by_strategy(plan, strategies.of_table(table), record) {
+            Choice::IntoExisting => (Chosen::IntoExisting, Answer::IntoExisting),
+            Choice::NewKey => (Chosen::NewKey, Answer::NewKey),
+            Choice::Write(_) | Choice::Delete | Choice::Keep(_) | Choice::Skip | Choice::Ask(_) => return None,
+        },
+    };
+    choices::refusal(plan, record, answer).is_none().then_some(chosen)
+}
+
+/// Lists the fields that the backup brings and the strategy does not withhold.
+fn brought(table: &Table, strategy: &Strategy, record: &Stored) -> Vec<(usize, Value)> {
+    let brings = |c: usize| table.columns[c].writable() && strategy.brings_field(table, &table.columns[c].name);
+    let fields = record.finding.fields.iter().filter(|f| brings(f.column));
+    fields.filter_map(|f| Some((f.column, f.backup.clone()?))).collect()
+}
+
+/// Returns the columns by which others refer to a table's records.
+fn referred(plan: &Plan, table: usize) -> Vec<Vec<usize>> {
+    let schema = &plan.meta().schema;
+    let mut found: Vec<Vec<usize>> = vec![schema.tables[table].key.clone()];
+    for foreign_key in schema.tables.iter().flat_map(|t| &t.foreign_keys).filter(|f| f.table == Some(table)) {
+        if !found.contains(&foreign_key.references) {
+            found.push(foreign_key.references.clone());
+        }
+    }
+    found
+}
+
+/// The backup's fields go into the existing record; what it is told by stays.
+pub(super) fn into_existing(plan: &Plan, strategy: &Strategy, record: &Stored) -> Settled {
+    let table = &plan.meta().schema.tables[record.finding.table];
+    let stays: Vec<usize> = referred(plan, record.finding.table).concat();
+    let mut writes = brought(table, strategy, record);
+    writes.retain(|(column, value)| {
+        let current = record.finding.fields.iter().find(|f| f.column == *column).and_then(|f| f.current.as_ref());
+        !stays.contains(column) && !current.is_some_and(|c| same(c, value))
+    });
+    if let Some(why) = refused(table, record, &writes) {
+        return Settled::plain(Outcome::Blocked, Some(why));
+    }
+    let Some(target) = existing(record) else { return Settled::plain(Outcome::Undecided, record.finding.note.clone()) };
+    if writes.is_empty() {
+        return Settled::plain(Outcome::Kept, Some("the existing record holds the same; references follow".to_owned()));
+    }
+    let why = format!("into {}/{}", table.label(), Key(target.0.clone()));
+    Settled { outcome: Outcome::Updated, writes, why: Some(why), target: Target::Existing(target.0, target.1) }
+}
+
+/// Returns the existing record's key and how it was seen.
+fn existing(record: &Stored) -> Option<(Vec<Value>, Vec<u64>)> {
+    let identity = record.finding.limits.identity.as_ref()?;
+    Some((codec::values_from_bytes(&identity.key).ok()?, identity.digests.clone()))
+}
+
+/// The backup's record goes beside the existing one, under the key that was made for it.
+///
+/// # Errors
+/// `PlanMismatch` for a damaged plan.
+pub(super) fn new_key(plan: &Plan, strategy: &Strategy, record: &Stored) -> Result<Settled> {
+    let table = &plan.meta().schema.tables[record.finding.table];
+    let Some(key) = plan.made_for(record.finding.id)? else {
+        return Ok(Settled::plain(Outcome::Undecided, record.finding.note.clone()));
+    };
+    let mut writes = brought(table, strategy, record);
+    writes.retain(|(column, _)| !table.key.contains(column));
+    writes.extend(table.key.iter().copied().zip(key.iter().cloned()));
+    writes.sort_by_key(|(column, _)| *column);
+    if let Some(why) = refused(table, record, &writes) {
+        return Ok(Settled::plain(Outcome::Blocked, Some(why)));
+    }
+    let mut settled = inserted(table, writes, Target::New);
+    if settled.outcome == Outcome::Inserted {
+        settled.why = Some(format!("as {}/{}", table.label(), Key(key)));
+    }
+    Ok(settled)
+}
+
+/// Turns references to records that are written under another key to that key.
+///
+/// # Errors
+/// `PlanMismatch` for a damaged plan.
+pub(super) fn follow(plan: &Plan, record: &Stored, mut settled: Settled) -> Result<Settled> {
+    if !matches!(settled.outcome, Outcome::Inserted | Outcome::Updated) || !plan.has_remaps() {
+        return Ok(settled);
+    }
+    let table = &plan.meta().schema.tables[record.finding.table];
+    let mut turned = false;
+    for foreign_key in &table.foreign_keys {
+        let Some(parent) = foreign_key.table.filter(|&p| plan.remapped(p)) else { continue };
+        if !foreign_key.columns.iter().any(|c| settled.writes.iter().any(|(w, _)| w == c)) {
+            continue;
+        }
+        let value = |column: usize| known(table, record, &settled, column);
+        let parts: Vec<Option<Value>> = foreign_key.columns.iter().map(|&c| value(c)).collect();
+        let Some(tuple) = parts.into_iter().collect::<Option<Vec<_>>>() else { continue };
+        if tuple.iter().any(Value::is_null) {
+            continue;
+        }
+        let Some(new) = plan.renamed(parent, foreign_key, &tuple)? else { continue };
+        for ((&column, old), new) in foreign_key.columns.iter().zip(&tuple).zip(new) {
+            if same(old, &new) {
+                continue;
+            }
+            turned = true;
+            match settled.writes.iter_mut().find(|(c, _)| *c == column) {
+                Some((_, value)) => *value = new,
+                None => settled.writes.push((column, new)),
+            }
+        }
+    }
+    if turned && exists(record) && settled.target == Target::Own {
+        let current = |c: usize| record.finding.fields.iter().find(|f| f.column == c).and_then(|f| f.current.as_ref());
+        settled.writes.retain(|(c, v)| !current(*c).is_some_and(|now| same(now, v)));
+        if settled.writes.iter().all(|(c, _)| table.timestamp == Some(*c)) {
+            return Ok(Settled::plain(Outcome::Kept, Some("nothing differs once its references follow".to_owned())));
+        }
+    }
+    Ok(settled)
+}
+
+/// Returns what a column will hold, as far as the plan knows.
+fn known(table: &Table, record: &Stored, settled: &Settled, column: usize) -> Option<Value> {
+    let finding = &record.finding;
+    let written = settled.writes.iter().find(|(c, _)| *c == column).map(|(_, v)| v.clone());
+    written
+        .or_else(|| finding.fields.iter().find(|f| f.column == column).and_then(|f| f.current.clone()))
+        .or_else(|| table.key.iter().position(|&k| k == column).and_then(|at| finding.key.get(at).cloned()))
+}
+
+/// Encodes a tuple as the analysis encodes keys.
+fn tuple_bytes(table: &Table, columns: &[usize], values: &[Value]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (&column, value) in columns.iter().zip(values) {
+        encode::encode_key_part(value, table.columns[column].collation, &mut bytes);
+    }
+    bytes
+}
+
+fn columns_text(columns: &[usize]) -> String {
+    columns.iter().map(usize::to_string).collect::<Vec<_>>().join(",")
+}
+
+impl Plan {
+    /// Finds which records are written under another key, and makes the keys.
+    ///
+    /// # Errors
+    /// As [`Plan::settle`].
+    pub(super) fn assign_keys(&mut self, strategies: &Strategies) -> Result<()> {
+        // A plan of an earlier version has no such table.
+        let made =
+            super::TABLES.lines().skip_while(|l| !l.contains("TABLE remaps")).take(2).collect::<Vec<_>>().join(" ");
+        self.sql(&made.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS"))?;
+        self.sql("DELETE FROM remaps")?;
+        self.remapped.clear();
+        let tables: Vec<usize> = self.meta().tables.iter().map(|t| t.table).collect();
+        for table in tables {
+            let mut number: Option<i64> = None;
+            let mut after = 0;
+            loop {
+                let page = self.identity_page(table, after)?;
+                let Some((last, _)) = page.last() else { break };
+                after = *last;
+                for (_, key_bytes) in page {
+                    let Some(record) = self.stored_by_key(table, &key_bytes)? else { continue };
+                    if let Some(chosen) = chosen(self, strategies, &record) {
+                        self.assign(&record, chosen, &mut number)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds which tables have records under another key, as the plan was settled last.
+    pub(super) fn load_remapped(&mut self) -> Result<()> {
+        let there = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'remaps'";
+        let tables = self.connection.query_row(there, [], |r| r.get::<_, i64>(0)).and_then(|there| {
+            if there == 0 {
+                return Ok(Vec::new());
+            }
+            let mut statement = self.connection.prepare("SELECT DISTINCT table_id FROM remaps")?;
+            statement.query_map([], |r| r.get::<_, i64>(0))?.collect::<rusqlite::Result<Vec<_>>>()
+        });
+        let tables = tables.map_err(|e| lost(&self.path, e))?;
+        self.remapped = tables.into_iter().filter_map(|t| usize::try_from(t).ok()).collect();
+        Ok(())
+    }
+
+    /// Lists conflicts about identity: number and key.
+    fn identity_page(&self, table: usize, after: i64) -> Result<Vec<(i64, Vec<u8>)>> {
+        self.connection
+            .prepare_cached(
+                "SELECT id, key_bytes FROM records WHERE table_id = ?1 AND class = 'conflict' AND id > ?2
+                 AND reason IN ('unique_taken', 'reused_key') ORDER BY id LIMIT ?3",
+            )
+            .and_then(|mut s| {
+                s.query_map(params![table as i64, after, PAGE as i64], |r| Ok((r.get(0)?, r.get(1)?)))?
+                    .collect::<rusqlite::Result<Vec<_>>>()
+            })
+            .map_err(|e| lost(&self.path, e))
+    }
+
+    fn assign(&mut self, record: &Stored, chosen: Chosen, number: &mut Option<i64>) -> Result<()> {
+        let finding = &record.finding;
+        let table = self.meta().schema.tables[finding.table].clone();
+        let backup = |column: usize| {
+            let own = table.key.iter().position(|&k| k == column).and_then(|at| finding.key.get(at).cloned());
+            own.or_else(|| finding.fields.iter().find(|f| f.column == column).and_then(|f| f.backup.clone()))
+        };
+        let Some(identity) = &finding.limits.identity else { return Ok(()) };
+        let made = match (chosen, identity.generated) {
+            (Chosen::NewKey, Some(column)) => {
+                let Some(old) = backup(column) else { return Ok(()) };
+                let next = number.or(identity.highest).unwrap_or(0).saturating_add(1);
+                let Some(new) = made_key(&table.columns[column], &old, &record.conflict_id, next) else {
+                    return Ok(());
+                };
+                if matches!(new, Value::Integer(_)) {
+                    *number = Some(next);
+                }
+                Some((column, new))
+            }
+            _ => None,
+        };
+        let existing = codec::values_from_bytes(&identity.key)?;
+        let renamed = |column: usize| match chosen {
+            Chosen::NewKey => match &made {
+                Some((generated, new)) if *generated == column => Some(new.clone()),
+                _ => backup(column),
+            },
+            Chosen::IntoExisting => {
+                let key = table.key.iter().position(|&k| k == column).and_then(|at| existing.get(at).cloned());
+                key.or_else(|| finding.fields.iter().find(|f| f.column == column).and_then(|f| f.current.clone()))
+            }
+        };
+        for columns in referred(self, finding.table) {
+            let old: Option<Vec<Value>> = columns.iter().map(|&c| backup(c)).collect();
+            let new: Option<Vec<Value>> = columns.iter().map(|&c| renamed(c)).collect();
+            let (Some(old), Some(new)) = (old, new) else { continue };
+            let bytes = tuple_bytes(&table, &columns, &old);
+            let stays = columns != table.key && tuple_bytes(&table, &columns, &new) == bytes;
+            if stays || old.iter().any(|v| v.is_null()) {
+                continue;
+            }
+            self.connection
+                .prepare_cached("INSERT INTO remaps VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
+                .and_then(|mut s| {
+                    s.execute(params![
+                        finding.table as i64,
+                        columns_text(&columns),
+                        bytes,
+                        codec::values_to_bytes(&new),
+                        tuple_bytes(&table, &columns, &new),
+                        finding.id,
+                    ])
+                })
+                .map_err(|e| lost(&self.path, e))?;
+        }
+        self.remapped.insert(finding.table);
+        Ok(())
+    }
+
+    /// Tells whether any record is written under another key.
+    pub(super) fn has_remaps(&self) -> bool {
+        !self.remapped.is_empty()
+    }
+
+    /// Tells whether records of a table are written under another key.
+    pub(super) fn remapped(&self, table: usize) -> bool {
+        self.remapped.contains(&table)
+    }
+
+    /// Returns what a reference to a record that is written under another key becomes.
+    fn renamed(&self, parent: usize, foreign_key: &ForeignKey, tuple: &[Value]) -> Result<Option<Vec<Value>>> {
+        let bytes = tuple_bytes(&self.meta().schema.tables[parent], &foreign_key.references, tuple);
+        let found: Option<Vec<u8>> = self
+            .connection
+            .prepare_cached("SELECT new_values FROM remaps WHERE table_id = ?1 AND columns = ?2 AND old = ?3")
+            .and_then(|mut s| {
+                s.query_row(params![parent as i64, columns_text(&foreign_key.references), bytes], |r| r.get(0))
+                    .optional()
+            })
+            .map_err(|e| lost(&self.path, e))?;
+        found.map(|bytes| codec::values_from_bytes(&bytes)).transpose()
+    }
+
+    /// Returns the key under which a record is written.
+    fn made_for(&self, record: i64) -> Result<Option<Vec<Value>>> {
+        if !self.has_remaps() {
+            return Ok(None);
+        }
+        let found: Option<(i64, Vec<u8>)> = self
+            .connection
+            .prepare_cached(
+                "SELECT m.table_id, m.new_values FROM records r JOIN remaps m ON m.table_id = r.table_id AND m.record_id = r.id
+                 WHERE r.id = ?1 AND m.columns = ?2",
+            )
+            .and_then(|mut s| {
+                let table: i64 = self.connection.query_row("SELECT table_id FROM records WHERE id = ?1", [record], |r| r.get(0))?;
+                let key = usize::try_from(table).ok().and_then(|t| self.meta.schema.tables.get(t)).map(|t| columns_text(&t.key));
+                s.query_row(params![record, key], |r| Ok((r.get(0)?, r.get(1)?))).optional()
+            })
+            .map_err(|e| lost(&self.path, e))?;
+        found.map(|(_, bytes)| codec::values_from_bytes(&bytes)).transpose()
+    }
+
+    /// Finds the record that is written under another key, by that key.
+    pub(super) fn under_new_key(&self, table: usize, references: &[usize], bytes: &[u8]) -> Result<Option<Stored>> {
+        if !self.remapped(table) {
+            return Ok(None);
+        }
+        let key: Option<Vec<u8>> = self
+            .connection
+            .prepare_cached(
+                "SELECT r.key_bytes FROM remaps m JOIN records r ON r.id = m.record_id
+                 WHERE m.table_id = ?1 AND m.columns = ?2 AND m.new = ?3 AND m.new <> m.old",
+            )
+            .and_then(|mut s| {
+                s.query_row(params![table as i64, columns_text(references), bytes], |r| r.get(0)).optional()
+            })
+            .map_err(|e| lost(&self.path, e))?;
+        match key {
+            Some(key) => self.stored_by_key(table, &key),
+            None => Ok(None),
+        }
+    }
+
+    /// Says why a record can't go into the existing one: something else of this merge does too.
+    pub(super) fn met_twice(&self, record: &Stored, settled: &Settled) -> Result<Option<String>> {
+        let Target::Existing(key, _) = &settled.target else { return Ok(None) };
+        let table = record.finding.table;
+        let target = &self.meta().schema.tables[table];
+        let bytes = tuple_bytes(target, &target.key, key);
+        let name = format!("{}/{}", target.label(), Key(key.clone()));
+        if self.stored_by_key(table, &bytes)?.is_some_and(|r| r.outcome.is_some_and(Outcome::writes)) {
+            return Ok(Some(format!("the backup's own record {name} is written too")));
+        }
+        let count: i64 = self
+            .connection
+            .prepare_cached("SELECT count(*) FROM remaps WHERE table_id = ?1 AND columns = ?2 AND new = ?3")
+            .and_then(|mut s| s.query_row(params![table as i64, columns_text(&target.key), bytes], |r| r.get(0)))
+            .map_err(|e| lost(&self.path, e))?;
+        Ok((count > 1).then(|| format!("{count} records of the backup would go into {name}")))
+    }
+
+    /// Counts the arriving records that refer to a record of the backup by its key, by table.
+    ///
+    /// # Errors
+    /// `PlanMismatch` for a damaged plan.
+    pub(super) fn followers(&self, record: &Stored) -> Result<Vec<(String, u64)>> {
+        let schema = &self.meta().schema;
+        let (table, target) = (record.finding.table, &schema.tables[record.finding.table]);
+        let mut counted = Vec::new();
+        for (position, child) in schema.tables.iter().enumerate() {
+            let mut count = 0;
+            for foreign_key in
+                child.foreign_keys.iter().filter(|f| f.table == Some(table) && f.references == target.key)
+            {
+                let selector = super::Selector {
+                    table: Some(position),
+                    classes: vec![Class::New, Class::Updated, Class::Conflict, Class::Blocked],
+                    ..super::Selector::default()
+                };
+                self.each(&selector, &mut |other| {
+                    let value =
+                        |c: &usize| other.finding.fields.iter().find(|f| f.column == *c).and_then(|f| f.backup.clone());
+                    let tuple: Option<Vec<Value>> = foreign_key.columns.iter().map(value).collect();
+                    let refers =
+                        tuple.is_some_and(|t| tuple_bytes(target, &target.key, &t) == record.finding.key_bytes);
+                    count += u64::from(refers);
+                    Ok(())
+                })?;
+            }
+            if count > 0 {
+                counted.push((child.label(), count));
+            }
+        }
+        Ok(counted)
+    }
+}
+
+/// Makes a new value for a key column: the next number, or a text or UUID that follows from the record itself, so that
+/// settling the plan again makes the same one.
+fn made_key(column: &Column, old: &Value, seed: &str, number: i64) -> Option<Value> {
+    let digest = blake3::hash(format!("new key:{seed}").as_bytes());
+    let uuid = || {
+        let mut bytes: [u8; 16] = digest.as_bytes()[..16].try_into().expect("a digest has 32 bytes");
+        // Version 8, made by the application (RFC 9562, 5.8).
+        bytes[6] = (bytes[6] & 0x0f) | 0x80;
+        bytes[8] = (bytes[8] & 0x3f) | 0x80;
+        bytes
+    };
+    match (&column.ty, old) {
+        (ColumnType::Integer { max, .. }, Value::Integer(_)) => {
+            u64::try_from(number).is_ok_and(|n| n <= *max).then_some(Value::Integer(number.into()))
+        }
+        (ColumnType::Any, Value::Integer(_)) => Some(Value::Integer(number.into())),
+        (_, Value::Uuid(_)) => Some(Value::Uuid(u128::from_be_bytes(uuid()))),
+        (ColumnType::Text { max_chars }, Value::Text(old)) => {
+            let new = if old.len() == 36 && old.bytes().filter(|b| *b == b'-').count() == 4 {
+                hyphened(&uuid())
+            } else {
+                format!("{old}-{}", &digest.to_hex()[..8])
+            };
+            max_chars.is_none_or(|most| new.chars().count() as u64 <= most).then_some(Value::Text(new))
+        }
+        (ColumnType::Bytes { .. }, Value::Bytes(old)) if old.len() == 16 => Some(Value::Bytes(uuid().to_vec())),
+        _ => None,
+    }
+}
+
+/// Writes a UUID as text.
+fn hyphened(bytes: &[u8; 16]) -> String {
+    let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+}
+
+/// Tells whether a new key can be made for a record.
+pub(super) fn can_make(table: &Table, column: usize, record: &Stored, highest: Option<i64>) -> bool {
+    let own = table.key.iter().position(|&k| k == column).and_then(|at| record.finding.key.get(at));
+    own.is_some_and(|old| {
+        made_key(&table.columns[column], old, &record.conflict_id, highest.unwrap_or(0).saturating_add(1)).is_some()
+    })
+}

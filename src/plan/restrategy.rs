@@ -1,0 +1,44 @@
+//! Another strategy for a plan that exists: its findings and decisions stay, what becomes of its records changes.
+
+use super::Plan;
+use crate::error::Result;
+use crate::strategy::Strategy;
+
+impl Plan {
+    /// Gives the plan another strategy, other strategies for single tables (table, name or path), or another gate for newer
+    /// records, and seals it again. The plan is settled afterwards by the caller.
+    ///
+    /// # Errors
+    /// `Usage` for a strategy or table that does not exist.
+    pub fn take_strategy(
+        &mut self,
+        key: &[u8; 32],
+        usual: Option<&str>,
+        tables: &[(String, String)],
+        preserve_newer: Option<bool>,
+    ) -> Result<()> {
+        let usual = usual.map(Strategy::load).transpose()?;
+        let mut taken = Vec::new();
+        for (table, name) in tables {
+            let position = self.table(table)?;
+            let strategy = Strategy::load(name)?;
+            taken.push((
+                self.meta().schema.tables[position].label(),
+                strategy.name.clone(),
+                strategy.text().to_owned(),
+            ));
+        }
+        self.update_meta(key, |meta| {
+            if let Some(strategy) = usual {
+                meta.strategy = (strategy.name.clone(), strategy.text().to_owned());
+            }
+            for table in taken {
+                meta.table_strategies.retain(|(name, ..)| *name != table.0);
+                meta.table_strategies.push(table);
+            }
+            if let Some(preserve) = preserve_newer {
+                meta.options.preserve_newer = preserve;
+            }
+        })
+    }
+}

@@ -1,0 +1,10 @@
+//! What the service does, as plain functions: HTTP knows nothing of files and plans, these know nothing of HTTP.
+//! They may wait for disks and databases; handlers call them on threads that may wait.
+
+pub mod analyses;
+pub mod backups;
+pub mod decisions;
+pub mod history;
+pub mod merges;
+pub mod operations;
+pub mod targets;

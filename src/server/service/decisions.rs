@@ -1,0 +1,216 @@
+//! Decisions: one record, many at once with the count shown first, files of them, and another strategy.
+//!
+//! A change holds the analysis's lock in this process, and is one transaction of the plan file with its new seal, so that
+//! the command line beside it never meets a plan that is half decided.
+
+use super::analyses::{AnalysisView, Which, record_etag, record_json, stored, view};
+use crate::error::Result;
+use crate::model::change::Class;
+use crate::plan::decision;
+use crate::plan::{Decision, Plan, PlanKind, Selector};
+use crate::progress::Quiet;
+use crate::server::access::Person;
+use crate::server::app::App;
+use crate::server::problem::{Answer, Problem};
+use crate::server::state::now;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
+use std::sync::PoisonError;
+
+/// Changes a plan: one at a time, sealed by us before, settled and sealed again after.
+fn change<T>(app: &App, id: &str, etag: Option<&str>, work: impl FnOnce(&mut Plan) -> Answer<T>) -> Answer<(T, Plan)> {
+    let lock = app.writing(id);
+    let _held = lock.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut plan = app.plan(id)?;
+    let key = app.home().key()?;
+    if plan.meta().kind != PlanKind::Merge {
+        return Err(Problem::own("conflict", "an undo takes no decisions"));
+    }
+    if let Some(merge) = crate::executor::receipt::merged_by(app.home(), id)? {
+        return Err(Problem::own("already_merged", format!("it was merged by {merge}")));
+    }
+    let mut refused = None;
+    let done = plan.together(|plan| {
+        plan.verify_seal(&key)?;
+        if let Some(given) = etag
+            && given != "*"
+            && given != plan.revision()?
+        {
+            refused = Some(
+                Problem::own("precondition_failed", "the analysis was changed since it was read")
+                    .hint("Read it again and look at what changed."),
+            );
+            return Err(crate::error::fail!(Failed, "refused"));
+        }
+        let made = match work(plan) {
+            Ok(made) => made,
+            Err(problem) => {
+                refused = Some(problem);
+                return Err(crate::error::fail!(Failed, "refused"));
+            }
+        };
+        plan.settle(&Quiet)?;
+        plan.write_seal(&key)?;
+        Ok(made)
+    });
+    match (refused, done) {
+        (Some(problem), _) => Err(problem),
+        (None, Ok(made)) => Ok((made, plan)),
+        (None, Err(error)) => Err(error.into()),
+    }
+}
+
+/// Decides one record; `etag` is the record's, as it was read. `None` takes the decision back.
+///
+/// # Errors
+/// `precondition_failed` when somebody decided it since; `usage` for a field or value that does not fit.
+pub fn decide(
+    app: &App,
+    person: &Person,
+    id: &str,
+    (table, key): (&str, &str),
+    answer: Option<Decision>,
+    etag: &str,
+) -> Answer<Json> {
+    let ((), plan) = change(app, id, None, |plan| {
+        let record = stored(plan, table, key)?;
+        if etag != "*" && etag != record_etag(&record) {
+            let (by, at) = plan.decided(record.finding.id)?;
+            let who = by.map_or_else(|| "somebody else".to_owned(), |by| format!("{by} at {}", at.unwrap_or_default()));
+            return Err(Problem::own("precondition_failed", format!("{table}/{key} was decided by {who} meanwhile"))
+                .hint("Read it again; the other decision is kept."));
+        }
+        Ok(plan.decide(&record, answer, &person.name, &now())?)
+    })?;
+    record_json(app, &plan, &stored(&plan, table, key)?)
+}
+
+/// Whether what is asked for is done, or only counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Try {
+    /// It is only counted.
+    Count,
+    /// It is done.
+    Do,
+}
+
+/// What deciding many records did, or would do.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct Bulk {
+    /// How many records are meant.
+    pub matched: u64,
+    /// Whether they were decided.
+    pub decided: bool,
+    /// The analysis's ETag afterwards.
+    pub etag: String,
+    /// How many conflicts nobody decided yet, afterwards.
+    pub undecided: u64,
+}
+
+/// Decides all records that are meant: conflicts, where no class is named. With [`Try::Count`] it only says how many.
+///
+/// # Errors
+/// `precondition_failed` when the analysis was changed since; `usage`.
+pub fn bulk(
+    app: &App,
+    person: &Person,
+    id: &str,
+    which: &Which,
+    answer: Option<&Decision>,
+    (etag, trying): (&str, Try),
+) -> Answer<Bulk> {
+    let selector = |plan: &Plan| -> Result<Selector> {
+        let mut selector = which.selector(plan)?;
+        if selector.classes.is_empty() {
+            selector.classes = vec![Class::Conflict];
+        }
+        Ok(selector)
+    };
+    if trying == Try::Count {
+        let plan = app.plan(id)?;
+        return Ok(Bulk {
+            matched: plan.count(&selector(&plan)?)?,
+            decided: false,
+            etag: plan.revision()?,
+            undecided: plan.settled()?.undecided,
+        });
+    }
+    let at = now();
+    let (matched, plan) = change(app, id, Some(etag), |plan| {
+        let selector = selector(plan)?;
+        let (mut after, mut matched) = (0, 0);
+        loop {
+            let page = plan.page(&selector, after, 500)?;
+            for record in &page.records {
+                plan.decide(record, answer.cloned(), &person.name, &at)?;
+                matched += 1;
+            }
+            match page.next {
+                Some(next) => after = next,
+                None => return Ok(matched),
+            }
+        }
+    })?;
+    Ok(Bulk { matched, decided: true, etag: plan.revision()?, undecided: plan.settled()?.undecided })
+}
+
+/// Writes all decisions of an analysis as a decisions file.
+///
+/// # Errors
+/// `not_found`.
+pub fn export(app: &App, id: &str) -> Answer<String> {
+    Ok(decision::to_json(app.plan(id)?.decisions()?))
+}
+
+/// Takes decisions from a decisions file, ours or AccoReg's; says which could not be taken.
+///
+/// # Errors
+/// `usage` for text that is no decisions file; `precondition_failed`.
+pub fn import(app: &App, person: &Person, id: &str, text: &str, etag: &str) -> Answer<Json> {
+    let at = now();
+    let ((taken, left), plan) = change(app, id, Some(etag), |plan| {
+        let entries = decision::from_json(text, &|name| plan.table(name).is_ok())?;
+        let (mut taken, mut left) = (0u64, Vec::new());
+        for entry in entries {
+            let name = if entry.id.is_empty() { format!("{}/{}", entry.table, entry.key) } else { entry.id.clone() };
+            let done = plan.record(&name).and_then(|r| plan.decide(&r, Some(entry.decision), &person.name, &at));
+            match done {
+                Ok(()) => taken += 1,
+                Err(error) => left.push(format!("{name}: {}", error.full_message())),
+            }
+        }
+        Ok((taken, left))
+    })?;
+    Ok(json!({"taken": taken, "not_taken": left, "etag": plan.revision()?}))
+}
+
+/// Another strategy for an analysis.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Restrategy {
+    /// The strategy's name.
+    #[serde(default)]
+    pub strategy: Option<String>,
+    /// Strategies of single tables: table to name.
+    #[serde(default)]
+    pub table_strategies: std::collections::BTreeMap<String, String>,
+    /// Whether newer current records stay.
+    #[serde(default)]
+    pub preserve_newer: Option<bool>,
+}
+
+/// Gives an analysis another strategy; its counts per outcome change at once, its decisions stay.
+///
+/// # Errors
+/// `invalid`, `precondition_failed`.
+pub fn restrategy(app: &App, id: &str, wanted: &Restrategy, etag: &str) -> Answer<AnalysisView> {
+    let usual = wanted.strategy.as_deref().map(super::analyses::strategy).transpose()?;
+    let mut tables = Vec::new();
+    for (table, name) in &wanted.table_strategies {
+        tables.push((table.clone(), super::analyses::strategy(name)?.to_owned()));
+    }
+    let key = app.home().key()?;
+    let ((), plan) =
+        change(app, id, Some(etag), |plan| Ok(plan.take_strategy(&key, usual, &tables, wanted.preserve_newer)?))?;
+    view(app, &plan)
+}

@@ -1,0 +1,226 @@
+//! Records that meet under one unique key or one id: the choices, what follows them, and taking them back.
+
+use crate::world::{World, listed};
+use merganser::analyzer::Options;
+use merganser::executor::{Ending, MergeReport, OnBlocked};
+use merganser::plan::choices::{Choice, consequences, offers};
+use merganser::plan::{Decision, Plan};
+use serde_json::json;
+
+const SHOP: &str =
+    "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT UNIQUE NOT NULL, name TEXT, created_at TEXT);
+     CREATE TABLE orders (id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL REFERENCES users(id), total INTEGER);
+     CREATE TABLE roles (user_id INTEGER REFERENCES users(id), role TEXT, PRIMARY KEY (user_id, role));
+     INSERT INTO users VALUES (41, 'x@x', 'Xen', '2024-05-05'), (57, 'a@x', 'Ada', '2024-01-01');
+     INSERT INTO orders VALUES (1, 57, 10), (2, 57, 20), (3, 57, 30), (4, 41, 40);
+     INSERT INTO roles VALUES (57, 'admin');";
+
+fn decide(world: &World, plan: &mut Plan, record: &str, decision: Decision) {
+    let record = plan.record(record).expect("is there");
+    plan.together(|p| p.decide(&record, Some(decision), "me", "now")).expect("decides");
+    plan.update_meta(&world.home.key().expect("a key"), |_| {}).expect("seals");
+}
+
+/// Merges, compares the dry run with it, takes it back and does it again.
+fn there_and_back(world: &World, plan: &mut Plan) -> MergeReport {
+    let before = world.content();
+    let dry = world
+        .merge(plan, Ending::RollBack, OnBlocked::Refuse)
+        .unwrap_or_else(|e| panic!("{e:?} {:?}", e.detail_lines()));
+    assert_eq!(world.content(), before);
+    let merged = world.merge(plan, Ending::Commit, OnBlocked::Refuse).expect("merges");
+    assert_eq!(dry.counts, merged.counts);
+    let after = world.content();
+    let undone = world.undo(&merged.merge).expect("undoes");
+    assert_eq!(undone.left_out, [""; 0]);
+    assert_eq!(world.content(), before);
+    world.undo(&undone.merge).expect("redoes");
+    assert_eq!(world.content(), after);
+    merged
+}
+
+#[test]
+fn f45_the_backup_goes_into_the_existing_record_and_its_children_follow() {
+    let world = World::new(SHOP);
+    world.backup(
+        "b.json",
+        &[
+            ("users", json!([{"id": 90, "email": "a@x", "name": "Ada L", "created_at": "2024-01-01"}])),
+            ("orders", json!([{"id": 7, "user_id": 90, "total": 70}, {"id": 1, "user_id": 90, "total": 10}, {"id": 2, "user_id": 90, "total": 21}])),
+            ("roles", json!([{"user_id": 90, "role": "admin"}, {"user_id": 90, "role": "staff"}])),
+        ],
+    );
+    let (mut plan, preview) = world.analyze("b.json", None, "backup-wins", Options::default()).expect("analyzes");
+    assert_eq!(preview.undecided, 1, "{:?}", listed(&plan));
+    let record = plan.record("users/90").expect("is there");
+    let said = consequences(&plan, &record).expect("a readable plan");
+    let into = said.iter().find(|o| o.choice == Choice::IntoExisting).expect("is offered");
+    assert_eq!(
+        into.consequence.as_deref(),
+        Some(
+            "changes 1 field of users/57; keeps 3 of orders, 1 of roles under users/57; re-points 3 of orders, 2 of roles"
+        )
+    );
+    let new = said.iter().find(|o| o.choice == Choice::NewKey).expect("is listed");
+    assert_eq!(new.why.as_deref(), Some("email itself is taken, whatever the key; give it another value with --set"));
+    decide(&world, &mut plan, "users/90", Decision::IntoExisting);
+    let merged = there_and_back(&world, &mut plan);
+    assert_eq!((merged.counts.updated, merged.counts.inserted), (2, 2));
+    assert_eq!(world.value("SELECT group_concat(id || name) FROM users WHERE id > 41"), "57Ada L");
+    assert_eq!(
+        world.value(
+            "SELECT group_concat(id || ':' || total) FROM (SELECT * FROM orders WHERE user_id = 57 ORDER BY id)"
+        ),
+        "1:10,2:21,3:30,7:70"
+    );
+    assert_eq!(
+        world.value("SELECT group_concat(role) FROM (SELECT * FROM roles WHERE user_id = 57 ORDER BY role)"),
+        "admin,staff"
+    );
+}
+
+#[test]
+fn f44_both_records_of_a_reused_key_are_kept_and_references_follow() {
+    let world = World::new(SHOP);
+    world.backup(
+        "b.json",
+        &[
+            ("users", json!([{"id": 41, "email": "y@x", "name": "Yan", "created_at": "2023-01-01"}, {"id": 60, "email": "z@x", "name": "Zoe", "created_at": "2023-01-01"}])),
+            ("orders", json!([{"id": 8, "user_id": 41, "total": 80}, {"id": 9, "user_id": 60, "total": 90}])),
+            ("roles", json!([{"user_id": 41, "role": "admin"}])),
+        ],
+    );
+    let (mut plan, _) = world.analyze("b.json", None, "manual", Options::default()).expect("analyzes");
+    let record = plan.record("users/41").expect("is there");
+    assert_eq!(record.finding.reason, merganser::model::change::Reason::ReusedKey);
+    let said = consequences(&plan, &record).expect("a readable plan");
+    let new = said.iter().find(|o| o.choice == Choice::NewKey).expect("is offered");
+    assert_eq!(
+        new.consequence.as_deref(),
+        Some(
+            "inserts users/41 of the backup under a new key; keeps 1 of orders under users/41; re-points 1 of orders, 1 of roles"
+        )
+    );
+    assert!(!offers(&plan, &record).iter().any(|o| o.choice == Choice::IntoExisting && o.legal));
+    decide(&world, &mut plan, "users/41", Decision::NewKey);
+    let merged = there_and_back(&world, &mut plan);
+    assert_eq!((merged.counts.inserted, merged.counts.updated), (5, 0));
+    // Above both sides: the backup's highest is 60.
+    assert_eq!(
+        world.value("SELECT group_concat(id || name) FROM (SELECT * FROM users ORDER BY id)"),
+        "41Xen,57Ada,60Zoe,61Yan"
+    );
+    assert_eq!(
+        world.value("SELECT group_concat(id || ':' || user_id) FROM orders WHERE id IN (4, 8, 9)"),
+        "4:41,8:61,9:60"
+    );
+    assert_eq!(world.value("SELECT user_id FROM roles WHERE user_id <> 57"), "61");
+}
+
+#[test]
+fn a_strategy_keeps_both_or_takes_the_backup_into_the_existing_record() {
+    let world = World::new(SHOP);
+    world.file(
+        "s.toml",
+        "summary = \"both\"\n[[rule]]\nreason = \"unique_taken\"\ntake = \"into-existing\"\n[[rule]]\nreason = \"reused_key\"\ntake = \"new-key\"\n[[rule]]\ntake = \"ask\"\n",
+    );
+    world.backup(
+        "b.json",
+        &[
+            ("orders", json!([{"id": 7, "user_id": 90, "total": 70}, {"id": 8, "user_id": 41, "total": 80}])),
+            ("users", json!([{"id": 90, "email": "a@x", "name": "Ada L", "created_at": "2024-01-01"}, {"id": 41, "email": "y@x", "name": "Yan", "created_at": "2023-01-01"}])),
+        ],
+    );
+    let strategy = world.path("s.toml").display().to_string();
+    let (mut plan, preview) = world.analyze("b.json", None, &strategy, Options::default()).expect("analyzes");
+    assert_eq!((preview.inserted, preview.updated, preview.undecided), (3, 1, 0), "{:?}", listed(&plan));
+    let merged = there_and_back(&world, &mut plan);
+    assert_eq!((merged.counts.inserted, merged.counts.updated), (3, 1));
+    assert_eq!(world.value("SELECT group_concat(id || ':' || user_id) FROM orders WHERE id > 4"), "7:57,8:91");
+}
+
+#[test]
+fn f45_composite_and_text_keys_are_remapped_with_every_part_of_a_reference() {
+    let world = World::new(
+        "CREATE TABLE people (tenant INTEGER, code TEXT, email TEXT NOT NULL, name TEXT, note TEXT, created_at TEXT, PRIMARY KEY (tenant, code), UNIQUE (tenant, email));
+         CREATE TABLE pets (id INTEGER PRIMARY KEY, tenant INTEGER, owner TEXT, name TEXT, FOREIGN KEY (tenant, owner) REFERENCES people (tenant, code));
+         CREATE TABLE tags (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_at TEXT);
+         CREATE TABLE tagged (pet INTEGER REFERENCES pets(id), tag TEXT REFERENCES tags(id), PRIMARY KEY (pet, tag));
+         INSERT INTO people VALUES (1, 'a', 'a@x', 'Ada', NULL, '2024-01-01'), (2, 'a', 'a@x', 'Ann', NULL, '2024-01-01');
+         INSERT INTO tags VALUES ('6f1f9a3c-0000-4000-8000-000000000001', 'red', '2024-01-01');",
+    );
+    world.backup(
+        "b.json",
+        &[
+            ("people", json!([{"tenant": 1, "code": "z", "email": "a@x", "name": "Ada", "note": "n", "created_at": "2024-01-01"}, {"tenant": 2, "code": "a", "email": "b@x", "name": "Bea", "note": "b", "created_at": "2020-01-01"}])),
+            ("pets", json!([{"id": 1, "tenant": 1, "owner": "z", "name": "Rex"}, {"id": 2, "tenant": 2, "owner": "a", "name": "Tom"}])),
+            ("tags", json!([{"id": "6f1f9a3c-0000-4000-8000-000000000001", "name": "blue", "created_at": "2020-01-01"}])),
+            ("tagged", json!([{"pet": 1, "tag": "6f1f9a3c-0000-4000-8000-000000000001"}])),
+        ],
+    );
+    let (mut plan, _) = world.analyze("b.json", None, "manual", Options::default()).expect("analyzes");
+    decide(&world, &mut plan, "people/1,z", Decision::IntoExisting);
+    decide(&world, &mut plan, "people/2,a", Decision::NewKey);
+    decide(&world, &mut plan, "tags/6f1f9a3c-0000-4000-8000-000000000001", Decision::NewKey);
+    there_and_back(&world, &mut plan);
+    assert_eq!(world.value("SELECT note FROM people WHERE tenant = 1 AND code = 'a'"), "n");
+    assert_eq!(world.value("SELECT owner FROM pets WHERE id = 1"), "a");
+    let code = world.value("SELECT code FROM people WHERE name = 'Bea'");
+    assert!(code.starts_with("a-") && code.len() == 10, "{code}");
+    assert_eq!(world.value("SELECT owner FROM pets WHERE id = 2"), code);
+    let tag = world.value("SELECT id FROM tags WHERE name = 'blue'");
+    assert_eq!((tag.len(), &tag[14..15]), (36, "8"));
+    assert_eq!(world.value("SELECT tag FROM tagged"), tag);
+}
+
+#[test]
+fn an_impossible_choice_is_refused_with_its_reason() {
+    let world = World::new(SHOP);
+    world.backup("b.json", &[("users", json!([{"id": 90, "email": "a@x", "name": "Ada L"}]))]);
+    let (mut plan, _) = world.analyze("b.json", None, "manual", Options::default()).expect("analyzes");
+    let record = plan.record("users/90").expect("is there");
+    let error = plan.decide(&record, Some(Decision::NewKey), "me", "now").expect_err("the address is taken");
+    assert_eq!(error.kind(), merganser::ErrorKind::Usage);
+    assert!(error.full_message().contains("email itself is taken"), "{}", error.full_message());
+    // With another address it can come under its own key.
+    let other = merganser::plan::FieldDecision::Value(json!("b@x"));
+    decide(&world, &mut plan, "users/90", Decision::Fields { fields: [("email".to_owned(), other)].into() });
+    let merged = there_and_back(&world, &mut plan);
+    assert_eq!(merged.counts.inserted, 1);
+    assert_eq!(world.value("SELECT email FROM users WHERE id = 90"), "b@x");
+}
+
+#[test]
+fn an_existing_record_that_changed_since_makes_the_plan_stale() {
+    let world = World::new(SHOP);
+    world.backup("b.json", &[("users", json!([{"id": 90, "email": "a@x", "name": "Ada L"}]))]);
+    let (mut plan, _) = world.analyze("b.json", None, "manual", Options::default()).expect("analyzes");
+    decide(&world, &mut plan, "users/90", Decision::IntoExisting);
+    world.sql("UPDATE users SET name = 'Adele' WHERE id = 57");
+    let before = world.content();
+    let error = world.merge(&mut plan, Ending::Commit, OnBlocked::Refuse).expect_err("is stale");
+    assert_eq!(error.kind(), merganser::ErrorKind::PlanStale);
+    assert_eq!(error.detail_lines(), ["users/90: name"]);
+    assert_eq!(world.content(), before);
+}
+
+#[test]
+fn two_records_never_go_into_one() {
+    let world = World::new(
+        "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT UNIQUE, login TEXT UNIQUE, name TEXT);
+         INSERT INTO users VALUES (1, 'a@x', 'ada', 'Ada');",
+    );
+    world.backup("b.json", &[("users", json!([{"id": 8, "email": "a@x", "login": "x", "name": "E"}, {"id": 9, "email": "y", "login": "ada", "name": "L"}]))]);
+    let (mut plan, _) = world.analyze("b.json", None, "manual", Options::default()).expect("analyzes");
+    decide(&world, &mut plan, "users/8", Decision::IntoExisting);
+    decide(&world, &mut plan, "users/9", Decision::IntoExisting);
+    let before = world.content();
+    let error = world.merge(&mut plan, Ending::Commit, OnBlocked::Refuse).expect_err("both can't");
+    assert_eq!(error.kind(), merganser::ErrorKind::NeedsDecision);
+    assert!(
+        error.detail_lines()[0].contains("2 records of the backup would go into users/1"),
+        "{:?}",
+        error.detail_lines()
+    );
+    assert_eq!(world.content(), before);
+}
