@@ -101,7 +101,7 @@ impl World {
         let reader = backup::open(backup, &ReadOptions::default()).expect("the backup");
         let (options, mut findings) = (Options::default(), Dropped);
         {
-            let current = analyzer::Current { database: &database, snapshot: snapshot.as_mut(), schema };
+            let current = analyzer::Current { database: &database, snapshot: snapshot.as_mut(), schema, matched: None };
             analyzer::analyze(reader, None, current, &options, &mut findings, &Quiet)
         }
         .expect("an analysis");

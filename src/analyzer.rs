@@ -11,7 +11,9 @@ pub mod options;
 
 mod check;
 mod join;
+mod keys;
 mod mapping;
+pub mod matching;
 mod rows;
 mod run;
 mod sides;
@@ -19,7 +21,9 @@ mod spill;
 #[cfg(test)]
 mod tests;
 
-pub use options::Options;
+pub use keys::made_key;
+pub use matching::Matched;
+pub use options::{Options, VirtualKey};
 pub use run::{Base, Current, analyze};
 
 use crate::backup::{Place, Summary};

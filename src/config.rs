@@ -2,7 +2,7 @@
 //!
 //! Nearer files win, value by value; each value remembers where it came from. `false` or `""` unsets a value.
 
-use crate::analyzer::Options;
+use crate::analyzer::{Options, VirtualKey};
 use crate::error::{Result, fail};
 use crate::hooks::Hooks;
 use serde::Deserialize;
@@ -91,6 +91,42 @@ pub struct TableSettings {
     pub key: Vec<String>,
     /// Columns that are not compared.
     pub ignore_columns: Vec<String>,
+    /// The natural key by which records are matched, whatever their ids.
+    #[serde(rename = "match")]
+    pub matched_by: Vec<String>,
+    /// References that the database does not declare.
+    pub virtual_fks: Vec<VirtualFk>,
+}
+
+/// A reference that the database does not declare: `{ columns = ["created_by"], references = "admins.id" }`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct VirtualFk {
+    /// The referring columns.
+    pub columns: Vec<String>,
+    /// The referenced table and columns: `admins.id`, `people.tenant,code`.
+    pub references: String,
+    /// One column and the text in it that make it this reference: `{ owner_type = "user" }`.
+    pub when: BTreeMap<String, String>,
+}
+
+impl VirtualFk {
+    fn of_table(&self, table: &str) -> Result<VirtualKey> {
+        let wrong = |why: &str| fail!(Usage, "the configuration: virtual_fks of {table}: {why}");
+        let Some((parent, references)) = self.references.rsplit_once('.') else {
+            return Err(wrong("references is written TABLE.COLUMN, or TABLE.COLUMN,COLUMN"));
+        };
+        if self.columns.is_empty() || self.when.len() > 1 {
+            return Err(wrong("it needs columns, and at most one column in when"));
+        }
+        Ok(VirtualKey {
+            table: table.to_owned(),
+            columns: self.columns.clone(),
+            parent: parent.to_owned(),
+            references: references.split(',').map(|c| c.trim().to_owned()).collect(),
+            when: self.when.iter().next().map(|(column, text)| (column.clone(), text.clone())),
+        })
+    }
 }
 
 /// The keys that each level knows, to find misspelled ones.
@@ -98,7 +134,8 @@ const TOP: [&str; 10] =
     ["targets", "strategy", "data_dir", "backup", "retention", "hooks", "serve", "schedules", "profiles", "limits"];
 const TARGET: [&str; 5] = ["url", "url_file", "protected", "tables", "columns"];
 const COLUMNS: [&str; 4] = ["drop", "null", "hash", "keep"];
-const TABLE: [&str; 6] = ["timestamp", "secret_columns", "never_write", "key", "ignore_columns", "virtual_fks"];
+const TABLE: [&str; 7] =
+    ["timestamp", "secret_columns", "never_write", "key", "ignore_columns", "match", "virtual_fks"];
 
 impl Config {
     /// Reads the files; `explicit` takes the place of `./merganser.toml`, `profile` is laid over all of them.
@@ -219,7 +256,10 @@ impl Target {
     }
 
     /// Lays what is known of the tables under what a user asked for.
-    pub fn apply(&self, options: &mut Options) {
+    ///
+    /// # Errors
+    /// `Usage` for a reference that is not written as it should be.
+    pub fn apply(&self, options: &mut Options) -> Result<()> {
         for (table, known) in &self.tables {
             options.declared.push(table.clone());
             let columns = known.secret_columns.iter().chain(&known.never_write);
@@ -232,9 +272,16 @@ impl Target {
             {
                 options.timestamps.push((Some(table.clone()), Some(column.clone()).filter(|c| !c.is_empty())));
             }
+            if !known.matched_by.is_empty() && !options.matches.iter().any(|(t, _)| t == table) {
+                options.matches.push((table.clone(), known.matched_by.clone()));
+            }
+            for virtual_fk in &known.virtual_fks {
+                options.virtual_keys.push(virtual_fk.of_table(table)?);
+            }
             let left_out = known.ignore_columns.iter().chain(&known.never_write);
             options.skip_columns.extend(left_out.map(|column| format!("{table}.{column}")));
         }
+        Ok(())
     }
 
     /// Lists the columns that are never shown.

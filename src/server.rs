@@ -11,12 +11,14 @@ pub mod assets;
 pub mod guard;
 pub mod health;
 pub mod jobs;
+mod notify;
 pub mod pages;
 pub mod people;
 pub mod problem;
 pub mod run;
 pub mod service;
 pub mod state;
+mod timetable;
 
 pub use access::{Person, Role};
 pub use app::{App, Options};

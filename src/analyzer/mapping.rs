@@ -8,10 +8,10 @@ pub(crate) use asked::Seen;
 
 use super::filter::{self, Filter};
 use super::graph;
-use super::options::{OnUnknown, Options};
+use super::options::{OnUnknown, Options, VirtualKey};
 use crate::error::{Error, Result, fail};
 use crate::model::names::{self, Match};
-use crate::model::{Schema, Table};
+use crate::model::{ColumnType, ForeignKey, Schema, Table};
 
 /// Tables in which tools note which migrations ran: they describe the schema, not the data.
 const MIGRATION_TABLES: [&str; 16] = [
@@ -94,6 +94,10 @@ impl Mapping {
                 };
                 schema.tables[position].timestamp = found;
             }
+        }
+        for virtual_key in &options.virtual_keys {
+            let (table, foreign_key) = declared(&schema, virtual_key)?;
+            schema.tables[table].foreign_keys.push(foreign_key);
         }
         let parts = parts(&schema, options)?;
         let compared = compared(&schema, options)?;
@@ -202,7 +206,62 @@ fn suggestion(near: &[usize], names: &[String]) -> String {
     }
 }
 
-fn find_table(schema: &Schema, name: &str) -> Result<usize> {
+/// Finds what a reference from the configuration means in this schema.
+fn declared(schema: &Schema, given: &VirtualKey) -> Result<(usize, ForeignKey)> {
+    let in_configuration = |e: Error| e.at("virtual_fks");
+    let table = find_table(schema, &given.table).map_err(in_configuration)?;
+    let parent = find_table(schema, &given.parent).map_err(in_configuration)?;
+    let found = |table: usize, names: &[String]| {
+        names
+            .iter()
+            .map(|n| find_column(&schema.tables[table], n))
+            .collect::<Result<Vec<_>>>()
+            .map_err(in_configuration)
+    };
+    let (columns, references) = (found(table, &given.columns)?, found(parent, &given.references)?);
+    let (own, target) = (&schema.tables[table], &schema.tables[parent]);
+    let name = format!("{} → {}", own.names(&columns).join("+"), target.label());
+    if columns.is_empty() || columns.len() != references.len() {
+        return Err(fail!(Usage, "virtual_fks of {}: {name} needs as many columns on both sides", own.label()));
+    }
+    let kind = |table: &Table, c: usize| std::mem::discriminant(&table.columns[c].ty);
+    let unlike = columns.iter().zip(&references).find(|&(&c, &r)| {
+        kind(own, c) != kind(target, r)
+            && own.columns[c].ty != ColumnType::Any
+            && target.columns[r].ty != ColumnType::Any
+    });
+    if let Some((&c, &r)) = unlike {
+        let (c, r) = (&own.columns[c], &target.columns[r]);
+        return Err(fail!(
+            Usage,
+            "virtual_fks of {}: {} ({}) can't refer to {} ({}): their types differ",
+            own.label(),
+            c.name,
+            c.declared,
+            r.name,
+            r.declared
+        ));
+    }
+    let when = match &given.when {
+        None => None,
+        Some((column, text)) => Some((find_column(own, column).map_err(in_configuration)?, text.clone())),
+    };
+    let foreign_key = ForeignKey {
+        name,
+        columns,
+        table: Some(parent),
+        table_name: target.label(),
+        references,
+        deferrable: false,
+        on_delete: "NO ACTION".to_owned(),
+        on_update: "NO ACTION".to_owned(),
+        declared: false,
+        when,
+    };
+    Ok((table, foreign_key))
+}
+
+pub(super) fn find_table(schema: &Schema, name: &str) -> Result<usize> {
     if let Some(position) = schema.table(name) {
         return Ok(position);
     }
@@ -219,7 +278,7 @@ fn find_table(schema: &Schema, name: &str) -> Result<usize> {
     }
 }
 
-fn find_column(table: &Table, name: &str) -> Result<usize> {
+pub(super) fn find_column(table: &Table, name: &str) -> Result<usize> {
     let columns: Vec<String> = table.columns.iter().map(|c| c.name.clone()).collect();
     match names::find(name, columns.iter().map(String::as_str)) {
         Match::Exact(position) | Match::Folded(position) => Ok(position),

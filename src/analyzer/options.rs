@@ -27,6 +27,21 @@ pub enum Parents {
     None,
 }
 
+/// A reference that the database does not declare.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VirtualKey {
+    /// The referring table.
+    pub table: String,
+    /// Its referring columns.
+    pub columns: Vec<String>,
+    /// The referenced table.
+    pub parent: String,
+    /// The referenced columns, as many.
+    pub references: Vec<String>,
+    /// The column and the text in it that make it this reference.
+    pub when: Option<(String, String)>,
+}
+
 /// The settings of an analysis.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -53,6 +68,10 @@ pub struct Options {
     pub declared: Vec<String>,
     /// Keys named by the user: table, columns.
     pub keys: Vec<(String, Vec<String>)>,
+    /// Tables whose records are matched by a natural key, whatever their ids: table, columns.
+    pub matches: Vec<(String, Vec<String>)>,
+    /// References that the database does not declare.
+    pub virtual_keys: Vec<VirtualKey>,
     /// Timestamp columns: table (none: every table), column (none: off).
     pub timestamps: Vec<(Option<String>, Option<String>)>,
     /// Instants no further apart than this count as equal, in milliseconds.
@@ -83,6 +102,8 @@ impl Default for Options {
             on_unknown_column: OnUnknown::Error,
             declared: Vec::new(),
             keys: Vec::new(),
+            matches: Vec::new(),
+            virtual_keys: Vec::new(),
             timestamps: Vec::new(),
             tolerance_millis: 2_000,
             deletes: Deletes::Keep,

@@ -146,6 +146,16 @@ impl<'t> RowEncoder<'t> {
         }
     }
 
+    /// Replaces the values of some columns of the record being made by encoded ones.
+    pub(crate) fn replace(&mut self, columns: &[usize], values: &[Vec<u8>]) {
+        for (&column, value) in columns.iter().zip(values) {
+            let from = self.batch.bytes.len() as u32;
+            self.batch.bytes.extend_from_slice(value);
+            self.slots[column] = (from, self.batch.bytes.len() as u32);
+        }
+        self.in_order = None;
+    }
+
     /// Ends the record; returns a batch that has become full.
     pub(crate) fn end(&mut self, place: Place, excluded: bool) -> Option<Batch> {
         self.close(place, excluded);
@@ -181,10 +191,18 @@ impl<'t> RowEncoder<'t> {
 
     /// Encodes a whole record given as one cell per column; returns a batch that has become full.
     pub(crate) fn push(&mut self, cells: &[Cell<'_>], place: Place) -> Option<Batch> {
-        for (column, cell) in cells.iter().enumerate() {
-            self.put(column, *cell);
-        }
+        self.put_all(cells);
         self.end(place, false)
+    }
+
+    /// Takes a whole record of a database, one cell per column.
+    pub(crate) fn put_all(&mut self, cells: &[Cell<'_>]) {
+        for (column, cell) in cells.iter().enumerate() {
+            // What the engine computes follows the other fields; an engine may read it all the same.
+            let table = self.table;
+            let counts = table.columns[column].writable() || table.key.contains(&column);
+            self.put(column, if counts { *cell } else { Cell::Absent });
+        }
     }
 
     /// Returns the last batch, if there is anything in it.

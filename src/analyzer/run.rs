@@ -7,6 +7,7 @@ mod visit;
 use super::check::{Check, Native};
 use super::join::{self, Join, Joining, Side};
 use super::mapping::{Mapping, Part};
+use super::matching::Matched;
 use super::options::Options;
 use super::rows::{Batch, Form};
 use super::sides::{self, Learned};
@@ -40,6 +41,8 @@ pub struct Current<'a> {
     pub snapshot: &'a mut dyn Snapshot,
     /// Its schema.
     pub schema: Schema,
+    /// Which ids of the backup stand for which of it, where records are matched by natural keys.
+    pub matched: Option<&'a Matched>,
 }
 
 /// Compares a backup with the current database in one pass over each.
@@ -54,7 +57,7 @@ pub fn analyze(
     findings: &mut dyn Findings,
     progress: &dyn Progress,
 ) -> Result<Analysis> {
-    let Current { database, snapshot, schema } = current;
+    let Current { database, snapshot, schema, matched } = current;
     let from_sqlite = backup.format() == Format::Sqlite;
     let native = if from_sqlite && schema.engine == Engine::Sqlite { Native::Yes } else { Native::No };
     let mapping = Mapping::new(schema, options)?;
@@ -66,12 +69,16 @@ pub fn analyze(
         let (ask_current, current_requests) = sync_channel::<Request>(1);
         let (ask_base, base_requests) = sync_channel::<usize>(1);
         let mapping = &mapping;
-        // A base is joined as a third side, for which every row is needed.
-        let form = if base.is_some() { Form::Canonical } else { Form::Raw };
-        scope.spawn(move || read_backup(mapping, backup, form, &to_backup));
+        // A base is joined as a third side, for which every row is needed; ids are replaced in canonical rows.
+        let form = if base.is_some() || matched.is_some() { Form::Canonical } else { Form::Raw };
+        let ids = matched.map(Matched::backup);
+        scope.spawn(move || read_backup((mapping, ids), backup, form, &to_backup));
         let snapshot = &mut *snapshot;
         scope.spawn(move || read_current(mapping, snapshot, &current_requests, &to_current));
-        let base_reader = base.map(|base| scope.spawn(move || read_base(mapping, base, &base_requests, &to_base)));
+        let base_reader = base.map(|base| {
+            let ids = matched.map(Matched::base);
+            scope.spawn(move || read_base((mapping, ids), base, &base_requests, &to_base))
+        });
         let findings = &mut *findings;
         let (doubtful, read) = (Vec::new(), Vec::new());
         let mut run =
@@ -98,6 +105,7 @@ pub fn analyze(
     tables.sort_by_key(|t| order.tables.iter().position(|&p| p == t.table));
     let mut notes: Vec<String> = skipped.into_iter().map(|name| format!("left out on request: {name}")).collect();
     notes.extend(summary.notes.iter().cloned());
+    notes.extend(matched.iter().flat_map(|m| m.notes.iter().cloned()));
     for result in &tables {
         let table = &mapping.schema.tables[result.table];
         notes.extend(table.notes.iter().map(|note| format!("{}: {note}", result.name)));

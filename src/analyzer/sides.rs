@@ -1,11 +1,12 @@
 //! The readers' side of the pipeline: records of a backup or a database become batches of rows, each in a thread.
 
 use super::mapping::{Found, Mapping, Part};
+use super::matching::{Follow, Ids};
 use super::options::OnUnknown;
 use super::rows::{Batch, Form, RowEncoder};
 use crate::backup::{Place, RecordSink, TableHeader};
 use crate::error::{Error, Result, fail};
-use crate::model::{Cell, OwnedCell};
+use crate::model::{Cell, OwnedCell, encode};
 use std::collections::{HashMap, HashSet};
 
 /// What the taker of a batch wants next.
@@ -51,6 +52,8 @@ pub(super) struct BackupSink<'a> {
     known: HashMap<String, Option<usize>>,
     /// The first records of a table without a key: together they say which columns the backup carries.
     early: Option<Vec<Early>>,
+    /// Ids that stand for others, and what of this table's records they are in.
+    ids: Option<(&'a Ids, Vec<Follow>)>,
     /// The field's position within its record.
     at: usize,
     pub(super) learned: Learned,
@@ -74,8 +77,45 @@ impl<'a> BackupSink<'a> {
             order: Vec::new(),
             known: HashMap::new(),
             early: target.key.is_empty().then(|| vec![(Vec::new(), Place::default())]),
+            ids: None,
             at: 0,
             learned: Learned { carried: vec![false; target.columns.len()], ..Learned::default() },
+        }
+    }
+
+    /// Replaces ids by those that they stand for.
+    pub(super) fn follow(&mut self, ids: Option<&'a Ids>) {
+        let follows = ids.map(|ids| (ids, ids.follows(&self.mapping.schema, self.table)));
+        self.ids = follows.filter(|(_, follows)| !follows.is_empty());
+    }
+
+    /// Puts the ids of current into the record being made.
+    fn rename(&mut self) {
+        let Some((ids, follows)) = &self.ids else { return };
+        let mut found: Vec<(&[usize], &[Vec<u8>])> = Vec::new();
+        let mut bytes = Vec::new();
+        for follow in follows {
+            let missing = |c: &usize| {
+                let value = self.encoder.value(*c);
+                encode::is_absent(value) || encode::is_null(value)
+            };
+            let other_kind = follow.when.as_ref().is_some_and(|(column, text)| {
+                encode::decode(self.encoder.value(*column)).is_none_or(|v| v.to_string() != *text)
+            });
+            if other_kind || follow.columns.iter().any(missing) {
+                continue;
+            }
+            let parent = &self.mapping.schema.tables[follow.parent];
+            bytes.clear();
+            for (&column, &k) in follow.columns.iter().zip(&parent.key) {
+                encode::encode_key_bytes(self.encoder.value(column), parent.columns[k].collation, &mut bytes);
+            }
+            if let Some(values) = ids.of(follow.parent, &bytes) {
+                found.push((&follow.columns, values));
+            }
+        }
+        for (columns, values) in found {
+            self.encoder.replace(columns, values);
         }
     }
 
@@ -95,6 +135,7 @@ impl<'a> BackupSink<'a> {
     }
 
     fn encode(&mut self, place: Place) -> Result<()> {
+        self.rename();
         let filters = &self.mapping.filters[self.table];
         let excluded = self.mapping.parts[self.table] == Part::Parent
             || !filters.iter().all(|filter| filter.meets(|column| self.encoder.value(column)));

@@ -60,6 +60,7 @@ fn refers(column: usize, to: usize) -> ForeignKey {
         on_delete: String::new(),
         on_update: String::new(),
         declared: true,
+        when: None,
     }
 }
 

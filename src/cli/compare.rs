@@ -117,6 +117,9 @@ pub(super) struct Compare {
     /// Columns that identify the records of a table
     #[arg(long, value_name = "TABLE=COL,COL")]
     pub(super) key: Vec<String>,
+    /// Match a table's records by a natural key, whatever their ids; references follow
+    #[arg(long = "match", value_name = "TABLE=COLUMN[,COLUMN]")]
+    pub(super) matches: Vec<String>,
     /// Only these tables
     #[arg(long, value_name = "TABLES", value_delimiter = ',')]
     pub(super) only_tables: Vec<String>,
@@ -293,6 +296,10 @@ impl Compare {
             let (table, columns) = pair(text, "--key")?;
             options.keys.push((table, columns.split(',').map(|c| c.trim().to_owned()).collect()));
         }
+        for text in &self.matches {
+            let (table, columns) = pair(text, "--match")?;
+            options.matches.push((table, columns.split(',').map(|c| c.trim().to_owned()).collect()));
+        }
         for text in &self.timestamp_column {
             let (table, column) = match text.rsplit_once('.') {
                 Some((table, column)) => (Some(table.to_owned()), column),
@@ -300,7 +307,7 @@ impl Compare {
             };
             options.timestamps.push((table, Some(column.to_owned()).filter(|c| c != "none")));
         }
-        target.settings.apply(&mut options);
+        target.settings.apply(&mut options)?;
         Ok(options)
     }
 
@@ -346,6 +353,7 @@ impl Compare {
         note(self.tolerance.is_some(), "--tolerance");
         note(!self.timestamp_column.is_empty(), "--timestamp-column");
         note(!self.key.is_empty(), "--key");
+        note(!self.matches.is_empty(), "--match");
         note(!self.only_tables.is_empty(), "--only-tables");
         note(!self.skip_tables.is_empty(), "--skip-tables");
         note(!self.only_columns.is_empty(), "--only-columns");

@@ -376,9 +376,9 @@ fn key_values(table: &Table, cells: &[OwnedCell]) -> Vec<Value> {
 /// Encodes a record's cells as the analysis did.
 pub(super) fn body(table: &Table, cells: &[OwnedCell]) -> Vec<u8> {
     let mut body = Vec::new();
-    for (cell, column) in cells.iter().zip(&table.columns) {
-        let cell = if column.writable() { cell.as_cell() } else { Cell::Absent };
-        encode::encode(cell, column, &mut body);
+    for (position, (cell, column)) in cells.iter().zip(&table.columns).enumerate() {
+        let counts = column.writable() || table.key.contains(&position);
+        encode::encode(if counts { cell.as_cell() } else { Cell::Absent }, column, &mut body);
     }
     body
 }

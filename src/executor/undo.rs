@@ -372,6 +372,10 @@ fn staying(
     let children = &schema.tables[child];
     let mut keys = Vec::new();
     snapshot.fetch(children, &foreign_key.columns, &[wanted], &mut |_, row| {
+        let kind = foreign_key.when.as_ref().and_then(|(c, _)| encode::value_of(row[*c], &children.columns[*c]));
+        if !foreign_key.applies(|_| kind.as_ref()) {
+            return Ok(());
+        }
         let mut bytes = Vec::new();
         for &c in &children.key {
             if let Some(value) = encode::value_of(row[c], &children.columns[c]) {

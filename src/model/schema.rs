@@ -258,6 +258,19 @@ pub struct ForeignKey {
     pub on_update: String,
     /// Whether the database declares it (false: from configuration).
     pub declared: bool,
+    /// The column and the text in it that make this a reference (`owner_type = user`); none: it always is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<(usize, String)>,
+}
+
+impl ForeignKey {
+    /// Tells whether a record's columns are this reference, by the value of the column that says so.
+    pub fn applies<'a>(&self, value: impl FnOnce(usize) -> Option<&'a Value>) -> bool {
+        match &self.when {
+            None => true,
+            Some((column, text)) => value(*column).is_some_and(|v| v.to_string() == *text),
+        }
+    }
 }
 
 impl ForeignKey {
@@ -351,6 +364,7 @@ impl Table {
         plain.timestamp = None;
         plain.key.clear();
         plain.key_is_primary = false;
+        plain.foreign_keys.retain(|f| f.declared);
         for foreign_key in &mut plain.foreign_keys {
             foreign_key.table = None;
         }

@@ -9,10 +9,11 @@ use super::decision::Decision;
 use super::settle::{Settled, Strategies, Target, exists, inserted, refused};
 use super::store::Stored;
 use super::{Outcome, Plan, codec, lost};
+use crate::analyzer::made_key;
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
 use crate::model::compare::same;
-use crate::model::{Column, ColumnType, ForeignKey, Key, Table, Value, encode};
+use crate::model::{ForeignKey, Key, Table, Value, encode};
 use crate::strategy::{Choice, Strategy};
 use rusqlite::{OptionalExtension, params};
 
@@ -136,6 +137,17 @@ pub(super) fn follow(plan: &Plan, record: &Stored, mut settled: Settled) -> Resu
             continue;
         }
         let Some(new) = plan.renamed(parent, foreign_key, &tuple)? else { continue };
+        if let Some((column, text)) = &foreign_key.when {
+            match value(*column) {
+                Some(kind) if kind.to_string() == *text => {}
+                Some(_) => continue,
+                None => {
+                    let names = table.names(&foreign_key.columns).join("+");
+                    let why = format!("{names} may refer to a record that gets another key; decide it by field");
+                    return Ok(Settled::plain(Outcome::Blocked, Some(why)));
+                }
+            }
+        }
         for ((&column, old), new) in foreign_key.columns.iter().zip(&tuple).zip(new) {
             if same(old, &new) {
                 continue;
@@ -404,8 +416,9 @@ impl Plan {
                     let value =
                         |c: &usize| other.finding.fields.iter().find(|f| f.column == *c).and_then(|f| f.backup.clone());
                     let tuple: Option<Vec<Value>> = foreign_key.columns.iter().map(value).collect();
-                    let refers =
-                        tuple.is_some_and(|t| tuple_bytes(target, &target.key, &t) == record.finding.key_bytes);
+                    let kind = foreign_key.when.as_ref().and_then(|(c, _)| value(c));
+                    let refers = foreign_key.applies(|_| kind.as_ref())
+                        && tuple.is_some_and(|t| tuple_bytes(target, &target.key, &t) == record.finding.key_bytes);
                     count += u64::from(refers);
                     Ok(())
                 })?;
@@ -416,42 +429,6 @@ impl Plan {
         }
         Ok(counted)
     }
-}
-
-/// Makes a new value for a key column: the next number, or a text or UUID that follows from the record itself, so that
-/// settling the plan again makes the same one.
-fn made_key(column: &Column, old: &Value, seed: &str, number: i64) -> Option<Value> {
-    let digest = blake3::hash(format!("new key:{seed}").as_bytes());
-    let uuid = || {
-        let mut bytes: [u8; 16] = digest.as_bytes()[..16].try_into().expect("a digest has 32 bytes");
-        // Version 8, made by the application (RFC 9562, 5.8).
-        bytes[6] = (bytes[6] & 0x0f) | 0x80;
-        bytes[8] = (bytes[8] & 0x3f) | 0x80;
-        bytes
-    };
-    match (&column.ty, old) {
-        (ColumnType::Integer { max, .. }, Value::Integer(_)) => {
-            u64::try_from(number).is_ok_and(|n| n <= *max).then_some(Value::Integer(number.into()))
-        }
-        (ColumnType::Any, Value::Integer(_)) => Some(Value::Integer(number.into())),
-        (_, Value::Uuid(_)) => Some(Value::Uuid(u128::from_be_bytes(uuid()))),
-        (ColumnType::Text { max_chars }, Value::Text(old)) => {
-            let new = if old.len() == 36 && old.bytes().filter(|b| *b == b'-').count() == 4 {
-                hyphened(&uuid())
-            } else {
-                format!("{old}-{}", &digest.to_hex()[..8])
-            };
-            max_chars.is_none_or(|most| new.chars().count() as u64 <= most).then_some(Value::Text(new))
-        }
-        (ColumnType::Bytes { .. }, Value::Bytes(old)) if old.len() == 16 => Some(Value::Bytes(uuid().to_vec())),
-        _ => None,
-    }
-}
-
-/// Writes a UUID as text.
-fn hyphened(bytes: &[u8; 16]) -> String {
-    let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
-    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
 }
 
 /// Tells whether a new key can be made for a record.

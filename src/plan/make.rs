@@ -1,7 +1,7 @@
 //! Making a plan: from a backup, a database and what was asked to a settled, sealed plan file.
 
 use super::{BackupPin, Meta, Plan, PlanKind, Preview, ReadPin};
-use crate::analyzer::{self, Base, Current, Options, django};
+use crate::analyzer::{self, Base, Current, Options, django, matching};
 use crate::backup::{self, ReadOptions, Summary};
 use crate::database::Database;
 use crate::error::{Result, fail};
@@ -101,9 +101,19 @@ fn build(request: &Request<'_>, database: &mut dyn Database, progress: &dyn Prog
         sources.push(django::Source { format: open_base()?.format(), open: &open_base });
     }
     let django = django::prepare(&sources, database, snapshot.as_mut(), &schema, &request.options)?;
-    let (reader, options) = match &django {
+    let (reader, mut options) = match &django {
         Some(django) => (django.wrap(reader, 0), django.options(&request.options)),
         None => (reader, request.options.clone()),
+    };
+    if django.is_some() {
+        matching::django_defaults(&mut options, &schema);
+    }
+    let shaped_backup = || {
+        let backup = open_backup()?;
+        Ok(match &django {
+            Some(django) => django.wrap(backup, 0),
+            None => backup,
+        })
     };
     let open_base = || {
         let base = open_base()?;
@@ -113,10 +123,18 @@ fn build(request: &Request<'_>, database: &mut dyn Database, progress: &dyn Prog
         })
     };
     let base = request.base.map(|_| Base { open: &open_base });
+    let opened_base: matching::Open<'_> = &open_base;
+    let matched = matching::prepare(
+        (&shaped_backup, request.base.map(|_| opened_base)),
+        database,
+        snapshot.as_mut(),
+        &schema,
+        &options,
+    )?;
     let analysis = analyzer::analyze(
         reader,
         base.as_ref(),
-        Current { database, snapshot: snapshot.as_mut(), schema },
+        Current { database, snapshot: snapshot.as_mut(), schema, matched: matched.as_ref() },
         &options,
         &mut plan,
         progress,

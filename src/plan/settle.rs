@@ -425,6 +425,13 @@ impl Plan {
                     let value = |c: &usize| settled.writes.iter().find(|(w, _)| w == c).map(|(_, v)| v.clone());
                     let tuple: Option<Vec<Value>> = foreign_key.columns.iter().map(value).collect();
                     let Some(tuple) = tuple.filter(|t| !t.iter().any(Value::is_null)) else { continue };
+                    let kind = foreign_key.when.as_ref().and_then(|(c, _)| {
+                        let current = || record.finding.fields.iter().find(|f| f.column == *c)?.current.clone();
+                        value(c).or_else(current)
+                    });
+                    if !foreign_key.applies(|_| kind.as_ref()) {
+                        continue;
+                    }
                     let parent = foreign_key.table.expect("filtered above");
                     let Some(why) = self.absent_parent(parent, &foreign_key.references, &tuple)? else { continue };
                     let before = record.outcome.expect("filtered above");
@@ -452,7 +459,7 @@ impl Plan {
         let mut crowded = Vec::new();
         let mut after = 0;
         loop {
-            let page = self.stored_page(table, &DECIDABLE, after, PAGE)?;
+            let page = self.hindered_page(table, &DECIDABLE, after, PAGE)?;
             let Some(last) = page.last() else { break };
             after = last.finding.id;
             for record in page {

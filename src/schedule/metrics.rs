@@ -33,8 +33,26 @@ fn labels(pairs: &[(&str, &str)]) -> String {
 /// # Errors
 /// `Failed` when schedules, receipts or the catalog can't be read.
 pub fn render(home: &Home, now: DateTime<Utc>) -> Result<String> {
+    Ok(written(schedules(home, now)?.into_iter().chain(merges(home)?).chain(verified(home)?).chain(build())))
+}
+
+/// Returns the metrics that a service has not itself: of schedules, and of backups that were verified.
+///
+/// # Errors
+/// As [`render`].
+pub fn of_schedules(home: &Home, now: DateTime<Utc>) -> Result<String> {
+    let own = [
+        "merganser_backup_last_success_timestamp_seconds",
+        "merganser_backup_last_size_bytes",
+        "merganser_backup_last_rows",
+    ];
+    let schedules = schedules(home, now)?.into_iter().filter(|metric| !own.contains(&metric.name));
+    Ok(written(schedules.chain(verified(home)?)))
+}
+
+fn written(metrics: impl Iterator<Item = Metric>) -> String {
     let mut text = String::new();
-    for metric in schedules(home, now)?.into_iter().chain(merges(home)?).chain(others(home)?) {
+    for metric in metrics {
         if metric.samples.is_empty() {
             continue;
         }
@@ -45,7 +63,7 @@ pub fn render(home: &Home, now: DateTime<Utc>) -> Result<String> {
             let _ = writeln!(text, "{name}{labels} {value}");
         }
     }
-    Ok(text)
+    text
 }
 
 /// Writes all metrics to a file, which a collector sees whole or not at all.
@@ -138,7 +156,7 @@ fn merges(home: &Home) -> Result<Vec<Metric>> {
     ])
 }
 
-fn others(home: &Home) -> Result<Vec<Metric>> {
+fn verified(home: &Home) -> Result<Vec<Metric>> {
     let mut verified: BTreeMap<String, f64> = BTreeMap::new();
     for entry in Catalog::open(home)?.list()? {
         let Some((at, _)) = &entry.verified else { continue };
@@ -147,18 +165,19 @@ fn others(home: &Home) -> Result<Vec<Metric>> {
         let newest = verified.entry(labels(&[("target", target)])).or_default();
         *newest = newest.max(at.timestamp() as f64);
     }
-    Ok(vec![
-        Metric {
-            name: "merganser_verify_last_success_timestamp_seconds",
-            kind: "gauge",
-            help: "When a backup was last found sound.",
-            samples: verified.into_iter().collect(),
-        },
-        Metric {
-            name: "merganser_build_info",
-            kind: "gauge",
-            help: "The version that wrote this.",
-            samples: vec![(labels(&[("version", env!("CARGO_PKG_VERSION"))]), 1.0)],
-        },
-    ])
+    Ok(vec![Metric {
+        name: "merganser_verify_last_success_timestamp_seconds",
+        kind: "gauge",
+        help: "When a backup was last found sound.",
+        samples: verified.into_iter().collect(),
+    }])
+}
+
+fn build() -> Option<Metric> {
+    Some(Metric {
+        name: "merganser_build_info",
+        kind: "gauge",
+        help: "The version that wrote this.",
+        samples: vec![(labels(&[("version", env!("CARGO_PKG_VERSION"))]), 1.0)],
+    })
 }

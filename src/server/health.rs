@@ -132,6 +132,7 @@ fn text(app: &App) -> Answer<String> {
     metric("backup_last_success_timestamp_seconds", "gauge", "When the newest backup was made.", newest(|v| v.0));
     metric("backup_last_size_bytes", "gauge", "Bytes of the newest backup.", newest(|v| v.1));
     metric("backup_last_rows", "gauge", "Records of the newest backup.", newest(|v| v.2));
+    let schedules = crate::schedule::metrics::of_schedules(app.home(), chrono::Utc::now())?;
     let requests = app.counters().0.lock().unwrap_or_else(PoisonError::into_inner).clone();
     metric(
         "http_requests_total",
@@ -139,5 +140,6 @@ fn text(app: &App) -> Answer<String> {
         "Answers by status.",
         requests.into_iter().map(|(status, n)| (format!("{{status=\"{status}\"}}"), n as f64)).collect(),
     );
+    text.push_str(&schedules);
     Ok(text)
 }

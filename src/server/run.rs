@@ -1,7 +1,8 @@
 //! Running the service: listening, TLS, the log, and an end that leaves nothing half done.
 
 use super::app::{App, Options};
-use super::{people, router, service};
+use super::timetable::Timetable;
+use super::{notify, people, router, service};
 use crate::config::Config;
 use crate::error::{Result, fail};
 use crate::executor::Home;
@@ -48,8 +49,12 @@ pub fn run(
         ));
     }
     ready(&format!("Listening on {scheme}://{address}"));
+    let timetable = Timetable::start(app.clone())?;
+    notify::tell("READY=1");
     let served = runtime.block_on(serve(app.clone(), listener, stop));
+    notify::tell("STOPPING=1");
     app.jobs().stop_all();
+    drop(timetable);
     // Executors look whether to stop between records; a commit that has begun is waited for.
     while !app.jobs().running().is_empty() {
         std::thread::sleep(Duration::from_millis(50));

@@ -1,5 +1,8 @@
 //! Records that meet under one unique key or one id: the choices, what follows them, and taking them back.
 
+mod engines;
+mod matching;
+
 use crate::world::{World, listed};
 use merganser::analyzer::Options;
 use merganser::executor::{Ending, MergeReport, OnBlocked};

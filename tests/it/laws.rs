@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What the failing call says, and whether it did its work first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fault {
+pub(crate) enum Fault {
     /// An error before anything was done.
     Refused,
     /// A full disk before anything was done.
@@ -27,12 +27,17 @@ enum Fault {
 
 /// Counts calls down to the one that fails.
 #[derive(Clone)]
-struct Fuse {
+pub(crate) struct Fuse {
     left: Arc<AtomicU64>,
     fault: Fault,
 }
 
 impl Fuse {
+    /// Tells whether the call that was to fail was reached.
+    pub(crate) fn burnt(&self) -> bool {
+        self.left.load(Ordering::SeqCst) == 0
+    }
+
     /// Runs a call, or fails in its place or after it.
     fn call<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
         let left = self.left.load(Ordering::SeqCst);
@@ -48,7 +53,7 @@ impl Fuse {
     }
 }
 
-struct Failing<T>(T, Fuse);
+pub(crate) struct Failing<T>(T, Fuse);
 
 impl<T: std::ops::DerefMut + Send> Snapshot for Failing<T>
 where
@@ -113,7 +118,7 @@ impl Transaction for Failing<Box<dyn Transaction>> {
     }
 }
 
-impl<D: Database> Database for Failing<Box<D>> {
+impl Database for Failing<Box<dyn Database>> {
     fn identity(&self) -> &Identity {
         self.0.identity()
     }
@@ -153,9 +158,10 @@ impl<D: Database> Database for Failing<Box<D>> {
     }
 }
 
-fn failing(world: &World, n: u64, fault: Fault) -> (Failing<Box<merganser::database::sqlite::Sqlite>>, Fuse) {
+/// Wraps a database whose n-th call fails.
+pub(crate) fn failing(database: Box<dyn Database>, n: u64, fault: Fault) -> (Failing<Box<dyn Database>>, Fuse) {
     let fuse = Fuse { left: Arc::new(AtomicU64::new(n)), fault };
-    (Failing(Box::new(world.database()), fuse.clone()), fuse)
+    (Failing(database, fuse.clone()), fuse)
 }
 
 fn world() -> World {
@@ -188,7 +194,7 @@ fn a_merge_whose_nth_call_fails_changes_nothing_or_all() {
             let before = world.content();
             let (mut plan, preview) = world.analyze("b.json", None, "backup-wins", options()).expect("analyzes");
             assert_eq!((preview.inserted, preview.updated, preview.deleted), (3, 3, 2));
-            let (mut database, fuse) = failing(&world, n, fault);
+            let (mut database, fuse) = failing(Box::new(world.database()), n, fault);
             let merge = MergeOptions { on_blocked: OnBlocked::Refuse, ..MergeOptions::default() };
             let outcome = executor::merge(&mut plan, &mut database, &world.home, &merge, &Quiet);
             let failed = fuse.left.load(Ordering::SeqCst) == 0;
@@ -237,7 +243,7 @@ fn an_analysis_whose_nth_call_fails_leaves_no_plan_and_changes_nothing() {
     let world = world();
     let before = world.content();
     for n in 1.. {
-        let (mut database, fuse) = failing(&world, n, Fault::Refused);
+        let (mut database, fuse) = failing(Box::new(world.database()), n, Fault::Refused);
         let plans = || std::fs::read_dir(world.home.plans()).expect("a folder").count();
         let had = plans();
         let outcome = world.analyze_with(&mut database, "b.json", None, "backup-wins", options());

@@ -5,6 +5,7 @@
 mod accoreg;
 mod asked;
 mod bad_input;
+mod cases;
 mod catalog;
 mod chinook;
 mod cli;
@@ -24,7 +25,9 @@ mod live;
 mod oracle;
 mod proxy;
 mod resolver;
+mod schemas;
 mod servers;
 mod story;
 mod tidy;
+mod timetable;
 mod world;

@@ -72,6 +72,9 @@ impl Check<'_> {
         let wanted: [Vec<OwnedCell>; 1] = [cells];
         self.snapshot.fetch(children, &foreign_key.columns, &wanted, &mut |_, row| {
             let record = super::values(children, row);
+            if !foreign_key.applies(|c| record[c].as_ref()) {
+                return Ok(());
+            }
             keys.push(tuple(&record, &children.key).map(|key| tuple_bytes(children, &children.key, &key)));
             Ok(())
         })?;

@@ -4,10 +4,11 @@
 //! Looked up once all classes are known, for conflicts of `unique_taken` and `reused_key` only.
 
 use super::{Check, tuple, tuple_bytes};
+use crate::analyzer::keys::generated;
 use crate::analyzer::{Finding, Identity, digests};
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
-use crate::model::{Cell, ColumnType, OwnedCell, Schema, Value, encode};
+use crate::model::{Cell, ColumnType, OwnedCell, Value, encode};
 
 impl Check<'_> {
     /// Notes on a table's records that meet another entity which record that is.
@@ -105,7 +106,17 @@ impl Check<'_> {
             for foreign_key in child.foreign_keys.iter().filter(|f| f.table == Some(table)) {
                 let Some(values) = tuple(record, &foreign_key.references) else { continue };
                 let Some(cells) = self.stored(target, &foreign_key.references, &values) else { continue };
-                let count = self.snapshot.referrers(child, foreign_key, &[cells])?.first().copied().unwrap_or(0);
+                let count = if foreign_key.when.is_none() {
+                    self.snapshot.referrers(child, foreign_key, &[cells])?.first().copied().unwrap_or(0)
+                } else {
+                    let mut count = 0;
+                    self.snapshot.fetch(child, &foreign_key.columns, &[cells], &mut |_, row| {
+                        let record = super::values(child, row);
+                        count += u64::from(foreign_key.applies(|c| record[c].as_ref()));
+                        Ok(())
+                    })?;
+                    count
+                };
                 match counted.iter_mut().find(|(label, _)| *label == child.label()) {
                     Some((_, total)) => *total += count,
                     None => counted.push((child.label(), count)),
@@ -140,23 +151,4 @@ impl Check<'_> {
 /// Tells whether a conflict is about which entity a record is.
 fn meets_another(reason: Reason) -> bool {
     matches!(reason, Reason::UniqueTaken | Reason::ReusedKey)
-}
-
-/// Finds the column of a table's key for which a new value can be made: the last one that is no reference itself.
-fn generated(schema: &Schema, table: usize) -> Option<usize> {
-    let target = &schema.tables[table];
-    let refers = |column: usize| target.foreign_keys.iter().any(|f| f.columns.contains(&column));
-    let makes = |column: usize| {
-        let column = &target.columns[column];
-        let kind = matches!(
-            column.ty,
-            ColumnType::Integer { .. }
-                | ColumnType::Any
-                | ColumnType::Uuid
-                | ColumnType::Text { .. }
-                | ColumnType::Bytes { .. }
-        );
-        kind && column.writable()
-    };
-    target.key.iter().rev().copied().find(|&c| !refers(c) && makes(c))
 }

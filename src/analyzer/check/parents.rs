@@ -32,14 +32,20 @@ impl Check<'_> {
                 let concerned: Vec<Finding> = page
                     .into_iter()
                     .filter(|f| {
-                        f.current_digests.is_empty() || f.fields.iter().any(|x| foreign_key.columns.contains(&x.column))
+                        let turned = |c: usize| {
+                            foreign_key.columns.contains(&c) || foreign_key.when.as_ref().is_some_and(|(w, _)| *w == c)
+                        };
+                        f.current_digests.is_empty() || f.fields.iter().any(|x| turned(x.column))
                     })
                     .collect();
                 if concerned.is_empty() {
                     return Ok(());
                 }
                 let records = check.complete(table, &concerned)?;
-                let tuples: Vec<Option<Vec<Value>>> = records.iter().map(|r| tuple(r, &foreign_key.columns)).collect();
+                let refers = |r: &Vec<Option<Value>>| {
+                    tuple(r, &foreign_key.columns).filter(|_| foreign_key.applies(|c| r[c].as_ref()))
+                };
+                let tuples: Vec<Option<Vec<Value>>> = records.iter().map(refers).collect();
                 if remembered.len() > REMEMBERED {
                     remembered.clear();
                 }

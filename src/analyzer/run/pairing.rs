@@ -129,7 +129,7 @@ impl<'a> Pairing<'a> {
             }
             let role = if order == Ordering::Equal { Role::Pair } else { Role::Current };
             self.steps.roles.push(role);
-            cells.iter().enumerate().for_each(|(column, cell)| _ = self.encoder.put(column, *cell));
+            self.encoder.put_all(cells);
             self.encoder.close(Place::default(), false);
             self.seen.current_rows += 1;
             if role == Role::Pair {

@@ -4,6 +4,7 @@ use super::Base;
 use super::pairing::{Pairing, Pairs};
 use crate::analyzer::join::Seen;
 use crate::analyzer::mapping::{self, Found, Mapping, Part};
+use crate::analyzer::matching::Ids;
 use crate::analyzer::options::OnUnknown;
 use crate::analyzer::rows::{Batch, Form, RowEncoder};
 use crate::analyzer::sides::{BackupSink, Learned, Wanted, stopped};
@@ -86,7 +87,12 @@ pub(super) enum Role {
     Backup,
 }
 
-pub(super) fn read_backup(mapping: &Mapping, mut backup: Box<dyn Reader>, form: Form, to: &SyncSender<FromBackup>) {
+pub(super) fn read_backup(
+    (mapping, ids): (&Mapping, Option<&Ids>),
+    mut backup: Box<dyn Reader>,
+    form: Form,
+    to: &SyncSender<FromBackup>,
+) {
     let mut read = || -> Result<Finished> {
         let mut unknown = Vec::new();
         let mut skipped = Vec::new();
@@ -111,7 +117,7 @@ pub(super) fn read_backup(mapping: &Mapping, mut backup: Box<dyn Reader>, form: 
                         let records = backup.read_records(&mut Ignore)?;
                         to.send(FromBackup::Excluded(table, header, records)).map_err(|_| stopped())?;
                     } else {
-                        let learned = read_table(mapping, backup.as_mut(), table, header, form, to)?;
+                        let learned = read_table((mapping, ids), backup.as_mut(), table, header, form, to)?;
                         unknown.extend(learned.unknown);
                         skipped.extend(learned.skipped);
                         if let Some(last) = seen.last_mut().filter(|_| !learned.names.is_empty()) {
@@ -135,7 +141,7 @@ pub(super) fn read_backup(mapping: &Mapping, mut backup: Box<dyn Reader>, form: 
 }
 
 fn read_table(
-    mapping: &Mapping,
+    (mapping, ids): (&Mapping, Option<&Ids>),
     backup: &mut dyn Reader,
     table: usize,
     header: TableHeader,
@@ -179,6 +185,8 @@ fn read_table(
         }
     };
     let mut sink = BackupSink::new(mapping, table, &header, form, &mut send);
+    sink.follow(ids);
+    ids.map_or(Ok(()), |ids| ids.tell_deletions(&mapping.schema, table, header.deleted.len()))?;
     backup.read_records(&mut sink).map_err(|e| e.at(&header.name))?;
     sink.finish()?;
     let learned = std::mem::take(&mut sink.learned);
@@ -227,7 +235,7 @@ pub(super) fn read_current(
 
 /// Reads the tables of the base in the order asked for; a base in another order is opened again from its beginning.
 pub(super) fn read_base(
-    mapping: &Mapping,
+    (mapping, ids): (&Mapping, Option<&Ids>),
     base: &Base<'_>,
     requests: &Receiver<usize>,
     to: &SyncSender<FromSide>,
@@ -247,6 +255,7 @@ pub(super) fn read_base(
                             Err(_) => Wanted::Nothing,
                         };
                         let mut sink = BackupSink::new(mapping, table, &header, Form::Canonical, &mut send);
+                        sink.follow(ids);
                         current.read_records(&mut sink).map_err(|e| e.at(format_args!("base, {}", header.name)))?;
                         sink.finish()?;
                         return Ok(true);

@@ -47,6 +47,7 @@ fn child() -> Table {
             on_delete: String::new(),
             on_update: String::new(),
             declared: true,
+            when: None,
         }],
         checks: Vec::new(),
         triggers: Vec::new(),

@@ -60,7 +60,7 @@ pub(super) fn changes(
         None => (reader, options),
     };
     let mut found = Collected::default();
-    let current = Current { database, snapshot, schema: schema.clone() };
+    let current = Current { database, snapshot, schema: schema.clone(), matched: None };
     let analysis = analyzer::analyze(reader, None, current, &options, &mut found, progress)?;
     let mut changes = Changes::new();
     for result in &analysis.tables {

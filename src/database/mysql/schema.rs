@@ -186,6 +186,7 @@ fn foreign_key(tables: &mut [Table], row: &MySqlRow) {
             on_delete: required(7),
             on_update: required(8),
             declared: true,
+            when: None,
         });
     }
     if let Some(foreign_key) = table.foreign_keys.iter_mut().find(|f| f.name == name) {

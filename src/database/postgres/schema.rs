@@ -274,6 +274,7 @@ fn foreign_key(
         on_delete: action(row.get(6)),
         on_update: action(row.get(7)),
         declared: true,
+        when: None,
         name,
     });
 }

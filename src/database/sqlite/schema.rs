@@ -282,6 +282,7 @@ fn foreign_keys(
                 on_delete,
                 on_update,
                 declared: true,
+                when: None,
             };
             found.push((id, foreign_key));
         }

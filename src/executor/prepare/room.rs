@@ -115,8 +115,7 @@ impl Prepare<'_> {
                 continue;
             }
             let free: Vec<usize> = given_up.into_iter().filter(|c| !target.key.contains(c)).collect();
-            let column = free.iter().find(|&&c| target.columns[c].nullable).or_else(|| free.first()).copied();
-            let value = column.and_then(|c| parking_value(&target.columns[c], prepared.parked.len()).map(|v| (c, v)));
+            let value = self.passing(target, &holder, &free, prepared.parked.len())?;
             let Some((column, value)) = value else {
                 let names = target.names(&unique.columns).join(", ");
                 return Err(fail!(
@@ -134,6 +133,28 @@ impl Prepare<'_> {
                 before: holder[column].clone(),
                 parked: value,
             });
+        }
+        Ok(None)
+    }
+
+    /// Finds a column of a record and a value that no record has and that the table's checks let it hold for a moment.
+    fn passing(
+        &mut self,
+        target: &Table,
+        holder: &[OwnedCell],
+        columns: &[usize],
+        number: usize,
+    ) -> Result<Option<(usize, OwnedCell)>> {
+        let candidates = columns.iter().flat_map(|&c| parking_values(&target.columns[c], number).map(move |v| (c, v)));
+        let mut candidates: Vec<(usize, OwnedCell)> = candidates.collect();
+        // Null is the only value that is in nobody's way for certain.
+        candidates.sort_by_key(|(_, value)| *value != OwnedCell::Null);
+        for (column, value) in candidates {
+            let mut record = holder.to_vec();
+            record[column] = value.clone();
+            if self.transaction.violations(target, &[record])?.iter().all(Option::is_none) {
+                return Ok(Some((column, value)));
+            }
         }
         Ok(None)
     }
@@ -158,7 +179,7 @@ impl Prepare<'_> {
                 for (child, foreign_key) in &referring {
                     let tuple: Vec<OwnedCell> =
                         foreign_key.references.iter().map(|&c| image.before[c].clone()).collect();
-                    let count = prepare.staying(&schema.tables[*child], *child, &foreign_key.columns, tuple)?;
+                    let count = prepare.staying(&schema.tables[*child], *child, foreign_key, tuple)?;
                     if count > 0 {
                         left.push(format!("{count} of {}", schema.tables[*child].label()));
                     }
@@ -174,12 +195,24 @@ impl Prepare<'_> {
     }
 
     /// Counts the records that refer to a record that goes, and neither go themselves nor are turned elsewhere.
-    fn staying(&mut self, children: &Table, child: usize, columns: &[usize], tuple: Vec<OwnedCell>) -> Result<u64> {
+    fn staying(
+        &mut self,
+        children: &Table,
+        child: usize,
+        foreign_key: &crate::model::ForeignKey,
+        tuple: Vec<OwnedCell>,
+    ) -> Result<u64> {
+        let columns = foreign_key.columns.as_slice();
         if tuple.contains(&OwnedCell::Null) {
             return Ok(0);
         }
         let mut keys: Vec<Vec<OwnedCell>> = Vec::new();
         self.transaction.fetch(children, columns, std::slice::from_ref(&tuple), &mut |_, cells| {
+            let kind = foreign_key.when.as_ref();
+            let kind = kind.and_then(|(c, _)| crate::model::encode::value_of(cells[*c], &children.columns[*c]));
+            if !foreign_key.applies(|_| kind.as_ref()) {
+                return Ok(());
+            }
             keys.push(children.key.iter().map(|&c| OwnedCell::from(cells[c])).collect());
             Ok(())
         })?;
@@ -257,21 +290,30 @@ fn name(table: &Table, key: &[OwnedCell]) -> String {
     format!("{}/{}", table.label(), Key(table.key.iter().zip(key).filter_map(value).collect()))
 }
 
-/// Finds a value that no record has, to stand in for a unique value for a moment.
-fn parking_value(column: &crate::model::Column, number: usize) -> Option<OwnedCell> {
-    if column.nullable {
-        return Some(OwnedCell::Null);
+/// Lists values that hardly any record has, to stand in for a unique value for a moment.
+fn parking_values(column: &crate::model::Column, number: usize) -> impl Iterator<Item = OwnedCell> + use<> {
+    let text = format!("\u{1}parked {number}");
+    // A control character and a number fit almost any code.
+    let short = format!("\u{1}{number}");
+    let fits = |most: &Option<u64>, text: &str| most.is_none_or(|most| text.len() as u64 <= most);
+    let mut values = Vec::new();
+    match &column.ty {
+        ColumnType::Text { max_chars: most } | ColumnType::Bytes { max_bytes: most } => {
+            let made = [text, short].into_iter().find(|t| fits(most, t));
+            let bytes = matches!(column.ty, ColumnType::Bytes { .. });
+            values.extend(made.map(|t| if bytes { OwnedCell::Bytes(t.into_bytes()) } else { OwnedCell::Text(t) }));
+        }
+        ColumnType::Any => values.push(OwnedCell::Text(text)),
+        ColumnType::Integer { min, max } => {
+            // Most checks forbid what is below zero, some what is large.
+            let number = i64::try_from(number).unwrap_or_default();
+            let ends = [i64::try_from(*max).ok().and_then(|m| m.checked_sub(number)), min.checked_add(number)];
+            values.extend(ends.into_iter().flatten().map(OwnedCell::Int));
+        }
+        _ => {}
     }
-    Some(match &column.ty {
-        ColumnType::Text { max_chars } if max_chars.is_none_or(|m| m >= 20) => {
-            OwnedCell::Text(format!("\u{1}parked {number}"))
-        }
-        ColumnType::Text { .. } => return None,
-        ColumnType::Integer { min, .. } => OwnedCell::Int(min.checked_add(i64::try_from(number).ok()?)?),
-        ColumnType::Bytes { max_bytes } if max_bytes.is_none_or(|m| m >= 20) => {
-            OwnedCell::Bytes(format!("\u{1}parked {number}").into_bytes())
-        }
-        ColumnType::Any => OwnedCell::Text(format!("\u{1}parked {number}")),
-        _ => return None,
-    })
+    if column.nullable {
+        values.push(OwnedCell::Null);
+    }
+    values.into_iter()
 }

@@ -136,7 +136,7 @@ impl Writing<'_> {
         if schema.engine != Engine::Sqlite {
             return Ok(());
         }
-        for foreign_key in target.foreign_keys.iter() {
+        for foreign_key in target.foreign_keys.iter().filter(|f| f.declared) {
             let Some(parent) = foreign_key.table.map(|p| &schema.tables[p]) else { continue };
             let mut asked: Vec<(usize, Vec<OwnedCell>)> = Vec::new();
             for (position, (image, found)) in images.iter().zip(found).enumerate() {
@@ -173,7 +173,7 @@ impl Writing<'_> {
             for foreign_key in child
                 .foreign_keys
                 .iter()
-                .filter(|f| f.table.is_some_and(|p| schema.tables[p].label() == target.label()))
+                .filter(|f| f.declared && f.table.is_some_and(|p| schema.tables[p].label() == target.label()))
             {
                 let wanted: Vec<Vec<OwnedCell>> = deleted
                     .iter()

@@ -113,7 +113,7 @@ impl NewAnalysis {
             deletes,
             ..Options::default()
         };
-        target.settings.apply(&mut options);
+        target.settings.apply(&mut options)?;
         Ok(options)
     }
 

@@ -1,0 +1,58 @@
+//! New values for key columns, for records that can't keep their own.
+
+use crate::model::{Column, ColumnType, Schema, Value};
+
+/// Makes a new value for a key column: the next number, or a text or UUID that follows from the record itself, so that
+/// settling the plan again makes the same one.
+pub fn made_key(column: &Column, old: &Value, seed: &str, number: i64) -> Option<Value> {
+    let digest = blake3::hash(format!("new key:{seed}").as_bytes());
+    let uuid = || {
+        let mut bytes: [u8; 16] = digest.as_bytes()[..16].try_into().expect("a digest has 32 bytes");
+        // Version 8, made by the application (RFC 9562, 5.8).
+        bytes[6] = (bytes[6] & 0x0f) | 0x80;
+        bytes[8] = (bytes[8] & 0x3f) | 0x80;
+        bytes
+    };
+    match (&column.ty, old) {
+        (ColumnType::Integer { max, .. }, Value::Integer(_)) => {
+            u64::try_from(number).is_ok_and(|n| n <= *max).then_some(Value::Integer(number.into()))
+        }
+        (ColumnType::Any, Value::Integer(_)) => Some(Value::Integer(number.into())),
+        (_, Value::Uuid(_)) => Some(Value::Uuid(u128::from_be_bytes(uuid()))),
+        (ColumnType::Text { max_chars }, Value::Text(old)) => {
+            let new = if old.len() == 36 && old.bytes().filter(|b| *b == b'-').count() == 4 {
+                hyphened(&uuid())
+            } else {
+                format!("{old}-{}", &digest.to_hex()[..8])
+            };
+            max_chars.is_none_or(|most| new.chars().count() as u64 <= most).then_some(Value::Text(new))
+        }
+        (ColumnType::Bytes { .. }, Value::Bytes(old)) if old.len() == 16 => Some(Value::Bytes(uuid().to_vec())),
+        _ => None,
+    }
+}
+
+/// Writes a UUID as text.
+fn hyphened(bytes: &[u8; 16]) -> String {
+    let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+}
+
+/// Finds the column of a table's key for which a new value can be made: the last one that is no reference itself.
+pub(super) fn generated(schema: &Schema, table: usize) -> Option<usize> {
+    let target = &schema.tables[table];
+    let refers = |column: usize| target.foreign_keys.iter().any(|f| f.columns.contains(&column));
+    let makes = |column: usize| {
+        let column = &target.columns[column];
+        let kind = matches!(
+            column.ty,
+            ColumnType::Integer { .. }
+                | ColumnType::Any
+                | ColumnType::Uuid
+                | ColumnType::Text { .. }
+                | ColumnType::Bytes { .. }
+        );
+        kind && column.writable()
+    };
+    target.key.iter().rev().copied().find(|&c| !refers(c) && makes(c))
+}
