@@ -93,6 +93,37 @@ def writing():
     table("Merging 12,000 changes and taking them back", {"merganser merge": merge, "merganser undo": merganser("undo", *target)}, [])
 
 
+def on_server(title, kind, size):
+    """JSON against a server; the yardsticks are the table streamed by the server's own client, and the parse alone."""
+    import engines
+
+    programs = engines.environment(DATA)
+    server = engines.Postgres(data(size, "")) if kind == "postgres" else engines.Mariadb(data(size, ""))
+    plan = os.path.join(DATA, "server.mplan")
+    forget = lambda: os.path.exists(plan) and os.remove(plan)
+    only = ("--only-tables", "items", "-o", plan)
+    floor = "COPY alone" if kind == "postgres" else "SELECT * alone"
+    commands = {
+        "merganser analyze": merganser("analyze", data(size, "backup.json"), "--to", server.url, *only),
+        floor: Command(server.floor()),
+        "parse alone": Command([ALONE, "parse", data(size, "backup.json")]),
+        "reladiff": Command(engines.reladiff(programs, server)),
+        "merge-join in Python": Command(engines.merge_join(programs, server, data(size, "backup.db"))),
+    }
+    commands["merganser analyze"].prepare = forget
+    if kind == "mariadb":
+        engines.install("percona-toolkit", "pt-table-sync")
+        # It ends with 2 where tables differ.
+        commands["pt-table-sync"] = Command(server.table_sync(), exits=(0, 2))
+    table(title, commands, [floor, "parse alone"])
+    if size == "writes":
+        merge = merganser("merge", plan, "--to", server.url)
+        merge.prepare = lambda: (forget(), commands["merganser analyze"].run())
+        undo = merganser("undo", "--to", server.url)
+        table("Merging 12,000 changes and taking them back", {"merganser merge": merge, "merganser undo": undo}, [])
+    server.stop()
+
+
 def table(title, commands, yardsticks):
     """Prints medians; the ratio is to the slowest of the yardsticks."""
     runs = {name: [] for name in commands}
@@ -119,6 +150,10 @@ ALL = {
     "many": lambda: against_sqldiff("SQLite against SQLite, 1 M records, 30 % changed", "many"),
     "base": three_way,
     "writes": writing,
+    "postgres": lambda: on_server("JSON against PostgreSQL, 1 M records, 1 % changed", "postgres", "writes"),
+    "postgres-many": lambda: on_server("JSON against PostgreSQL, 1 M records, 30 % changed", "postgres", "many"),
+    "mariadb": lambda: on_server("JSON against MariaDB, 1 M records, 1 % changed", "mariadb", "writes"),
+    "mariadb-many": lambda: on_server("JSON against MariaDB, 1 M records, 30 % changed", "mariadb", "many"),
     "large": lambda: against_alone("JSON against SQLite, 10 M records, 1 % changed", "large"),
     "large-shuffled": lambda: against_alone("JSON in no order, 10 M records, 1 % changed", "large-shuffled"),
 }

@@ -1,4 +1,4 @@
-"""A naive comparison of two SQLite files: an ordered merge-join, as one writes it in half an hour.
+"""A naive comparison of an SQLite file with another, or with a server: an ordered merge-join, as one writes it in half an hour.
 
 It says how many records are new, updated, in conflict or only in current; it makes no plan.
 """
@@ -7,9 +7,34 @@ import sqlite3
 import sys
 
 
+SELECT = "SELECT id, name, note, price, active, updated_at FROM items ORDER BY id"
+
+
 def rows(path):
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    return connection.execute("SELECT id, name, note, price, active, updated_at FROM items ORDER BY id")
+    if path.startswith("postgresql:"):
+        import psycopg
+
+        cursor = psycopg.connect(path).cursor(name="items")
+        cursor.itersize = 10_000
+        return map(plain, cursor.execute(SELECT))
+    if path.startswith("mysql:"):
+        import urllib.parse
+
+        import pymysql
+
+        place = urllib.parse.urlparse(path)
+        connection = pymysql.connect(host=place.hostname, port=place.port, user=place.username, database=place.path[1:],
+                                     cursorclass=pymysql.cursors.SSCursor)
+        cursor = connection.cursor()
+        cursor.execute(SELECT)
+        return map(plain, cursor)
+    return iter(sqlite3.connect(f"file:{path}?mode=ro", uri=True).execute(SELECT))
+
+
+def plain(row):
+    """Spells a server's record as SQLite has it."""
+    at = row[5].replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    return (row[0], row[1], row[2], float(row[3]), int(row[4]), at)
 
 
 def main(backup, current):

@@ -4,6 +4,7 @@
 #   benches/peers.sh                 1 M records: SQLite, JSON, any order, three-way, merge and undo
 #   benches/peers.sh --large         also 10 M records, for their memory (about 8 GB of disk)
 #   benches/peers.sh sqlite json     only these: sqlite json shuffled many base writes large large-shuffled
+#                                    postgres postgres-many mariadb mariadb-many (private servers, and their peers)
 #
 # ROUNDS (5) and BENCH_DIR (a folder under target/) can be set. Missing peers are installed on Debian and its kin.
 set -euo pipefail
@@ -11,7 +12,7 @@ cd "$(dirname "$0")/.."
 
 folder="${BENCH_DIR:-target/bench-data}"
 rounds="${ROUNDS:-5}"
-what="sqlite,json,shuffled,many,base,writes"
+what="sqlite,json,shuffled,many,base,writes,postgres,postgres-many,mariadb,mariadb-many"
 if [ "${1:-}" = --large ]; then
     what="$what,large,large-shuffled"
 elif [ $# -gt 0 ]; then
@@ -27,6 +28,7 @@ command -v python3 >/dev/null || install python3
 # Newer Debian has sqldiff in a package of its own.
 command -v sqldiff >/dev/null || install sqlite3-tools || install sqlite3
 
+case ",$what," in *,postgres* | *,mariadb*) sh .ci/servers.sh ;; esac
 cargo build --release --locked --bin merganser --example alone
 programs="${CARGO_TARGET_DIR:-target}/release"
 
@@ -41,8 +43,8 @@ for one in ${what//,/ }; do
     case "$one" in
         sqlite | json | base) data small 1000000 1000 similar ;;
         shuffled) data shuffled 1000000 1000 shuffled ;;
-        many) data many 1000000 30000 similar ;;
-        writes) data writes 1000000 1846 similar ;;
+        many | postgres-many | mariadb-many) data many 1000000 30000 similar ;;
+        writes | postgres | mariadb) data writes 1000000 1846 similar ;;
         large) data large 10000000 1000 similar ;;
         large-shuffled) data large-shuffled 10000000 1000 shuffled ;;
         *) echo "there is no measurement $one" >&2; exit 2 ;;

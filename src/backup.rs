@@ -4,6 +4,7 @@
 //! each record's fields into a [`RecordSink`]. Nothing in a file is trusted: not its key names, counts, sizes or order.
 
 mod archive;
+mod attached;
 mod baluhost;
 mod crypt;
 mod csv;
@@ -23,6 +24,7 @@ mod utf16;
 mod write;
 mod zip;
 
+pub use attached::{Attached, Changed, attached};
 pub use crypt::{
     Key, Keys, Passphrase, Sealing, Secret, encryption, generate_identity, hmac_file, read_identity, seal_into, unlock,
 };
@@ -31,6 +33,7 @@ pub use inspect::{InspectedColumn, InspectedTable, Inspection, inspect};
 pub use lineage::{Lineage, lineage};
 pub use open::{Format, open};
 pub use options::{Limits, ReadOptions, SqliteCheck};
+pub(crate) use source::stream_error as content_error;
 pub use write::{
     AtomicFile, BackupWriter, Compression, FilesFormat, FilesWriter, JarvisUserWriter, Layout, SmartBackupWriter,
     SmartOptions, TableMapWriter, TableOptions, WriteFormat, create, create_of, write_baluhost,

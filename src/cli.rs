@@ -9,6 +9,7 @@ mod config;
 mod context;
 mod demo;
 mod doctor;
+mod files;
 mod inspect;
 mod key;
 mod log;

@@ -195,7 +195,12 @@ impl Error {
     /// Puts the place in front of the message: `users, record 12: …`.
     #[must_use]
     pub fn at(mut self, place: impl fmt::Display) -> Self {
-        self.0.message = format!("{place}: {}", self.0.message);
+        let place = place.to_string();
+        // Who found it may have said where already: `orders, record 12`.
+        let said = self.0.message.strip_prefix(&place).is_some_and(|rest| rest.starts_with([',', ':']));
+        if !said {
+            self.0.message = format!("{place}: {}", self.0.message);
+        }
         self
     }
 

@@ -12,6 +12,7 @@ pub mod config;
 pub mod database;
 pub mod error;
 pub mod executor;
+pub mod files;
 pub mod hooks;
 pub mod model;
 pub mod plan;

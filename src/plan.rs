@@ -11,6 +11,7 @@ pub mod action;
 pub mod choices;
 pub mod count;
 pub mod decision;
+pub mod files;
 pub mod make;
 pub mod meta;
 pub mod restrategy;
@@ -23,6 +24,7 @@ mod store;
 
 pub use action::{Action, ActionKind, Outcome};
 pub use decision::{Decision, FieldDecision};
+pub use files::{FileFinding, FilesPlan, Stamp};
 pub use meta::{BackupPin, Meta, PlanKind, ReadPin};
 pub use settle::Preview;
 pub use store::{Page, Selector, Stored};

@@ -6,6 +6,9 @@
 //! does not know them. An existing database is never touched; merging into one is what plans are for.
 
 mod guess;
+mod shaped;
+
+pub use shaped::ShapedWriter;
 
 use crate::backup::{self, Format, Place, ReadOptions, Reader, RecordSink, TableHeader};
 use crate::database::sqlite::error;

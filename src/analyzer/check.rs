@@ -45,6 +45,8 @@ pub(super) struct Check<'a> {
     /// Tables of which a record was pulled in as a parent since they were checked.
     pub(super) pulled_in: std::collections::BTreeSet<usize>,
     pub(super) progress: &'a dyn Progress,
+    /// Columns that hold instants less finely than the backup does: `users.updated_at`.
+    pub(super) cut: std::cell::RefCell<std::collections::BTreeSet<String>>,
 }
 
 impl Check<'_> {
@@ -125,6 +127,18 @@ impl Check<'_> {
         *result.counts.of(before) -= 1;
         *result.counts.of(class) += 1;
         Ok(())
+    }
+
+    /// Turns a value of the backup into the column's cell, and notes where an instant loses its finer digits.
+    fn stored_in(&self, table: &Table, column: &Column, value: &Value) -> std::result::Result<OwnedCell, String> {
+        let cell = self.store(column, value)?;
+        if let Value::Timestamp(meant) = value
+            && let Some(Value::Timestamp(kept)) = encode::value_of(cell.as_cell(), column)
+            && meant.nanos_since(kept) != 0
+        {
+            self.cut.borrow_mut().insert(format!("{}.{}", table.label(), column.name));
+        }
+        Ok(cell)
     }
 
     /// Turns a value of the backup into the column's cell.

@@ -273,7 +273,12 @@ pub(super) fn find_table(schema: &Schema, name: &str) -> Result<usize> {
             Err(fail!(Usage, "table {name:?} could be {}", several.join(" or ")))
         }
         Match::None(near) => {
-            Err(fail!(Usage, "the current database has no table {name:?}{}", suggestion(&near, &labels)))
+            let error = fail!(Usage, "the current database has no table {name:?}{}", suggestion(&near, &labels));
+            Err(match labels.len() {
+                0 => error,
+                1..=20 => error.hint(format!("It has {}.", labels.join(", "))),
+                more => error.hint(format!("It has {} and {} more.", labels[..20].join(", "), more - 20)),
+            })
         }
     }
 }

@@ -88,9 +88,9 @@ pub fn analyze(
         // Dropping the channels ends readers that still want to send.
         drop((run, ask_current, ask_base));
         let base_summary = match base_reader.map(std::thread::ScopedJoinHandle::join) {
-            Some(Ok(summary)) => summary,
+            Some(Ok(read)) => read,
             Some(Err(panic)) => std::panic::resume_unwind(panic),
-            None => None,
+            None => (None, Vec::new()),
         };
         outcome.map(|(tables, finished)| (tables, finished, doubtful, read, base_summary))
     })?;
@@ -105,6 +105,8 @@ pub fn analyze(
     tables.sort_by_key(|t| order.tables.iter().position(|&p| p == t.table));
     let mut notes: Vec<String> = skipped.into_iter().map(|name| format!("left out on request: {name}")).collect();
     notes.extend(summary.notes.iter().cloned());
+    let (base_summary, base_known) = base_summary;
+    notes.extend(base_notes(&mapping, &tables, &base_known));
     notes.extend(matched.iter().flat_map(|m| m.notes.iter().cloned()));
     for result in &tables {
         let table = &mapping.schema.tables[result.table];
@@ -116,7 +118,7 @@ pub fn analyze(
     }
     let not_carried = not_carried(&mapping, &tables);
     progress.phase(Phase::Check);
-    Check {
+    let mut check = Check {
         mapping: &mapping,
         options,
         database,
@@ -127,8 +129,14 @@ pub fn analyze(
         doubtful,
         pulled_in: Default::default(),
         progress,
-    }
-    .run()?;
+        cut: Default::default(),
+    };
+    check.run()?;
+    let cut = check.cut.take();
+    notes.extend(
+        cut.into_iter()
+            .map(|column| format!("{column}: instants are held less finely than in the backup; finer digits are cut")),
+    );
     for result in &tables {
         let read = read.iter().filter(|(table, _)| *table == result.table).map(|(_, read)| read).sum::<u64>();
         let folded = read.saturating_sub(result.counts.backup_records());
@@ -158,6 +166,34 @@ fn not_carried(mapping: &Mapping, tables: &[TableResult]) -> Vec<String> {
         names.extend(missing.map(|c| format!("{}.{}", result.name, table.columns[c].name)));
     }
     names
+}
+
+/// Says where the base's columns are not those of the backup or of current: what that means for a three-way comparison.
+fn base_notes(mapping: &Mapping, tables: &[TableResult], base: &[(usize, Learned)]) -> Vec<String> {
+    let mut notes = Vec::new();
+    for (table, learned) in base {
+        let Some(result) = tables.iter().find(|r| r.table == *table && r.three_way) else { continue };
+        let target = &mapping.schema.tables[*table];
+        let compared = |c: &usize| mapping.compared[*table][*c] && target.columns[*c].writable();
+        let missing: Vec<usize> =
+            result.carried.iter().copied().filter(|c| compared(c) && !learned.carried[*c]).collect();
+        if !missing.is_empty() {
+            notes.push(format!(
+                "{}: the base has no {}; whose change a difference there is can't be told, so it is a conflict",
+                result.name,
+                target.names(&missing).join(", ")
+            ));
+        }
+        let only_base: Vec<usize> = (0..target.columns.len())
+            .filter(|c| compared(c) && learned.carried[*c] && !result.carried.contains(c))
+            .collect();
+        if !only_base.is_empty() {
+            let names = target.names(&only_base).join(", ");
+            notes.push(format!("{}: the base has {names}, the backup does not; it is not compared", result.name));
+        }
+        notes.extend(learned.unknown.iter().map(|sentence| format!("{}: in the base, {sentence}", result.name)));
+    }
+    notes
 }
 
 /// How the rows of a table come in.

@@ -167,7 +167,12 @@ pub(crate) fn peek(path: &Path, options: &ReadOptions, bytes: u64) -> Result<Vec
 }
 
 /// Undoes gzip and zstd, within limits; says whether there was any.
-fn decompressed(raw: ByteStream, head: &[u8], source: &Source, options: &ReadOptions) -> Result<(ByteStream, bool)> {
+pub(crate) fn decompressed(
+    raw: ByteStream,
+    head: &[u8],
+    source: &Source,
+    options: &ReadOptions,
+) -> Result<(ByteStream, bool)> {
     Ok(match head {
         [0x1f, 0x8b, ..] => {
             let decoder: ByteStream = Box::new(flate2::read::MultiGzDecoder::new(raw));
@@ -226,7 +231,7 @@ pub(crate) fn text_of(stream: ByteStream) -> Result<Text> {
 }
 
 /// Returns the first bytes of a stream, enough to recognise what it is.
-fn head_of(mut stream: impl Read) -> Result<Vec<u8>> {
+pub(crate) fn head_of(mut stream: impl Read) -> Result<Vec<u8>> {
     let mut head = Vec::new();
     stream.by_ref().take(4096).read_to_end(&mut head).map_err(super::source::stream_error)?;
     Ok(head)
@@ -260,8 +265,9 @@ fn unknown(head: &[u8]) -> Error {
     } else if head.iter().take(512).any(|byte| *byte == 0) {
         fail!(UnknownFormat, "the file is binary data of no known format")
     } else {
-        let start: String = text.chars().take(20).collect();
-        fail!(UnknownFormat, "the file is of no known format; it begins with `{}`", start.escape_debug())
+        // What it begins with is not repeated: it may be anything, a password too.
+        let kind = if text.starts_with(['{', '[']) { "JSON of another shape" } else { "text, but no JSON" };
+        fail!(UnknownFormat, "the file is of no known format; it is {kind}")
             .hint("known are Smart Backup JSON, table maps, Django fixtures, SQLite files and archives of them")
     }
 }

@@ -146,7 +146,9 @@ pub(crate) fn stream_error(error: io::Error) -> Error {
             .expect("the inner error was just seen to be ours");
     }
     match error.kind() {
-        io::ErrorKind::UnexpectedEof => fail!(BackupDamaged, "the compressed data ends too early").because(error),
+        io::ErrorKind::UnexpectedEof => fail!(BackupDamaged, "the compressed data ends too early")
+            .hint("The file was not copied to its end: copy it again, or make the backup again.")
+            .because(error),
         _ => fail!(BackupDamaged, "the compressed data is damaged").because(error),
     }
 }

@@ -23,6 +23,8 @@ struct Entry {
     size: u64,
     crc: u32,
     deflated: bool,
+    /// When it was changed: seconds since 1970, and whether they are of UTC rather than of a zone that is not named.
+    changed: Option<(i64, bool)>,
 }
 
 /// An archive whose directory was read and checked.
@@ -92,6 +94,7 @@ impl Zip {
                 size: entry.size(),
                 crc: entry.crc32(),
                 deflated,
+                changed: changed(&entry),
             });
         }
         extents.sort_unstable();
@@ -113,6 +116,11 @@ impl Zip {
     /// Lists the names of the files in it.
     pub(crate) fn names(&self) -> Vec<String> {
         self.entries.iter().map(|entry| entry.name.clone()).collect()
+    }
+
+    /// Returns when a file was changed: seconds since 1970, and whether they are of UTC.
+    pub(crate) fn changed(&self, position: usize) -> Option<(i64, bool)> {
+        self.entries[position].changed
     }
 
     /// Opens a file in it as a stream that ends with an error when size or CRC don't hold.
@@ -138,6 +146,22 @@ impl Zip {
             limits: self.limits.clone(),
         }))
     }
+}
+
+/// Reads when an entry was changed: from the extended timestamp, else from the time of day of an unnamed zone.
+fn changed<R: Read>(entry: &zip::read::ZipFile<'_, R>) -> Option<(i64, bool)> {
+    let exact = entry.extra_data_fields().find_map(|field| match field {
+        zip::ExtraField::ExtendedTimestamp(times) => times.mod_time(),
+        _ => None,
+    });
+    if let Some(at) = exact {
+        return Some((i64::from(at), true));
+    }
+    let at = entry.last_modified()?;
+    let day = chrono::NaiveDate::from_ymd_opt(at.year().into(), at.month().into(), at.day().into())?;
+    let time = day.and_hms_opt(at.hour().into(), at.minute().into(), at.second().into())?;
+    // 1980-01-01 is what is written where no time is known.
+    (at.year() > 1980).then(|| (time.and_utc().timestamp(), false))
 }
 
 /// Counts and checks what an entry expands to.

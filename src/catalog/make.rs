@@ -29,7 +29,7 @@ use std::path::Path;
 pub enum Format {
     /// One that is written record by record.
     Records(WriteFormat),
-    /// An SQLite database file: a copy of an SQLite database, tables guessed from the records of another.
+    /// An SQLite database file: a copy of an SQLite database, tables shaped after those of another.
     Sqlite,
     /// BaluHost's archive around such a file.
     BaluHost,
@@ -239,7 +239,10 @@ pub fn write(
         schema: schema.clone(),
     };
     match request.format {
-        Format::Records(format) => job.records(database, format, path, request.sealing, &mut made, progress)?,
+        Format::Records(format) => {
+            let open = || backup::create_of(path, format, &job.created_at, job.lineage, request.sealing);
+            job.records(database, &open, &mut made, progress)?;
+        }
         Format::Sqlite if request.sealing.is_none() => job.sqlite(database, path, &mut made, progress)?,
         Format::Sqlite | Format::BaluHost => {
             let scratch = tempfile::tempdir()?;
@@ -320,9 +323,7 @@ impl Job<'_> {
     fn records(
         &self,
         database: &mut dyn Database,
-        format: WriteFormat,
-        path: &Path,
-        sealing: Option<&Sealing>,
+        open: &dyn Fn() -> Result<Box<dyn BackupWriter>>,
         made: &mut Made,
         progress: &dyn Progress,
     ) -> Result<()> {
@@ -339,7 +340,7 @@ impl Job<'_> {
             Some(text) => Some(scope::gather(text, self.schema, &positions, snapshot.as_mut(), progress)?),
             None => None,
         };
-        let mut writer = backup::create_of(path, format, &self.created_at, self.lineage, sealing)?;
+        let mut writer = open()?;
         for (position, rules) in self.tables {
             let table = &self.schema.tables[*position];
             let excluded = (0..table.columns.len()).filter(|&c| rules[c] == Rule::Drop).collect();
@@ -366,7 +367,7 @@ impl Job<'_> {
         Ok(())
     }
 
-    /// Makes an SQLite file: of an SQLite database as it is, of anything else with tables guessed from its records.
+    /// Makes an SQLite file: of an SQLite database as it is, of anything else with tables shaped after its own.
     fn sqlite(&self, database: &mut dyn Database, path: &Path, made: &mut Made, progress: &dyn Progress) -> Result<()> {
         let folder = path.parent().filter(|p| *p != Path::new("")).unwrap_or(Path::new("."));
         if self.schema.engine == Engine::Sqlite && self.is_whole() && self.request.scope.is_none() {
@@ -387,14 +388,13 @@ impl Job<'_> {
             }
             return reader.finish().map(|_| ());
         }
-        let scratch = tempfile::tempdir_in(folder)?;
-        let records = scratch.path().join("records.json");
-        let format = WriteFormat::SmartBackup(Compression::None, Default::default());
-        self.records(database, format, &records, None, made, progress)?;
-        restore::create(&restore::Request { backup: &records, into: path, read: &ReadOptions::default() })?;
-        made.notes.push(
-            "tables were made from the records: foreign keys, checks and defaults are not in the file".to_owned(),
-        );
+        let scratch = tempfile::Builder::new().prefix(".merganser-").tempdir_in(folder)?;
+        let file = scratch.path().join("records.db");
+        self.records(database, &|| Ok(Box::new(restore::ShapedWriter::create(&file)?)), made, progress)?;
+        std::fs::File::open(&file)?.sync_all()?;
+        std::fs::hard_link(&file, path).map_err(|e| fail!(Failed, "{} can't be written", path.display()).because(e))?;
+        made.notes
+            .push("the file holds records and keys: no foreign keys, further uniques, checks or defaults".to_owned());
         Ok(())
     }
 }

@@ -73,7 +73,12 @@ pub(super) fn run(context: &Context<'_>, args: &AnalyzeArgs) -> Result<Done> {
         })?;
     }
     context.out.text(&summary(&analyzed, &plan, &secrets, Saved::Yes));
+    let settled = crate::files::settle(plan.meta())?;
+    super::files::say(context, &plan, &settled);
     let mut done = Done::with(&analyzed);
+    if let Some(files) = super::files::as_json(&plan, &settled) {
+        done.fields.insert("files".to_owned(), files);
+    }
     done.fields.insert("changed".to_owned(), json!(false));
     Ok(done.exit(if args.detailed_exitcode { detailed(&analyzed) } else { 0 }))
 }
@@ -122,6 +127,7 @@ fn fresh(context: &Context<'_>, args: &AnalyzeArgs) -> Result<(Plan, Preview, cr
         table_strategies: args.deciding.tables()?,
         id,
         out: &out,
+        files: args.compare.files.wanted(),
     };
     let (plan, preview) = analyze(context, &home, database.as_mut(), wanted)?;
     Ok((plan, preview, target.settings))
@@ -173,6 +179,7 @@ pub(super) fn refresh(
         table_strategies: Vec::new(),
         id,
         out: &out,
+        files: super::files::as_before(earlier),
     };
     let (mut plan, _) = analyze(context, &home, database.as_mut(), wanted)?;
     let key = home.key()?;

@@ -2,6 +2,7 @@
 
 use super::args::duration;
 use super::context::{Context, Target};
+use super::files::FilesArgs;
 use super::secret::KeyArgs;
 use super::signals::Working;
 use crate::analyzer::Options;
@@ -12,6 +13,7 @@ use crate::catalog::Catalog;
 use crate::database::{Database, Identity};
 use crate::error::{Result, fail};
 use crate::executor::Home;
+use crate::files::Missing;
 use crate::plan::make::{Request, make};
 use crate::plan::{Plan, Preview};
 use clap::{Args, ValueEnum};
@@ -153,6 +155,8 @@ pub(super) struct Compare {
     /// Columns that current does not have
     #[arg(long, value_enum, default_value_t)]
     pub(super) on_unknown_column: UnknownArg,
+    #[command(flatten)]
+    pub(super) files: FilesArgs,
     #[command(flatten)]
     pub(super) read: Read,
 }
@@ -349,6 +353,7 @@ impl Compare {
         note(self.intent.is_some(), "--intent");
         note(self.base.is_some(), "--base");
         note(self.deletes != DeletesArg::Keep, "--deletes");
+        note(self.files.files.is_some(), "--files");
         note(self.strict, "--strict");
         note(self.tolerance.is_some(), "--tolerance");
         note(!self.timestamp_column.is_empty(), "--timestamp-column");
@@ -386,6 +391,7 @@ pub(super) struct Wanted<'a> {
     pub(super) table_strategies: Vec<(String, String)>,
     pub(super) id: String,
     pub(super) out: &'a Path,
+    pub(super) files: Option<(PathBuf, Missing)>,
 }
 
 /// Analyzes and saves the plan.
@@ -407,5 +413,13 @@ pub(super) fn analyze(
         state_key: home.key()?,
     };
     let _working = Working::begin();
-    make(&request, database, context.out)
+    let (mut plan, preview) = make(&request, database, context.out)?;
+    if let Some(files) = &wanted.files
+        && let Err(error) = super::files::add(&mut plan, home, files, &request.read)
+    {
+        drop(plan);
+        std::fs::remove_file(request.out)?;
+        return Err(error);
+    }
+    Ok((plan, preview))
 }

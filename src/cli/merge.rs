@@ -11,6 +11,7 @@ use crate::database::{Database, Isolation, WriteOptions};
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::executor::home::fresh_id;
 use crate::executor::{self, Ending, Home, MaxChanges, MergeOptions, MergeReport, OnBlocked, OnStale, Trust};
+use crate::files::{self, FileOutcome};
 use crate::plan::{Outcome, Plan, PlanKind, Selector};
 use crate::report::text::{self, Saved, summary};
 use crate::report::{Analyzed, Merged, Secrets, name_of};
@@ -306,6 +307,7 @@ fn analyzed(context: &Context<'_>, args: &MergeArgs, home: &Home, target: &Targe
         table_strategies: args.deciding.tables()?,
         id,
         out: &out,
+        files: args.compare.files.wanted(),
     };
     let (plan, _) = analyze(context, home, database.as_mut(), wanted)?;
     if args.into == Into::EmptyTables
@@ -364,11 +366,20 @@ fn carry_out(context: &Context<'_>, args: &MergeArgs, home: &Home, plan: &mut Pl
     let shown = Analyzed::of(plan, preview);
     let secrets = context.secrets(Some(&target.settings))?;
     context.out.chat(&summary(&shown, plan, &secrets, Saved::No));
+    files::recover(home)?;
+    let settled = files::settle(plan.meta())?;
+    super::files::say(context, plan, &settled);
+    super::files::needs_nobody(plan, &settled, args.on_blocked == BlockedArg::Skip)?;
     let mut database = target.connect(context.out)?;
     let options = args.options(context);
-    if !args.dry_run && preview.undecided == 0 && preview.writes() > 0 {
+    if !args.dry_run && preview.undecided == 0 && preview.writes() + settled.writes() > 0 {
         let mut question =
             format!("Apply {} to {}?", text::plural(preview.writes(), "change"), database.identity().display);
+        if let Some(found) = plan.meta().files.as_ref().filter(|_| settled.writes() > 0) {
+            let deleted = settled.count(|outcome| *outcome == FileOutcome::Delete);
+            let many = text::plural(settled.writes(), "file");
+            question = format!("This changes {many} in {}, {deleted} of them deleted. {question}", found.root);
+        }
         if preview.deleted > 0 {
             question = format!("This deletes {}. {question}", text::plural(preview.deleted, "record"));
         }
@@ -379,8 +390,29 @@ fn carry_out(context: &Context<'_>, args: &MergeArgs, home: &Home, plan: &mut Pl
     } else {
         None
     };
-    let report = attempt(context, args, home, plan, database.as_mut(), &options)
-        .map_err(|error| scrubbed(&error, plan, &secrets).unwrap_or(error))?;
+    let staged = match args.dry_run {
+        true => None,
+        false => super::files::prepare(plan, &settled, home, &args.compare.read.options(context))?,
+    };
+    let report = match attempt(context, args, home, plan, database.as_mut(), &options) {
+        Ok(report) => report,
+        Err(error) => {
+            // Unless it is not known how the records ended, nothing becomes of the files.
+            if let Some(staged) = staged.filter(|_| error.kind() != ErrorKind::OutcomeUnknown) {
+                staged.abandon()?;
+            }
+            return Err(scrubbed(&error, plan, &secrets).unwrap_or(error));
+        }
+    };
+    let merge = super::files::id_of(&report.merge, 'm');
+    let carried = match (staged, &report.already) {
+        (Some(staged), None) => Some(staged.commit(&merge)?),
+        (Some(staged), Some(_)) => {
+            staged.abandon()?;
+            None
+        }
+        (None, _) => None,
+    };
     if let Err(error) = note_shared(home, plan, &report, database.as_ref()) {
         // The merge is done; a base that is not found later costs a question, not data.
         context.out.warning(&format!("the catalog does not know of this merge: {}", error.full_message()));
@@ -392,17 +424,27 @@ fn carry_out(context: &Context<'_>, args: &MergeArgs, home: &Home, plan: &mut Pl
     context.out.text(&text::merged(&merged, &database.identity().display));
     let mut done = Done::with(&merged);
     done.fields.insert("target".to_owned(), json!(database.identity().display));
+    if let Some(carried) = &carried {
+        done.fields.insert("files".to_owned(), super::files::done(context, carried));
+        done.fields.insert("merge".to_owned(), json!(merge));
+        done.fields.insert("changed".to_owned(), json!(true));
+        if report.merge.is_empty() {
+            context.out.line(&format!("Take it back with: merganser undo {merge}"));
+        }
+    }
     if let Some(path) = backup {
         context.out.line(&format!("Backup made before: {path}"));
         done.fields.insert("backup".to_owned(), json!(path));
     }
-    let left_out = report.counts.blocked + report.counts.stale > 0 || !report.left_out.is_empty();
+    let left_out = report.counts.blocked + report.counts.stale > 0
+        || !report.left_out.is_empty()
+        || carried.is_some_and(|carried| !carried.kept.is_empty());
     Ok(done.exit(if left_out { 3 } else { 0 }))
 }
 
 /// Removes secret values from an error about records of the plan, and names the plan so that it is found; `None` where
 /// the error is fine as it is.
-fn scrubbed(error: &Error, plan: &Plan, secrets: &Secrets) -> Option<Error> {
+pub(super) fn scrubbed(error: &Error, plan: &Plan, secrets: &Secrets) -> Option<Error> {
     let message = clean_line(plan, secrets, &error.full_message());
     let details: Vec<String> = error.detail_lines().iter().map(|l| clean_line(plan, secrets, l)).collect();
     // A plan that is kept elsewhere is not found by its id.
@@ -430,7 +472,7 @@ fn scrubbed(error: &Error, plan: &Plan, secrets: &Secrets) -> Option<Error> {
 }
 
 /// Removes the secrets of the record that a line is about; such a line begins with its name: `users/41: …`.
-fn clean_line(plan: &Plan, secrets: &Secrets, line: &str) -> String {
+pub(super) fn clean_line(plan: &Plan, secrets: &Secrets, line: &str) -> String {
     let name = line.split_once(": ").map_or(line, |(name, _)| name);
     match plan.record(name) {
         Ok(record) => {
@@ -438,7 +480,13 @@ fn clean_line(plan: &Plan, secrets: &Secrets, line: &str) -> String {
             if line.starts_with(&format!("{name}: {}, {}", finding.class, finding.reason)) {
                 return text::line(plan, &record, secrets);
             }
-            secrets.scrub(&plan.meta().schema.tables[finding.table], &finding.fields, line)
+            let table = &plan.meta().schema.tables[finding.table];
+            let clean = secrets.scrub(table, &finding.fields, line);
+            // The key itself may be a secret.
+            match clean.strip_prefix(name) {
+                Some(rest) => format!("{}{rest}", secrets.record_name(table, &finding.key)),
+                None => clean,
+            }
         }
         Err(_) => line.to_owned(),
     }

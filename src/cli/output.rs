@@ -315,10 +315,23 @@ impl Output {
         if error.detail_lines().len() > most {
             text.push_str(&format!("    … and {} more (-v lists 100)\n", error.detail_lines().len() - most));
         }
-        if let Some(hint) = error.hint_text() {
+        if let Some(hint) = error.hint_text().or_else(|| usual_hint(error)) {
             text.push_str(&format!("  {} {}\n", paint("hint:", anstyle::Style::new().bold()), shown(hint)));
         }
         text
+    }
+}
+
+/// Says what to do about a kind of error where nothing more particular is known.
+pub(super) fn usual_hint(error: &Error) -> Option<&'static str> {
+    match error.kind() {
+        ErrorKind::LimitReached => Some(
+            "The limits guard against hostile files; for a backup that you trust raise them: --max-record-bytes, --max-string-bytes, --max-depth, --max-tables, --max-expanded-bytes, --max-ratio.",
+        ),
+        ErrorKind::BackupDamaged => {
+            Some("The backup is not whole, or was changed: copy it again, make it again, or correct the place named.")
+        }
+        _ => None,
     }
 }
 

@@ -46,19 +46,24 @@ enum Take {
     IntoExisting,
     /// The backup's record beside the current one, under a new key; references follow
     NewKey,
+    /// Only what marks the current record as deleted is taken back
+    Undelete,
     /// Nothing is written for it.
     Skip,
 }
 
 impl Take {
-    fn decision(self) -> Decision {
-        match self {
+    fn decision(self, plan: &Plan, record: &Stored) -> Result<Decision> {
+        Ok(match self {
             Self::Backup => Decision::Backup,
             Self::Current => Decision::Current,
             Self::IntoExisting => Decision::IntoExisting,
             Self::NewKey => Decision::NewKey,
+            Self::Undelete => choices::undeletion(plan, record).ok_or_else(|| {
+                fail!(Usage, "undelete is impossible here: the current record is not marked as deleted")
+            })?,
             Self::Skip => Decision::Skip,
-        }
+        })
     }
 
     /// Returns the choice where not every conflict has it.
@@ -66,6 +71,7 @@ impl Take {
         match self {
             Self::IntoExisting => Some(Choice::IntoExisting),
             Self::NewKey => Some(Choice::NewKey),
+            Self::Undelete => Some(Choice::Undelete),
             Self::Backup | Self::Current | Self::Skip => None,
         }
     }
@@ -158,7 +164,11 @@ pub(super) fn run(context: &Context<'_>, args: &ResolveArgs) -> Result<Done> {
     plan.write_seal(&key)?;
     let mut document = None;
     if let Some(path) = &args.export {
-        let text = decision::to_json(plan.decisions()?);
+        let decisions = plan.decisions()?;
+        if path.as_os_str() == "-" {
+            hides_nothing(&plan, &decisions, &context.secrets(None)?)?;
+        }
+        let text = decision::to_json(decisions);
         if path.as_os_str() == "-" && !context.out.is_json() {
             context.out.raw(&format!("{text}\n"));
             return Ok(Done::default());
@@ -220,6 +230,9 @@ fn meant(plan: &Plan, args: &ResolveArgs) -> Result<Vec<Stored>> {
     let mut selector = selector(plan, args.table.as_deref(), &args.class, args.condition.as_deref())?;
     if selector.classes.is_empty() && !args.clear {
         selector.classes = vec![Class::Conflict];
+        if args.take == Some(Take::Undelete) {
+            selector.classes.push(Class::Updated);
+        }
     }
     selector.pattern.clone_from(&args.pattern);
     let mut chosen = Vec::new();
@@ -261,7 +274,7 @@ fn answer(plan: &mut Plan, args: &ResolveArgs, records: &[Stored], by: &str, tal
     plan.together(|plan| {
         records.iter().try_for_each(|record| {
             let decision = match args.take {
-                Some(take) => Some(take.decision()),
+                Some(take) => Some(take.decision(plan, record)?),
                 None if fields.is_empty() => None,
                 None => Some(extended(plan, record, fields.clone())?),
             };
@@ -323,6 +336,26 @@ fn fields(args: &ResolveArgs) -> Result<BTreeMap<String, FieldDecision>> {
         fields.insert(name.to_owned(), FieldDecision::Value(value));
     }
     Ok(fields)
+}
+
+/// Refuses to print decisions in which somebody typed a value for a secret column; a file is private and takes them.
+fn hides_nothing(plan: &Plan, decisions: &[decision::Entry], secrets: &Secrets) -> Result<()> {
+    for entry in decisions {
+        let Decision::Fields { fields } = &entry.decision else { continue };
+        let hidden = |(column, answer): &(&String, &FieldDecision)| {
+            matches!(answer, FieldDecision::Value(_)) && secrets.hides(&entry.table, column)
+        };
+        if let Some((column, _)) = fields.iter().find(hidden) {
+            return Err(fail!(
+                Usage,
+                "the decisions of {} hold a value for the secret column {}.{column}",
+                plan.meta().id,
+                entry.table
+            )
+            .hint("Write them to a file, which only you can read, or add --show-secrets."));
+        }
+    }
+    Ok(())
 }
 
 fn import(context: &Context<'_>, plan: &mut Plan, path: &PathBuf, by: &str, tally: &mut Tally) -> Result<()> {

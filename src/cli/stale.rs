@@ -1,6 +1,7 @@
 //! `show --stale`: which current records changed since the analysis, found without writing.
 
 use super::context::Context;
+use super::merge::clean_line;
 use super::output::Done;
 use super::signals::Working;
 use crate::error::Result;
@@ -14,7 +15,9 @@ pub(super) fn run(context: &Context<'_>, plan: &Plan) -> Result<Done> {
     let home = context.home()?;
     let mut database = target.connect(context.out)?;
     let _working = Working::begin();
-    let stale = stale::find(plan, database.as_mut(), &home, context.out)?;
+    let secrets = context.secrets(Some(&target.settings))?;
+    let mut stale = stale::find(plan, database.as_mut(), &home, context.out)?;
+    stale.iter_mut().for_each(|line| *line = clean_line(plan, &secrets, line));
     for line in &stale {
         context.out.line(&format!("  {}", shown(line)));
     }

@@ -78,7 +78,15 @@ pub(super) fn run(context: &Context<'_>, args: &StatusArgs) -> Result<Done> {
     let mut reports = Vec::new();
     let mut unknown = false;
     for target in &targets {
-        let mut database = target.connect(out)?;
+        let mut database = target.connect(out).map_err(|error| {
+            let open = receipts.iter().filter(|r| matches!(r.state, State::Intent | State::Unknown));
+            let lines: Vec<String> = open
+                .map(|r| {
+                    format!("{} on {}: its end stays unknown until the target can be asked", r.id, r.database.display)
+                })
+                .collect();
+            if lines.is_empty() { error } else { error.details(lines) }
+        })?;
         let display = database.identity().display.clone();
         let (settled, holder) = recover::status(&home, database.as_mut())?;
         out.line(&format!("Current      {} reachable", shown(&display)));
@@ -100,6 +108,10 @@ pub(super) fn run(context: &Context<'_>, args: &StatusArgs) -> Result<Done> {
             }
         }
         reports.push(json!({"target": display, "reachable": true, "lock": holder, "settled": settled}));
+    }
+    let finished = crate::files::recover(&home)?;
+    if finished > 0 {
+        out.line(&format!("Unfinished   the files of {finished} merges were put in their places"));
     }
     let plans = plans(context, &home)?;
     let last = receipts.iter().find(|r| r.state == State::Committed);

@@ -1,6 +1,7 @@
 //! `undo` and `redo`: take a merge back, or an undo; what was changed since stays.
 
 use super::context::Context;
+use super::merge::{clean_line, scrubbed};
 use super::output::Done;
 use super::signals::Working;
 use crate::error::{Result, fail};
@@ -8,8 +9,8 @@ use crate::executor::receipt::{self, ReceiptMeta};
 use crate::executor::undo::{OnKept, Wanted};
 use crate::executor::{self, Ending, Home, MergeOptions, OnBlocked, OnStale, Receipt, State};
 use crate::plan::{Plan, PlanKind};
-use crate::report::Undone;
 use crate::report::text;
+use crate::report::{Secrets, Undone};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
@@ -104,6 +105,10 @@ fn find(home: &Home, args: &UndoArgs, word: &str) -> Result<Receipt> {
 
 fn run(context: &Context<'_>, args: &UndoArgs, word: &str) -> Result<Done> {
     let home = context.home()?;
+    crate::files::recover(&home)?;
+    if super::files::alone(&home, args.merge.as_deref())? {
+        return files_only(context, args, &home, word);
+    }
     let receipt = find(&home, args, word)?;
     let meta = receipt.meta().clone();
     let target = context.target_of(&meta.database)?;
@@ -136,7 +141,7 @@ fn run(context: &Context<'_>, args: &UndoArgs, word: &str) -> Result<Done> {
             );
             context.confirm(&target, &question, args.confirm.as_deref())?;
         }
-        carry_out(context, args, &home, &mut plan, database.as_mut(), &lists, word)
+        carry_out(context, args, &home, &mut plan, database.as_mut(), (&lists, &secrets), word)
     });
     // An undo's plan can be made again at any time; it is of no use afterwards.
     if path.exists() {
@@ -147,13 +152,27 @@ fn run(context: &Context<'_>, args: &UndoArgs, word: &str) -> Result<Done> {
     Ok(done)
 }
 
+/// Takes back what was done to files alone.
+fn files_only(context: &Context<'_>, args: &UndoArgs, home: &Home, word: &str) -> Result<Done> {
+    let merge = args.merge.as_deref().expect("named");
+    if args.dry_run {
+        return Err(fail!(Usage, "{merge} wrote files only, which can't be tried").hint("Leave --dry-run out."));
+    }
+    let question = format!("{} back the files of {merge}?", if word == "undo" { "Take" } else { "Put" });
+    context.confirm(&super::context::Target::default(), &question, args.confirm.as_deref())?;
+    let by = executor::home::fresh_id(if word == "undo" { 'u' } else { 'm' });
+    let carried = crate::files::undo(home, merge, &by)?.unwrap_or_default();
+    let files = super::files::done(context, &carried);
+    Ok(Done::with(&json!({"merge": by, "of": merge, "changed": true, "files": files})))
+}
+
 fn carry_out(
     context: &Context<'_>,
     args: &UndoArgs,
     home: &Home,
     plan: &mut Plan,
     database: &mut dyn crate::database::Database,
-    lists: &Undone,
+    (lists, secrets): (&Undone, &Secrets),
     word: &str,
 ) -> Result<Done> {
     let options = MergeOptions {
@@ -166,10 +185,21 @@ fn carry_out(
     };
     let report = {
         let _working = Working::begin();
-        executor::merge(plan, database, home, &options, context.out)?
+        executor::merge(plan, database, home, &options, context.out)
     };
+    let mut report = report.map_err(|error| scrubbed(&error, plan, secrets).unwrap_or(error))?;
+    for line in report.left_out.iter_mut().chain(&mut report.notes) {
+        *line = clean_line(plan, secrets, line);
+    }
     let some = |text: &str| Some(text.to_owned()).filter(|t| !t.is_empty());
-    let id = some(&report.merge);
+    let carried = match (&plan.meta().kind, args.dry_run || !args.only_tables.is_empty()) {
+        (PlanKind::Undo { merge: past } | PlanKind::Redo { undo: past }, false) => {
+            let by = super::files::id_of(&report.merge, if word == "undo" { 'u' } else { 'm' });
+            crate::files::undo(home, past, &by)?.map(|carried| (by, carried))
+        }
+        _ => None,
+    };
+    let id = some(&report.merge).or_else(|| carried.as_ref().map(|(by, _)| by.clone()));
     let opposite = if word == "undo" { "redo" } else { "undo" };
     let last = match (&id, args.dry_run) {
         (_, true) => "Dry run: rolled back; nothing was changed.".to_owned(),
@@ -190,6 +220,9 @@ fn carry_out(
         "notes": report.notes,
         "target": database.identity().display,
     }));
+    if let Some((_, carried)) = &carried {
+        done.fields.insert("files".to_owned(), super::files::done(context, carried));
+    }
     done.fields.insert(opposite.to_owned(), json!(id.map(|id| format!("merganser {opposite} {id}"))));
     let blocked = lists.counts[2] > 0 || !report.left_out.is_empty();
     Ok(done.exit(if blocked { 3 } else { 0 }))

@@ -118,6 +118,7 @@ pub fn plan_with(
         notes: Vec::new(),
         strategy: (strategy.name.clone(), strategy.text().to_owned()),
         table_strategies: Vec::new(),
+        files: None,
     };
     let plan = Plan::create(to, meta.clone())?;
     let snapshot = database.snapshot()?;

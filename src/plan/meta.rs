@@ -107,6 +107,9 @@ pub struct Meta {
     pub strategy: (String, String),
     /// Strategies of single tables: table label, name, text.
     pub table_strategies: Vec<(String, String, String)>,
+    /// The files that travel with the backup, where a folder for them was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<super::FilesPlan>,
 }
 
 impl Meta {

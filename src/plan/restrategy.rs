@@ -20,13 +20,13 @@ impl Plan {
         let usual = usual.map(Strategy::load).transpose()?;
         let mut taken = Vec::new();
         for (table, name) in tables {
-            let position = self.table(table)?;
+            // The files that travel with the backup are decided about as records of a table of that name are.
+            let label = match (table.as_str(), &self.meta().files) {
+                ("files", Some(_)) => table.clone(),
+                _ => self.meta().schema.tables[self.table(table)?].label(),
+            };
             let strategy = Strategy::load(name)?;
-            taken.push((
-                self.meta().schema.tables[position].label(),
-                strategy.name.clone(),
-                strategy.text().to_owned(),
-            ));
+            taken.push((label, strategy.name.clone(), strategy.text().to_owned()));
         }
         self.update_meta(key, |meta| {
             if let Some(strategy) = usual {

@@ -209,7 +209,7 @@ impl Guess {
 }
 
 /// Quotes a name; a backup's name reaches SQL nowhere else, and only where a new database is made from it.
-fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 /// A password hash that must never be printed.
-const CANARY: &str = "c4n4ry-7f3a";
+pub(crate) const CANARY: &str = "c4n4ry-7f3a";
 
 /// A folder with an application database, a backup of it, and a data folder of its own.
 pub(crate) struct World {
@@ -81,7 +81,7 @@ impl World {
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         let output = self.command(arguments).output().expect("the program runs");
         for stream in [&output.stdout, &output.stderr] {
             let text = String::from_utf8_lossy(stream);

@@ -1,7 +1,9 @@
 //! Records that meet under one unique key or one id: the choices, what follows them, and taking them back.
 
+mod binary;
 mod engines;
 mod matching;
+mod order;
 
 use crate::world::{World, listed};
 use merganser::analyzer::Options;

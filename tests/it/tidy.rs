@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The layers from the bottom up; those in one row don't use each other.
-const LAYERS: [&[&str]; 16] = [
+const LAYERS: [&[&str]; 17] = [
     &["error"],
     &["progress"],
     &["model"],
@@ -12,6 +12,7 @@ const LAYERS: [&[&str]; 16] = [
     &["strategy"],
     &["plan"],
     &["executor"],
+    &["files"],
     &["restore"],
     &["catalog"],
     &["hooks"],

@@ -91,7 +91,7 @@ impl Check<'_> {
                 // What the current record holds already is not judged.
                 Some(value) if !changed => Ok(self.database.store_any(column, value).unwrap_or(OwnedCell::Absent)),
                 Some(value) => self
-                    .store(column, value)
+                    .stored_in(target, column, value)
                     .map_err(|why| (Reason::ValueNotStorable, format!("{}: {why}", column.name))),
             };
             cells.push(stored.unwrap_or_else(|(reason, why)| {

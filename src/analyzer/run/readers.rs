@@ -239,8 +239,9 @@ pub(super) fn read_base(
     base: &Base<'_>,
     requests: &Receiver<usize>,
     to: &SyncSender<FromSide>,
-) -> Option<Summary> {
+) -> (Option<Summary>, Vec<(usize, Learned)>) {
     let mut reader: Option<Box<dyn Reader>> = None;
+    let mut known = Vec::new();
     for table in requests {
         let mut read = || -> Result<bool> {
             for fresh in [reader.is_none(), true] {
@@ -258,6 +259,7 @@ pub(super) fn read_base(
                         sink.follow(ids);
                         current.read_records(&mut sink).map_err(|e| e.at(format_args!("base, {}", header.name)))?;
                         sink.finish()?;
+                        known.push((table, sink.learned));
                         return Ok(true);
                     }
                 }
@@ -272,11 +274,11 @@ pub(super) fn read_base(
             Err(error) => FromSide::Failed(error),
         };
         if to.send(message).is_err() {
-            return None;
+            return (None, known);
         }
     }
     // Reading on to the end checks what the base claims of itself.
-    let mut reader = reader?;
+    let Some(mut reader) = reader else { return (None, known) };
     while let Ok(Some(_)) = reader.next_table() {}
-    reader.finish().ok()
+    (reader.finish().ok(), known)
 }
