@@ -320,7 +320,8 @@ impl Run<'_> {
         let progress = self.progress;
         let mut backup_ended = false;
         let mut joining = Joining::new(&join, &label);
-        while rows == Rows::Together {
+        let mut together = rows == Rows::Together;
+        while together {
             progress.go_on()?;
             match from_current.recv().map_err(|_| gone())? {
                 FromSide::Steps(steps) => {
@@ -331,7 +332,7 @@ impl Run<'_> {
                 }
                 FromSide::Apart(seen, last_key) => {
                     joining.go_on_from(seen, last_key);
-                    break;
+                    together = false;
                 }
                 FromSide::Failed(error) => return Err(error),
                 FromSide::Rows(_) | FromSide::End(_) => unreachable!("rows are apart only after it was said"),

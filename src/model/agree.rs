@@ -27,7 +27,7 @@ pub(crate) fn agree(backup: Raw<'_>, current: Cell<'_>, ty: &ColumnType) -> bool
         | (Raw::String(a), Cell::String(b))
         | (Raw::Text(a), Cell::Text(b))
         | (Raw::Json(a), Cell::Json(b)) => a == b.as_bytes(),
-        (Raw::RawText(a), Cell::RawText(b)) | (Raw::Bytes(a), Cell::Bytes(b)) => a == b,
+        (Raw::BrokenText(a), Cell::RawText(b)) | (Raw::Bytes(a), Cell::Bytes(b)) => a == b,
         // A document's string is read as its column's type is; in these types it is read otherwise than text.
         (Raw::String(a), Cell::Text(b)) => {
             !matches!(ty, ColumnType::Integer { .. } | ColumnType::Json | ColumnType::Bytes { .. }) && a == b.as_bytes()

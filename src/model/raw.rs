@@ -33,7 +33,8 @@ pub(crate) enum Raw<'a> {
     Number(&'a [u8]),
     String(&'a [u8]),
     Text(&'a [u8]),
-    RawText(&'a [u8]),
+    /// Text that is not UTF-8.
+    BrokenText(&'a [u8]),
     Bytes(&'a [u8]),
     Json(&'a [u8]),
 }
@@ -101,7 +102,7 @@ pub(crate) fn first(bytes: &[u8]) -> (Raw<'_>, &[u8]) {
                 NUMBER => Raw::Number(content),
                 STRING => Raw::String(content),
                 TEXT => Raw::Text(content),
-                RAW_TEXT => Raw::RawText(content),
+                RAW_TEXT => Raw::BrokenText(content),
                 BYTES => Raw::Bytes(content),
                 JSON => Raw::Json(content),
                 tag => unreachable!("no cell has the tag {tag}"),
@@ -137,7 +138,7 @@ impl<'a> Raw<'a> {
             Self::Number(bytes) => Cell::Number(text(bytes)),
             Self::String(bytes) => Cell::String(text(bytes)),
             Self::Text(bytes) => Cell::Text(text(bytes)),
-            Self::RawText(bytes) => Cell::RawText(bytes),
+            Self::BrokenText(bytes) => Cell::RawText(bytes),
             Self::Bytes(bytes) => Cell::Bytes(bytes),
             Self::Json(bytes) => Cell::Json(text(bytes)),
         }
