@@ -1,10 +1,13 @@
 //! Making a plan: from a backup, a database and what was asked to a settled, sealed plan file.
 
+mod samples;
+
 use super::{BackupPin, Meta, Plan, PlanKind, Preview, ReadPin};
 use crate::analyzer::{self, Base, Current, Options, django, matching};
-use crate::backup::{self, ReadOptions, Summary};
+use crate::backup::{self, Format, ReadOptions, Summary};
 use crate::database::Database;
 use crate::error::{Result, fail};
+use crate::model::schema::Engine;
 use crate::progress::{Phase, Progress};
 use crate::strategy::Strategy;
 use std::path::Path;
@@ -53,7 +56,11 @@ fn build(request: &Request<'_>, database: &mut dyn Database, progress: &dyn Prog
     let reader = backup::open(request.backup, &request.read)?;
     let format = reader.format();
     progress.phase(Phase::Schema);
-    let schema = database.schema()?;
+    let mut schema = database.schema()?;
+    if format == Format::Sqlite && schema.engine == Engine::Sqlite {
+        let mut first = backup::open(request.backup, &request.read)?;
+        database.adopt_styles(&mut schema, &samples::first_records(first.as_mut())?)?;
+    }
     let mut table_strategies = Vec::new();
     for (table, name) in &request.table_strategies {
         if table == "files" && schema.table(table).is_none() {
