@@ -132,10 +132,10 @@ impl Catalog {
                  merge TEXT, at TEXT NOT NULL) STRICT;",
             )
             .map_err(error)?;
-        Ok(Self { home: home.clone(), connection, keys: Keys::default() })
+        Ok(Self { home: home.clone(), connection, keys: Keys::new(None, Vec::new(), Some(home.root().join("keys"))) })
     }
 
-    /// Takes the keys that encrypted backups are read with.
+    /// Takes the keys that encrypted backups are read with; without this, those of the data folder.
     #[must_use]
     pub fn with_keys(mut self, keys: Keys) -> Self {
         self.keys = keys;

@@ -3,6 +3,8 @@
 //! Nearer files win, value by value; each value remembers where it came from. `false` or `""` unsets a value.
 
 use crate::analyzer::{Options, VirtualKey};
+use crate::backup::Sealing;
+use crate::catalog::storage::Storage;
 use crate::error::{Result, fail};
 use crate::hooks::Hooks;
 use serde::Deserialize;
@@ -45,6 +47,27 @@ pub struct BackupSettings {
     pub encrypt_to: Vec<String>,
     /// Where backups are kept, as a URL; none: in the data folder.
     pub storage: Option<String>,
+}
+
+impl BackupSettings {
+    /// Returns how backups are encrypted where nobody says otherwise, if at all.
+    ///
+    /// # Errors
+    /// `Usage` for a recipient that is none.
+    pub fn sealing(&self) -> Result<Option<Sealing>> {
+        match self.encrypt_to.is_empty() {
+            true => Ok(None),
+            false => Sealing::to_recipients(&self.encrypt_to).map(Some),
+        }
+    }
+
+    /// Opens where backups are kept, if that is elsewhere.
+    ///
+    /// # Errors
+    /// As [`Storage::open`].
+    pub fn place(&self) -> Result<Option<Storage>> {
+        self.storage.as_deref().map(Storage::open).transpose()
+    }
 }
 
 /// A named database.

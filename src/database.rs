@@ -86,6 +86,15 @@ impl Default for WriteOptions {
     }
 }
 
+/// The first values of a backup's table, by its own names.
+#[derive(Clone, Debug, Default)]
+pub struct Sample {
+    /// The table.
+    pub table: String,
+    /// Each column with its values.
+    pub columns: Vec<(String, Vec<OwnedCell>)>,
+}
+
 /// A record that a constraint refuses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
@@ -137,6 +146,14 @@ pub trait Database: Send {
     /// # Errors
     /// `Busy` when another merge or writer holds the lock, `Unreachable`, `Refused`.
     fn begin(&mut self, options: &WriteOptions) -> Result<Box<dyn Transaction>>;
+
+    /// Takes over how a backup of the same engine stores dates and the like, for columns that hold nothing here yet.
+    ///
+    /// # Errors
+    /// As [`Database::schema`].
+    fn adopt_styles(&mut self, _schema: &mut Schema, _samples: &[Sample]) -> Result<()> {
+        Ok(())
+    }
 
     /// Turns a canonical value into the column's own cell.
     ///

@@ -45,6 +45,8 @@ pub(super) struct Check<'a> {
     /// Tables of which a record was pulled in as a parent since they were checked.
     pub(super) pulled_in: std::collections::BTreeSet<usize>,
     pub(super) progress: &'a dyn Progress,
+    /// Columns that hold instants less finely than the backup does: `users.updated_at`.
+    pub(super) cut: std::cell::RefCell<std::collections::BTreeSet<String>>,
 }
 
 impl Check<'_> {
@@ -89,6 +91,9 @@ impl Check<'_> {
         for &table in &order {
             self.identities(table)?;
         }
+        for &table in &order {
+            self.already(table)?;
+        }
         Ok(())
     }
 
@@ -127,6 +132,18 @@ impl Check<'_> {
         Ok(())
     }
 
+    /// Turns a value of the backup into the column's cell, and notes where an instant loses its finer digits.
+    fn stored_in(&self, table: &Table, column: &Column, value: &Value) -> std::result::Result<OwnedCell, String> {
+        let cell = self.store(column, value)?;
+        if let Value::Timestamp(meant) = value
+            && let Some(Value::Timestamp(kept)) = encode::value_of(cell.as_cell(), column)
+            && meant.nanos_since(kept) != 0
+        {
+            self.cut.borrow_mut().insert(format!("{}.{}", table.label(), column.name));
+        }
+        Ok(cell)
+    }
+
     /// Turns a value of the backup into the column's cell.
     fn store(&self, column: &Column, value: &Value) -> std::result::Result<OwnedCell, String> {
         if self.native == Native::Yes && !column.enforced {
@@ -160,14 +177,24 @@ impl Check<'_> {
                 Ok(())
             })?;
         }
-        for (record, finding) in records.iter_mut().zip(page) {
-            for field in &finding.fields {
-                if field.backup.is_some() {
-                    record[field.column].clone_from(&field.backup);
-                }
-            }
-        }
+        overlay(&mut records, page);
         Ok(records)
+    }
+
+    /// Returns of each record what the backup brings: one value per column, none where current keeps its own.
+    fn brought(&self, table: usize, page: &[Finding]) -> Vec<Vec<Option<Value>>> {
+        let mut records = vec![vec![None; self.mapping.schema.tables[table].columns.len()]; page.len()];
+        overlay(&mut records, page);
+        records
+    }
+}
+
+/// Lays what the backup brings over records.
+fn overlay(records: &mut [Vec<Option<Value>>], page: &[Finding]) {
+    for (record, finding) in records.iter_mut().zip(page) {
+        for field in finding.fields.iter().filter(|f| f.backup.is_some()) {
+            record[field.column].clone_from(&field.backup);
+        }
     }
 }
 

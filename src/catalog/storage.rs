@@ -7,12 +7,12 @@
 use super::{Catalog, Entry};
 use crate::backup::{AtomicFile, hmac_file};
 use crate::error::{Error, Result, fail};
-use crate::progress::Progress;
+use crate::progress::{Progress, Quiet};
 use futures_util::StreamExt;
 use object_store::path::Path as Place;
 use object_store::{ObjectStore, ObjectStoreExt, ObjectStoreScheme, WriteMultipart};
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::runtime::Runtime;
 use url::Url;
@@ -221,6 +221,15 @@ impl Catalog {
         }
     }
 
+    /// Returns a backup's file, brought here where it is kept elsewhere.
+    ///
+    /// # Errors
+    /// As [`Catalog::fetch`].
+    pub fn file(&self, entry: &Entry) -> Result<PathBuf> {
+        self.fetch(entry, &Quiet)?;
+        Ok(self.path(entry))
+    }
+
     /// Brings a backup's file here anew; nothing for one that is kept here.
     ///
     /// # Errors
@@ -270,7 +279,6 @@ pub(crate) fn ready_tls() {
 mod tests {
     use super::*;
     use crate::error::ErrorKind;
-    use crate::progress::Quiet;
 
     fn walk(storage: &Storage, bytes: usize) {
         let folder = tempfile::tempdir().unwrap();

@@ -59,7 +59,7 @@ impl Catalog {
     }
 
     /// Returns how kept backups are read.
-    pub(super) fn read(&self) -> ReadOptions {
+    pub fn read(&self) -> ReadOptions {
         ReadOptions { keys: self.keys.clone(), ..ReadOptions::default() }
     }
 

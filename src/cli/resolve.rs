@@ -46,19 +46,24 @@ enum Take {
     IntoExisting,
     /// The backup's record beside the current one, under a new key; references follow
     NewKey,
+    /// Only what marks the current record as deleted is taken back
+    Undelete,
     /// Nothing is written for it.
     Skip,
 }
 
 impl Take {
-    fn decision(self) -> Decision {
-        match self {
+    fn decision(self, plan: &Plan, record: &Stored) -> Result<Decision> {
+        Ok(match self {
             Self::Backup => Decision::Backup,
             Self::Current => Decision::Current,
             Self::IntoExisting => Decision::IntoExisting,
             Self::NewKey => Decision::NewKey,
+            Self::Undelete => choices::undeletion(plan, record).ok_or_else(|| {
+                fail!(Usage, "undelete is impossible here: the current record is not marked as deleted")
+            })?,
             Self::Skip => Decision::Skip,
-        }
+        })
     }
 
     /// Returns the choice where not every conflict has it.
@@ -66,6 +71,7 @@ impl Take {
         match self {
             Self::IntoExisting => Some(Choice::IntoExisting),
             Self::NewKey => Some(Choice::NewKey),
+            Self::Undelete => Some(Choice::Undelete),
             Self::Backup | Self::Current | Self::Skip => None,
         }
     }
@@ -224,6 +230,9 @@ fn meant(plan: &Plan, args: &ResolveArgs) -> Result<Vec<Stored>> {
     let mut selector = selector(plan, args.table.as_deref(), &args.class, args.condition.as_deref())?;
     if selector.classes.is_empty() && !args.clear {
         selector.classes = vec![Class::Conflict];
+        if args.take == Some(Take::Undelete) {
+            selector.classes.push(Class::Updated);
+        }
     }
     selector.pattern.clone_from(&args.pattern);
     let mut chosen = Vec::new();
@@ -265,7 +274,7 @@ fn answer(plan: &mut Plan, args: &ResolveArgs, records: &[Stored], by: &str, tal
     plan.together(|plan| {
         records.iter().try_for_each(|record| {
             let decision = match args.take {
-                Some(take) => Some(take.decision()),
+                Some(take) => Some(take.decision(plan, record)?),
                 None if fields.is_empty() => None,
                 None => Some(extended(plan, record, fields.clone())?),
             };

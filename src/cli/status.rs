@@ -78,7 +78,15 @@ pub(super) fn run(context: &Context<'_>, args: &StatusArgs) -> Result<Done> {
     let mut reports = Vec::new();
     let mut unknown = false;
     for target in &targets {
-        let mut database = target.connect(out)?;
+        let mut database = target.connect(out).map_err(|error| {
+            let open = receipts.iter().filter(|r| matches!(r.state, State::Intent | State::Unknown));
+            let lines: Vec<String> = open
+                .map(|r| {
+                    format!("{} on {}: its end stays unknown until the target can be asked", r.id, r.database.display)
+                })
+                .collect();
+            if lines.is_empty() { error } else { error.details(lines) }
+        })?;
         let display = database.identity().display.clone();
         let (settled, holder) = recover::status(&home, database.as_mut())?;
         out.line(&format!("Current      {} reachable", shown(&display)));

@@ -6,6 +6,7 @@
 mod catalog;
 mod decode;
 mod errors;
+mod option_file;
 mod params;
 mod schema;
 mod session;

@@ -9,7 +9,7 @@ mod sql;
 mod values;
 mod write;
 
-use crate::database::{Capabilities, Database, Identity, Snapshot, Transaction, WriteOptions};
+use crate::database::{Capabilities, Database, Identity, Sample, Snapshot, Transaction, WriteOptions};
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::model::schema::Engine;
 use crate::model::{Column, OwnedCell, Schema, Table, Value};
@@ -97,6 +97,11 @@ impl Database for Sqlite {
 
     fn schema(&mut self) -> Result<Schema> {
         schema::read(&self.connect(Duration::from_secs(10))?)
+    }
+
+    fn adopt_styles(&mut self, schema: &mut Schema, samples: &[Sample]) -> Result<()> {
+        let connection = self.connect(Duration::from_secs(10))?;
+        schema.tables.iter_mut().try_for_each(|table| sample::adopt(&connection, table, samples))
     }
 
     fn snapshot(&mut self) -> Result<Box<dyn Snapshot>> {

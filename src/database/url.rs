@@ -244,6 +244,10 @@ fn option(server: &mut ServerUrl, key: &str, value: &str) -> Result<()> {
         "connect_timeout" | "connectTimeout" => {
             server.connect_timeout = value.parse().ok().filter(|s| *s > 0).map(Duration::from_secs);
         }
+        "service" | "servicefile" => {
+            return Err(fail!(Usage, "the database URL names a service of libpq; pg_service.conf is not read")
+                .hint("write host, port and database into the URL"));
+        }
         // About pools and sessions of the application: nothing to say for one connection with its own settings.
         "connection_limit"
         | "pool_timeout"

@@ -105,6 +105,13 @@ pub fn is_created_name(name: &str) -> bool {
     NAMES.contains(&fold(name).as_str())
 }
 
+/// Tells whether a name is one that marks a record as deleted without removing it: `deleted_at`, `is_deleted` …
+pub fn is_deleted_name(name: &str) -> bool {
+    const NAMES: [&str; 7] =
+        ["deletedat", "deletedon", "deleted", "isdeleted", "removedat", "trashedat", "datedeleted"];
+    NAMES.contains(&fold(name).as_str())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

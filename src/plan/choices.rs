@@ -1,14 +1,16 @@
 //! What a person can answer to a record: which choice is possible for which reason, why another is not, and what each
 //! would do. One table says it; `docs/choices.md` shows it.
 
+use super::decision::{Decision, FieldDecision};
 use super::identity;
 use super::store::Stored;
 use super::{Plan, codec};
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
 use crate::model::compare::same;
-use crate::model::{Key, Table};
+use crate::model::{Key, Table, Value, names};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// An answer to a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -24,14 +26,16 @@ pub enum Choice {
     IntoExisting,
     /// The backup's record beside the current one, under a new key.
     NewKey,
+    /// Only what marks the current record as deleted is taken back.
+    Undelete,
     /// Nothing is written for it.
     Skip,
 }
 
 impl Choice {
     /// Lists every answer.
-    pub const ALL: [Self; 6] =
-        [Self::Backup, Self::Current, Self::Fields, Self::IntoExisting, Self::NewKey, Self::Skip];
+    pub const ALL: [Self; 7] =
+        [Self::Backup, Self::Current, Self::Fields, Self::IntoExisting, Self::NewKey, Self::Undelete, Self::Skip];
 
     /// Returns the word used on the command line and in JSON.
     pub const fn word(self) -> &'static str {
@@ -41,6 +45,7 @@ impl Choice {
             Self::Fields => "fields",
             Self::IntoExisting => "into-existing",
             Self::NewKey => "new-key",
+            Self::Undelete => "undelete",
             Self::Skip => "skip",
         }
     }
@@ -66,9 +71,9 @@ pub const fn impossible(reason: Reason, choice: Choice) -> Option<&'static str> 
     const NOT_HELD: &str = "no other current record holds its unique key";
     const NOT_REUSED: &str = "its key belongs to no other record";
     const NOTHING: &str = "there is nothing to decide";
+    const NOT_BOTH: &str = "the record is not on both sides";
     match reason {
-        Reason::OnlyInBackup
-        | Reason::BackupNewer
+        Reason::BackupNewer
         | Reason::CurrentNewer
         | Reason::NoEvidenceEqual
         | Reason::NoEvidenceMissing
@@ -78,27 +83,34 @@ pub const fn impossible(reason: Reason, choice: Choice) -> Option<&'static str> 
         | Reason::BothDiffer
         | Reason::OnlyBackupChanged
         | Reason::MergedFields
-        | Reason::BothChanged
-        | Reason::DeletedInCurrent
-        | Reason::DeletedInBackup
-        | Reason::NotInBackup => match choice {
+        | Reason::BothChanged => match choice {
+            Choice::Backup | Choice::Current | Choice::Fields | Choice::Undelete | Choice::Skip => None,
+            Choice::IntoExisting => Some(NOT_HELD),
+            Choice::NewKey => Some(NOT_REUSED),
+        },
+        Reason::OnlyInBackup | Reason::DeletedInCurrent | Reason::DeletedInBackup | Reason::NotInBackup => match choice
+        {
             Choice::Backup | Choice::Current | Choice::Fields | Choice::Skip => None,
             Choice::IntoExisting => Some(NOT_HELD),
             Choice::NewKey => Some(NOT_REUSED),
+            Choice::Undelete => Some(NOT_BOTH),
         },
         Reason::UniqueTaken => match choice {
             Choice::Current | Choice::Fields | Choice::IntoExisting | Choice::NewKey | Choice::Skip => None,
             Choice::Backup => Some("another current record holds its unique key; both can't be in the table"),
+            Choice::Undelete => Some(NOT_BOTH),
         },
         Reason::ReusedKey => match choice {
             Choice::Backup | Choice::Current | Choice::Fields | Choice::NewKey | Choice::Skip => None,
             Choice::IntoExisting => Some("the current record has the same key already: 'backup' writes into it"),
+            Choice::Undelete => Some("the two sides are different entities under one key"),
         },
         Reason::StillReferenced => match choice {
             Choice::Current | Choice::Fields | Choice::Skip => None,
             Choice::Backup => Some("records refer to it that would stay; nothing is deleted along with it"),
             Choice::IntoExisting => Some(NOT_HELD),
             Choice::NewKey => Some(NOT_REUSED),
+            Choice::Undelete => Some(NOT_BOTH),
         },
         Reason::MissingParent
         | Reason::ValueNotStorable
@@ -108,7 +120,9 @@ pub const fn impossible(reason: Reason, choice: Choice) -> Option<&'static str> 
         | Reason::UniqueTwiceInBackup
         | Reason::TableRefused => match choice {
             Choice::Current | Choice::Skip => None,
-            Choice::Backup | Choice::Fields | Choice::IntoExisting | Choice::NewKey => Some("it can't be written"),
+            Choice::Backup | Choice::Fields | Choice::IntoExisting | Choice::NewKey | Choice::Undelete => {
+                Some("it can't be written")
+            }
         },
         Reason::SameFields | Reason::OnlyCurrentChanged | Reason::Filtered | Reason::OnlyInCurrent => match choice {
             Choice::Backup
@@ -116,6 +130,7 @@ pub const fn impossible(reason: Reason, choice: Choice) -> Option<&'static str> 
             | Choice::Fields
             | Choice::IntoExisting
             | Choice::NewKey
+            | Choice::Undelete
             | Choice::Skip => Some(NOTHING),
         },
     }
@@ -143,7 +158,25 @@ pub fn refusal(plan: &Plan, record: &Stored, choice: Choice) -> Option<String> {
             Some(_) => None,
         },
         Choice::NewKey => no_new_key(table, record),
+        Choice::Undelete => match undeletion(plan, record) {
+            Some(_) => None,
+            None => Some("the current record is not marked as deleted, or the backup's is too".to_owned()),
+        },
     }
+}
+
+/// Returns the answer that takes back what marks a current record as deleted, where the backup's is not marked.
+pub fn undeletion(plan: &Plan, record: &Stored) -> Option<Decision> {
+    let table = &plan.meta().schema.tables[record.finding.table];
+    let unmarked = |v: &Value| matches!(v, Value::Null | Value::Bool(false) | Value::Integer(0));
+    let marks = record.finding.fields.iter().filter(|f| {
+        names::is_deleted_name(&table.columns[f.column].name)
+            && f.backup.as_ref().is_some_and(unmarked)
+            && f.current.as_ref().is_some_and(|v| !unmarked(v))
+    });
+    let fields: BTreeMap<String, FieldDecision> =
+        marks.map(|f| (table.columns[f.column].name.clone(), FieldDecision::Backup)).collect();
+    (!fields.is_empty()).then_some(Decision::Fields { fields })
 }
 
 fn no_new_key(table: &Table, record: &Stored) -> Option<String> {
@@ -239,6 +272,7 @@ fn consequence(plan: &Plan, record: &Stored, choice: Choice, followers: &[(Strin
         Choice::Fields => format!("changes of {own} what is taken from the backup or given; the rest stays"),
         Choice::IntoExisting => format!("changes {fields} of {existing}{keeps}{points}"),
         Choice::NewKey => format!("inserts {own} of the backup under a new key{keeps}{points}"),
+        Choice::Undelete => format!("takes back what marks {own} as deleted; the rest stays"),
         Choice::Skip => format!("writes nothing for {own}{lost}"),
     }
 }

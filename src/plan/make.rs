@@ -1,10 +1,13 @@
 //! Making a plan: from a backup, a database and what was asked to a settled, sealed plan file.
 
+mod samples;
+
 use super::{BackupPin, Meta, Plan, PlanKind, Preview, ReadPin};
 use crate::analyzer::{self, Base, Current, Options, django, matching};
-use crate::backup::{self, ReadOptions, Summary};
+use crate::backup::{self, Format, ReadOptions, Summary};
 use crate::database::Database;
 use crate::error::{Result, fail};
+use crate::model::schema::Engine;
 use crate::progress::{Phase, Progress};
 use crate::strategy::Strategy;
 use std::path::Path;
@@ -53,7 +56,11 @@ fn build(request: &Request<'_>, database: &mut dyn Database, progress: &dyn Prog
     let reader = backup::open(request.backup, &request.read)?;
     let format = reader.format();
     progress.phase(Phase::Schema);
-    let schema = database.schema()?;
+    let mut schema = database.schema()?;
+    if format == Format::Sqlite && schema.engine == Engine::Sqlite {
+        let mut first = backup::open(request.backup, &request.read)?;
+        database.adopt_styles(&mut schema, &samples::first_records(first.as_mut())?)?;
+    }
     let mut table_strategies = Vec::new();
     for (table, name) in &request.table_strategies {
         if table == "files" && schema.table(table).is_none() {
@@ -160,12 +167,46 @@ fn build(request: &Request<'_>, database: &mut dyn Database, progress: &dyn Prog
     meta.notes.extend(meta.schema.left_out.iter().cloned());
     progress.phase(Phase::Settle);
     plan.complete(meta)?;
+    if strategy.name == "recover-deleted" {
+        plan.offer_undeletion()?;
+    }
     let (preview, _) = plan.settle(progress)?;
     plan.finish(&request.state_key)?;
     Ok((plan, preview))
 }
 
 impl Plan {
+    /// Notes how many records are only marked as deleted: bringing back what is missing does not bring those back.
+    fn offer_undeletion(&mut self) -> Result<()> {
+        let mut notes = Vec::new();
+        for result in &self.meta().tables {
+            let table = &self.meta().schema.tables[result.table];
+            if !table.columns.iter().any(|c| crate::model::names::is_deleted_name(&c.name)) {
+                continue;
+            }
+            let selector = super::Selector {
+                table: Some(result.table),
+                classes: vec![crate::model::change::Class::Updated, crate::model::change::Class::Conflict],
+                ..super::Selector::default()
+            };
+            let mut count = 0;
+            self.each(&selector, &mut |record| {
+                count += u64::from(super::choices::refusal(self, &record, super::choices::Choice::Undelete).is_none());
+                Ok(())
+            })?;
+            if count > 0 {
+                notes.push(format!(
+                    "{}: {count} records are marked as deleted here and not in the backup; \
+                     'merganser resolve {} --take undelete' brings them back",
+                    result.name,
+                    self.meta().id
+                ));
+            }
+        }
+        self.meta.notes.extend(notes);
+        self.write_meta()
+    }
+
     /// Takes over the decisions of an earlier plan wherever the question is still the same; returns how many were kept
     /// and which were not.
     ///
@@ -214,8 +255,13 @@ impl Plan {
                         fields.retain(|name, _| !table.key.iter().any(|&k| table.columns[k].name == *name));
                     }
                 }
-                plan.decide(&record, Some(decision), by, &now)?;
-                taken += 1;
+                let about_identity = matches!(decision, super::Decision::IntoExisting | super::Decision::NewKey);
+                match plan.decide(&record, Some(decision), by, &now) {
+                    Ok(()) => taken += 1,
+                    // What was possible there need not be possible here; the question stays open.
+                    Err(error) if about_identity => left.push(error.full_message()),
+                    Err(error) => return Err(error),
+                }
             }
             Ok((taken, left))
         })

@@ -189,3 +189,34 @@ fn u9_an_undo_can_be_forced_over_later_edits_and_be_taken_back() {
     world.undo(&undone.merge).expect("is taken back");
     assert_eq!(world.content(), edited);
 }
+
+#[test]
+fn f125_an_empty_column_takes_the_style_of_an_sqlite_backup() {
+    let schema = "CREATE TABLE t (id INTEGER PRIMARY KEY, made DATETIME, seen DATETIME);";
+    let world = World::new(&format!("{schema} INSERT INTO t VALUES (9, NULL, '2024-01-01 00:00:00')"));
+    world.sqlite_backup(
+        "b.db",
+        &format!(
+            "{schema} INSERT INTO t VALUES (1, 1700000000123, '2024-02-02 00:00:00'), (9, NULL, '2024-01-01 00:00:00')"
+        ),
+    );
+    let (mut plan, _) = world.analyze("b.db", None, "backup-wins", Options::default()).expect("analyzes");
+    world.merge(&mut plan, Ending::Commit, OnBlocked::Refuse).expect("merges");
+    assert_eq!(
+        world.value("SELECT typeof(made) || made || seen FROM t WHERE id = 1"),
+        "integer17000000001232024-02-02 00:00:00"
+    );
+}
+
+#[test]
+fn f124_digits_that_are_cut_are_told() {
+    let world =
+        World::new("CREATE TABLE t (id INTEGER PRIMARY KEY, at DATETIME); INSERT INTO t VALUES (1, 1700000000)");
+    world.backup("b.json", &[("t", json!([{"id": 2, "at": "2024-01-02T03:04:05.678Z"}]))]);
+    let (plan, _) = world.analyze("b.json", None, "backup-wins", Options::default()).expect("analyzes");
+    assert!(
+        plan.meta().notes.iter().any(|n| n.starts_with("t.at: instants are held less finely")),
+        "{:?}",
+        plan.meta().notes
+    );
+}

@@ -1,6 +1,7 @@
 //! The main job on PostgreSQL and MariaDB, as stories.
 
 mod faults;
+mod outage;
 
 use crate::live::{Kind, Live, both};
 use crate::world::listed;

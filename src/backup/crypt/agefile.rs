@@ -1,6 +1,7 @@
 //! Reads files encrypted by age (age-encryption.org/v1), whose chunks are authenticated one by one and the last as such.
 
 use super::super::source::ByteStream;
+use super::ahead::Ahead;
 use super::keys::Keys;
 use super::no_key;
 use crate::error::{Error, Result, fail};
@@ -17,9 +18,7 @@ const MOST_WORK: u8 = 20;
 pub(super) fn open(input: impl BufRead + Send + 'static, keys: &Keys) -> Result<ByteStream> {
     let decryptor = age::Decryptor::new_buffered(input).map_err(|e| refused(e, "header"))?;
     let stream = if decryptor.is_scrypt() {
-        let passphrase = keys.passphrase()?.ok_or_else(|| no_key("an age passphrase"))?;
-        let mut identity = age::scrypt::Identity::new(passphrase.exposed().clone());
-        identity.set_max_work_factor(MOST_WORK);
+        let identity = keys.phrase(MOST_WORK)?.ok_or_else(|| no_key("an age passphrase"))?;
         decryptor.decrypt(std::iter::once(&identity as &dyn age::Identity)).map_err(|e| refused(e, "passphrase"))?
     } else {
         let identities = keys.identities()?;
@@ -31,7 +30,7 @@ pub(super) fn open(input: impl BufRead + Send + 'static, keys: &Keys) -> Result<
         let identities = identities.iter().map(|key| key as &dyn age::Identity);
         decryptor.decrypt(identities).map_err(|e| refused(e, "identities"))?
     };
-    Ok(Box::new(Authentic(stream)))
+    Ahead::start(Box::new(Authentic(stream)))
 }
 
 fn refused(error: DecryptError, what: &str) -> Error {

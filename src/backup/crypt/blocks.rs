@@ -6,6 +6,7 @@
 //! its key and the check are further bytes of the same derivation (encrypt-then-MAC, verified before anything is used).
 
 use super::super::source::{ByteStream, beside, open_file};
+use super::ahead::Ahead;
 use super::keys::{Keys, Secret};
 use super::no_key;
 use crate::error::{Error, Result, fail};
@@ -188,7 +189,7 @@ pub(super) fn open(path: &Path, mut raw: ByteStream, keys: &Keys) -> Result<(Byt
     mac.update(&header);
     let cipher = cbc::Decryptor::<Aes256>::new(derived.key().into(), derived.vector().into());
     let beside = beside.map(|beside| (mac, beside.mac));
-    Ok((Box::new(Reader { cipher, raw, beside, ..Reader::empty() }), notes))
+    Ok((Ahead::start(Box::new(Reader { cipher, raw, beside, ..Reader::empty() }))?, notes))
 }
 
 /// Decrypts blocks; the last one is held back until it is known to be that.

@@ -3,6 +3,7 @@
 use crate::error::{Result, fail};
 use age::secrecy::zeroize::Zeroizing;
 use age::secrecy::{ExposeSecret, SecretString};
+use age_core::format::{FILE_KEY_BYTES, FileKey, Stanza};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -94,7 +95,11 @@ struct Sources {
     identities: Vec<PathBuf>,
     folder: Option<PathBuf>,
     found: Mutex<Option<Secret>>,
+    unwrapped: Mutex<Vec<Unwrapped>>,
 }
+
+/// The key of a file that a passphrase opened, by the digest of what it was wrapped in.
+type Unwrapped = (blake3::Hash, Zeroizing<[u8; FILE_KEY_BYTES]>);
 
 impl std::fmt::Debug for Keys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -105,7 +110,7 @@ impl std::fmt::Debug for Keys {
 impl Keys {
     /// Takes where a passphrase comes from, identity files, and a folder whose `*.identity` files are tried too.
     pub fn new(passphrase: Option<Passphrase>, identities: Vec<PathBuf>, folder: Option<PathBuf>) -> Self {
-        Self(Arc::new(Sources { passphrase, identities, folder, found: Mutex::new(None) }))
+        Self(Arc::new(Sources { passphrase, identities, folder, ..Sources::default() }))
     }
 
     /// Returns the passphrase, asked for once; nothing when there is no place to get it from.
@@ -118,6 +123,18 @@ impl Keys {
             *found = self.0.passphrase.as_ref().map(Passphrase::get).transpose()?;
         }
         Ok(found.clone())
+    }
+
+    /// Returns the identity that a passphrase is; what it opened once it opens again without work.
+    ///
+    /// # Errors
+    /// As [`Keys::passphrase`].
+    pub(super) fn phrase(&self, most_work: u8) -> Result<Option<Phrase<'_>>> {
+        Ok(self.passphrase()?.map(|passphrase| {
+            let mut identity = age::scrypt::Identity::new(passphrase.0);
+            identity.set_max_work_factor(most_work);
+            Phrase { identity, keys: self }
+        }))
     }
 
     /// Returns the identities of age, those asked for first.
@@ -135,6 +152,31 @@ impl Keys {
             }
         }
         Ok(found)
+    }
+}
+
+/// A passphrase as an identity of age: a backup is opened several times, and the work is wanted once.
+pub(super) struct Phrase<'a> {
+    identity: age::scrypt::Identity,
+    keys: &'a Keys,
+}
+
+impl age::Identity for Phrase<'_> {
+    fn unwrap_stanza(&self, stanza: &Stanza) -> Option<Result<FileKey, age::DecryptError>> {
+        let mut hasher = blake3::Hasher::new();
+        for part in stanza.args.iter().map(String::as_bytes).chain([stanza.body.as_slice()]) {
+            hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
+        }
+        let digest = hasher.finalize();
+        let mut known = self.keys.0.unwrapped.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, key)) = known.iter().find(|(of, _)| *of == digest) {
+            return Some(Ok(FileKey::init_with_mut(|bytes| bytes.copy_from_slice(key.as_slice()))));
+        }
+        let unwrapped = self.identity.unwrap_stanza(stanza)?;
+        if let Ok(key) = &unwrapped {
+            known.push((digest, Zeroizing::new(*key.expose_secret())));
+        }
+        Some(unwrapped)
     }
 }
 

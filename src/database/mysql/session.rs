@@ -136,7 +136,8 @@ fn options(url: &ServerUrl) -> MySqlConnectOptions {
     if let Some(socket) = &url.socket {
         options = options.socket(socket);
     }
-    match &url.user {
+    let of_file = if url.password.is_none() { super::option_file::client() } else { Default::default() };
+    match url.user.as_ref().or(of_file.user.as_ref()) {
         Some(user) => options = options.username(user),
         None => options = options.username(&std::env::var("USER").unwrap_or_else(|_| "root".to_owned())),
     }
@@ -144,6 +145,8 @@ fn options(url: &ServerUrl) -> MySqlConnectOptions {
         options = options.password(password.expose());
     } else if let Ok(password) = std::env::var("MYSQL_PWD") {
         options = options.password(&password);
+    } else if let Some(password) = of_file.password.filter(|_| url.user.is_none() || url.user == of_file.user) {
+        options = options.password(password.expose());
     }
     if let Some(database) = &url.database {
         options = options.database(database);

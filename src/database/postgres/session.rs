@@ -32,6 +32,12 @@ impl Session {
     /// # Errors
     /// `Unreachable`.
     pub(super) fn open(url: &ServerUrl) -> Result<Self> {
+        // What a service names would be passed over silently, and another server written to.
+        let complete = url.host.is_some() || url.socket.is_some();
+        if !complete && std::env::var_os("PGSERVICE").is_some_and(|name| !name.is_empty()) {
+            return Err(fail!(Usage, "PGSERVICE is set and the URL names no server; pg_service.conf is not read")
+                .hint("Write host, port and database into the URL, or unset PGSERVICE."));
+        }
         let runtime = blocking::runtime()?;
         let options = options(url);
         let limit = url.connect_timeout.unwrap_or(CONNECT_TIMEOUT);

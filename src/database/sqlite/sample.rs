@@ -3,11 +3,13 @@
 //! SQLite has no date type: Prisma writes milliseconds since 1970, Django writes text, others seconds or Julian days.
 
 use super::sql::quote;
+use crate::database::Sample;
 use crate::error::Result;
 use crate::model::calendar::parse_timestamp;
+use crate::model::names::{self, Match};
 use crate::model::schema::{IsoSuffix, Storage};
 use crate::model::value::parse_uuid;
-use crate::model::{ColumnType, Table};
+use crate::model::{ColumnType, OwnedCell, Table};
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
@@ -40,6 +42,51 @@ pub(super) fn find_styles(connection: &Connection, table: &mut Table) -> Result<
         spelled_alike(table, column, sample);
     }
     Ok(())
+}
+
+/// Gives columns without any value here the style in which a backup stores the same column.
+pub(super) fn adopt(connection: &Connection, table: &mut Table, samples: &[Sample]) -> Result<()> {
+    let found = match names::find(&table.name, samples.iter().map(|s| s.table.as_str())) {
+        Match::Exact(position) | Match::Folded(position) => &samples[position],
+        _ => return Ok(()),
+    };
+    let stored =
+        |c: &usize| matches!(table.columns[*c].ty, ColumnType::Timestamp { .. } | ColumnType::Date | ColumnType::Uuid);
+    let candidates: Vec<usize> = (0..table.columns.len()).filter(|c| is_candidate(table, *c) && stored(c)).collect();
+    for column in candidates {
+        let own = &table.columns[column].name;
+        let values = match names::find(own, found.columns.iter().map(|(name, _)| name.as_str())) {
+            Match::Exact(position) | Match::Folded(position) => &found.columns[position].1,
+            _ => continue,
+        };
+        let sql = format!(
+            "SELECT count(c) FROM (SELECT {} AS c FROM {} LIMIT {SAMPLE})",
+            quote(&table.columns[column].name),
+            quote(&table.name)
+        );
+        let held: i64 = connection.query_row(&sql, [], |row| row.get(0)).map_err(super::error)?;
+        if held > 0 {
+            continue;
+        }
+        let sample: Vec<rusqlite::types::Value> = values.iter().filter_map(plain).collect();
+        let mut styled = table.clone();
+        apply(&mut styled, column, &sample);
+        if styled.columns[column].ty == table.columns[column].ty && !sample.is_empty() {
+            table.columns[column].storage = styled.columns[column].storage;
+        }
+    }
+    Ok(())
+}
+
+fn plain(cell: &OwnedCell) -> Option<rusqlite::types::Value> {
+    use rusqlite::types::Value as V;
+    Some(match cell {
+        OwnedCell::Int(i) => V::Integer(*i),
+        OwnedCell::Real(r) => V::Real(*r),
+        OwnedCell::Text(text) | OwnedCell::String(text) => V::Text(text.clone()),
+        OwnedCell::Bytes(bytes) => V::Blob(bytes.clone()),
+        _ => return None,
+    })
 }
 
 fn is_candidate(table: &Table, position: usize) -> bool {

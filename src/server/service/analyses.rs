@@ -163,17 +163,15 @@ pub fn start(app: &App, person: &Person, id: String, request: &NewAnalysis) -> A
         let mut database = target.connect()?;
         let base = match request.base.as_deref() {
             None | Some("none") => None,
-            Some("auto") => {
-                catalog.base_of(&catalog.path(&entry), database.identity(), &crate::backup::ReadOptions::default())?
-            }
+            Some("auto") => catalog.base_of(&catalog.file(&entry)?, database.identity(), &catalog.read())?,
             Some(name) => Some(super::backups::entry(app, name)?),
         };
-        let base = base.map(|b| catalog.path(&b));
+        let base = base.map(|b| catalog.file(&b)).transpose()?;
         let out = app.home().plans().join(format!("{plan_id}.mplan"));
         let wanted = Request {
-            backup: &catalog.path(&entry),
+            backup: &catalog.file(&entry)?,
             base: base.as_deref(),
-            read: crate::backup::ReadOptions::default(),
+            read: catalog.read(),
             options,
             strategy: &chosen,
             table_strategies: tables,

@@ -2,7 +2,7 @@
 
 use super::operations::{Kind, Operation};
 use crate::backup::{Inspection, Place, ReadOptions, RecordSink, inspect};
-use crate::catalog::make::Create;
+use crate::catalog::make::{Create, Format};
 use crate::catalog::verify::Depth;
 use crate::catalog::{Catalog, Entry, Import};
 use crate::error::{Error, ErrorKind, Result, fail};
@@ -109,7 +109,7 @@ pub fn get(app: &App, id: &str) -> Answer<BackupView> {
 /// `not_found`, `backup_not_found`.
 pub fn fetch(app: &App, person: &Person, id: &str) -> Answer<(Entry, PathBuf)> {
     let entry = entry(app, id)?;
-    let path = Catalog::open(app.home())?.path(&entry);
+    let path = Catalog::open(app.home())?.file(&entry)?;
     if !path.is_file() {
         return Err(fail!(BackupNotFound, "the file of the backup {} is gone", entry.name).into());
     }
@@ -211,9 +211,10 @@ impl Upload {
     pub fn finish(self, app: &App, person: &Person) -> Answer<BackupView> {
         self.file.as_file().sync_all()?;
         room(app, self.file.as_file().metadata()?.len())?;
-        let read = ReadOptions::default();
+        let mut catalog = Catalog::open(app.home())?;
+        let read = catalog.read();
         let request = Import { name: Some(&self.name), database: None, tags: &[], read: &read };
-        let entry = Catalog::open(app.home())?.import(self.file.path(), &request).map_err(|e| self.named(e))?;
+        let entry = catalog.import(self.file.path(), &request).map_err(|e| self.named(e))?;
         people::note(app.home(), "backup_uploaded", &person.actor(), &format!("{} ({})", entry.name, entry.id))?;
         Ok(BackupView::of(&entry))
     }
@@ -247,7 +248,14 @@ pub fn sweep(app: &App) -> Result<()> {
 /// `not_found`; what reading it meets.
 pub fn inspection(app: &App, id: &str) -> Answer<Inspection> {
     let entry = entry(app, id)?;
-    Ok(inspect(&Catalog::open(app.home())?.path(&entry), &ReadOptions::default())?)
+    let catalog = Catalog::open(app.home())?;
+    let mut found = inspect(&catalog.file(&entry)?, &catalog.read())?;
+    let secrets = app.secrets();
+    for table in &mut found.tables {
+        let hidden = table.columns.iter_mut().filter(|c| secrets.hides(&table.name, &c.name));
+        hidden.for_each(|column| column.sample = column.sample.take().map(|_| "[secret]".to_owned()));
+    }
+    Ok(found)
 }
 
 /// Some records of a backup's table.
@@ -272,8 +280,9 @@ pub fn records(
     text: Option<&str>,
 ) -> Answer<BackupRecords> {
     let entry = entry(app, id)?;
-    let path = Catalog::open(app.home())?.path(&entry);
-    let options = ReadOptions { accept_count_mismatch: true, ..ReadOptions::default() };
+    let catalog = Catalog::open(app.home())?;
+    let path = catalog.file(&entry)?;
+    let options = ReadOptions { accept_count_mismatch: true, ..catalog.read() };
     let mut reader = crate::backup::open(&path, &options)?;
     let secrets = app.secrets();
     while let Some(header) = reader.next_table()? {
@@ -366,19 +375,42 @@ impl RecordSink for Listing<'_> {
 /// # Errors
 /// `not_found`, `too_many_requests`, `out_of_space`.
 pub fn start_create(app: &App, person: &Person, id: String, request: &NewBackup) -> Answer<Operation> {
+    start_create_as(app, person, id, request, Format::default())
+}
+
+/// Makes a backup of a target in a format, as a job; one person's data only, where an administrator grants no more.
+///
+/// # Errors
+/// As [`start_create`].
+pub fn start_create_as(
+    app: &App,
+    person: &Person,
+    id: String,
+    request: &NewBackup,
+    format: Format,
+) -> Answer<Operation> {
     let target = super::targets::get(app, &request.target)?;
     room(app, 0)?;
     let spec = Spec { id, kind: Kind::Backup, target: Some(target.name.clone()), subject: None, plan: None };
     let (request, actor) = (request.clone(), person.actor());
     app.jobs().start(app, person, spec, move |app, job| {
+        let settings = &app.config().settings.backup;
+        let sealing = settings.sealing()?;
         let mut database = target.connect()?;
         let wanted = Create {
             name: request.name.as_deref(),
+            format,
             only_tables: &request.only_tables,
             tags: &request.tags,
+            sealing: sealing.as_ref(),
             ..Create::default()
         };
-        let (entry, _) = Catalog::open(app.home())?.create(database.as_mut(), &wanted, job)?;
+        let storage = settings.place()?;
+        let mut catalog = Catalog::open(app.home())?;
+        let (mut entry, _) = catalog.create(database.as_mut(), &wanted, job)?;
+        if let Some(storage) = storage {
+            entry = catalog.keep_at(&entry, &storage, job)?;
+        }
         people::note(app.home(), "backup_created", &actor, &format!("{} ({})", entry.name, entry.id))?;
         Ok(json!(BackupView::of(&entry)))
     })
