@@ -19,6 +19,8 @@ mod engines;
 mod exports;
 mod faults;
 mod files;
+mod fuzz;
+mod hostile;
 mod identity;
 mod kept;
 mod keys;
