@@ -14,6 +14,7 @@ mod inspect;
 mod key;
 mod log;
 mod merge;
+mod openapi;
 mod output;
 mod resolve;
 mod restore;
@@ -26,7 +27,9 @@ mod stale;
 mod status;
 mod strategies;
 mod target;
+mod token;
 mod undo;
+mod user;
 
 use args::{Cli, Command};
 use clap::{CommandFactory, Parser};
@@ -77,6 +80,9 @@ fn run(context: &Context<'_>, command: Command) -> crate::Result<Done> {
         Command::Schedule(args) => schedule::run(context, &args),
         Command::Key(args) => key::run(context, &args),
         Command::Doctor(_) => doctor::run(context),
+        Command::User(args) => user::run(context, &args),
+        Command::Token(args) => token::run(context, &args),
+        Command::Openapi(_) => openapi::run(context),
         Command::Serve(args) => serve::run(context, &args),
         Command::Demo(args) => demo::run(context, &args),
         Command::Completions(args) => about::completions(context, &args),

@@ -132,6 +132,12 @@ pub(super) enum Command {
     Config(super::config::ConfigArgs),
     /// Check set-up, privileges, limits, clock
     Doctor(super::doctor::DoctorArgs),
+    /// The people of the service
+    User(super::user::UserArgs),
+    /// What programs log in to the service with
+    Token(super::token::TokenArgs),
+    /// The description of the HTTP API
+    Openapi(super::openapi::OpenapiArgs),
     /// Run the web pages and the HTTP API
     Serve(super::serve::ServeArgs),
     /// Try everything on a small database made for it
@@ -167,6 +173,9 @@ impl Command {
             Self::Key(_) => "key",
             Self::Config(_) => "config",
             Self::Doctor(_) => "doctor",
+            Self::User(_) => "user",
+            Self::Token(_) => "token",
+            Self::Openapi(_) => "openapi",
             Self::Serve(_) => "serve",
             Self::Demo(_) => "demo",
             Self::Completions(_) => "completions",
@@ -191,6 +200,9 @@ impl Command {
             | Self::Demo(_) => Shape::Lines,
             Self::Show(args) => args.shape(),
             Self::Inspect(_)
+            | Self::User(_)
+            | Self::Token(_)
+            | Self::Openapi(_)
             | Self::Log(_)
             | Self::Status(_)
             | Self::Strategies(_)

@@ -266,8 +266,13 @@ impl Plan {
                         fields.retain(|name, _| !table.key.iter().any(|&k| table.columns[k].name == *name));
                     }
                 }
-                plan.decide(&record, Some(decision), by, &now)?;
-                taken += 1;
+                let about_identity = matches!(decision, super::Decision::IntoExisting | super::Decision::NewKey);
+                match plan.decide(&record, Some(decision), by, &now) {
+                    Ok(()) => taken += 1,
+                    // What was possible there need not be possible here; the question stays open.
+                    Err(error) if about_identity => left.push(error.full_message()),
+                    Err(error) => return Err(error),
+                }
             }
             Ok((taken, left))
         })

@@ -1,14 +1,182 @@
 //! The HTTP API: `/api/v1` (INTERFACE 3.1) and the guides' own routes. Handlers read the request, call [`super::service`],
 //! and write the answer; nothing else. The OpenAPI document is made from them.
 
-use super::access::Rule;
+mod analyses;
+mod backups;
+mod guides;
+mod merges;
+mod parts;
+mod people;
+mod system;
+mod targets;
+
+use super::access::{Access, Rule, Scope, admin, operator, viewer};
 use super::app::App;
+use super::problem::Problem;
 use axum::Router;
+use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// Who each route is for.
-pub const ACCESS: &[Rule] = &[];
+pub const ACCESS: &[Rule] = &[
+    ("POST", "/api/v1/setup", Access::Public),
+    ("POST", "/api/v1/session", Access::Public),
+    ("GET", "/api/v1/session", viewer(Scope::Read)),
+    ("DELETE", "/api/v1/session", viewer(Scope::Read)),
+    ("GET", "/api/v1/tokens", admin()),
+    ("POST", "/api/v1/tokens", admin()),
+    ("DELETE", "/api/v1/tokens/{id}", admin()),
+    ("GET", "/api/v1/users", admin()),
+    ("POST", "/api/v1/users", admin()),
+    ("PATCH", "/api/v1/users/{id}", admin()),
+    ("DELETE", "/api/v1/users/{id}", admin()),
+    ("GET", "/api/v1/targets", viewer(Scope::Read)),
+    ("GET", "/api/v1/targets/{id}", viewer(Scope::Read)),
+    ("POST", "/api/v1/targets/{id}/test", operator(Scope::Read)),
+    ("GET", "/api/v1/targets/{id}/schema", viewer(Scope::Read)),
+    ("POST", "/api/v1/backups", operator(Scope::Backup)),
+    ("PUT", "/api/v1/uploads/{name}", operator(Scope::Backup)),
+    ("GET", "/api/v1/backups", viewer(Scope::Read)),
+    ("GET", "/api/v1/backups/{id}", viewer(Scope::Read)),
+    ("DELETE", "/api/v1/backups/{id}", operator(Scope::Backup)),
+    ("GET", "/api/v1/backups/{id}/content", operator(Scope::Backup)),
+    ("POST", "/api/v1/backups/{id}/verify", operator(Scope::Backup)),
+    ("GET", "/api/v1/backups/{id}/tables", viewer(Scope::Read)),
+    ("GET", "/api/v1/backups/{id}/tables/{table}/records", viewer(Scope::Read)),
+    ("POST", "/api/v1/analyses", operator(Scope::Analyze)),
+    ("GET", "/api/v1/analyses", viewer(Scope::Read)),
+    ("GET", "/api/v1/analyses/{id}", viewer(Scope::Read)),
+    ("PATCH", "/api/v1/analyses/{id}", operator(Scope::Resolve)),
+    ("DELETE", "/api/v1/analyses/{id}", operator(Scope::Analyze)),
+    ("GET", "/api/v1/analyses/{id}/records", viewer(Scope::Read)),
+    ("GET", "/api/v1/analyses/{id}/patterns", viewer(Scope::Read)),
+    ("GET", "/api/v1/analyses/{id}/records/{table}/{key}", viewer(Scope::Read)),
+    ("PATCH", "/api/v1/analyses/{id}/records/{table}/{key}", operator(Scope::Resolve)),
+    ("POST", "/api/v1/analyses/{id}/decisions", operator(Scope::Resolve)),
+    ("GET", "/api/v1/analyses/{id}/decisions", viewer(Scope::Read)),
+    ("PUT", "/api/v1/analyses/{id}/decisions", operator(Scope::Resolve)),
+    ("GET", "/api/v1/analyses/{id}/staleness", operator(Scope::Analyze)),
+    ("GET", "/api/v1/analyses/{id}/report.html", viewer(Scope::Read)),
+    ("GET", "/api/v1/analyses/{id}/sql", viewer(Scope::Read)),
+    ("POST", "/api/v1/merges", operator(Scope::Merge)),
+    ("GET", "/api/v1/merges", viewer(Scope::Read)),
+    ("GET", "/api/v1/merges/{id}", viewer(Scope::Read)),
+    ("GET", "/api/v1/merges/{id}/report.html", viewer(Scope::Read)),
+    ("POST", "/api/v1/merges/{id}/undo-analysis", operator(Scope::Analyze)),
+    ("POST", "/api/v1/merges/{id}/undo", operator(Scope::Merge)),
+    ("GET", "/api/v1/operations", viewer(Scope::Read)),
+    ("GET", "/api/v1/operations/{id}", viewer(Scope::Read)),
+    ("GET", "/api/v1/operations/{id}/events", viewer(Scope::Read)),
+    ("POST", "/api/v1/operations/{id}/cancel", operator(Scope::Merge)),
+    ("POST", "/api/v1/operations/{id}/find-out", operator(Scope::Merge)),
+    ("POST", "/api/v1/retention/preview", operator(Scope::Backup)),
+    ("POST", "/api/v1/retention/apply", admin()),
+    ("GET", "/api/v1/audit", admin()),
+    ("GET", "/api/v1/audit/verify", admin()),
+    ("GET", "/api/v1/status", viewer(Scope::Read)),
+    ("GET", "/api/v1/openapi.json", viewer(Scope::Read)),
+    ("POST", "/api/admin/backup/merge", operator(Scope::Merge)),
+    ("GET", "/api/admin/backup/merge", viewer(Scope::Read)),
+    ("GET", "/api/admin/backup/download", operator(Scope::Backup)),
+    ("GET", "/api/backup/download", admin()),
+    ("GET", "/backup/download/", operator(Scope::Backup)),
+    ("POST", "/backup/restore/confirm/", operator(Scope::Merge)),
+    ("POST", "/api/backups", admin()),
+    ("GET", "/api/backups", admin()),
+    ("GET", "/api/backups/{id}", admin()),
+    ("DELETE", "/api/backups/{id}", admin()),
+    ("POST", "/api/backups/{id}/restore", admin()),
+    ("GET", "/api/backups/{id}/download", admin()),
+];
 
 /// Returns the routes and their description.
-pub fn router() -> (Router<App>, utoipa::openapi::OpenApi) {
-    utoipa_axum::router::OpenApiRouter::new().split_for_parts()
+pub fn router() -> (Router<App>, OpenApi) {
+    let (router, mut document) = OpenApiRouter::new()
+        .routes(routes!(people::set_up))
+        .routes(routes!(people::log_in, people::who, people::log_out))
+        .routes(routes!(people::tokens, people::create_token))
+        .routes(routes!(people::revoke_token))
+        .routes(routes!(people::users, people::add_user))
+        .routes(routes!(people::change_user, people::remove_user))
+        .routes(routes!(targets::list))
+        .routes(routes!(targets::get))
+        .routes(routes!(targets::test))
+        .routes(routes!(targets::schema))
+        .routes(routes!(backups::create, backups::list))
+        .merge(backups::uploads())
+        .routes(routes!(backups::get, backups::remove))
+        .routes(routes!(backups::content))
+        .routes(routes!(backups::verify))
+        .routes(routes!(backups::tables))
+        .routes(routes!(backups::records))
+        .routes(routes!(analyses::start, analyses::list))
+        .routes(routes!(analyses::get, analyses::restrategy, analyses::remove))
+        .routes(routes!(analyses::records))
+        .routes(routes!(analyses::patterns))
+        .routes(routes!(analyses::record, analyses::decide))
+        .routes(routes!(analyses::bulk, analyses::export, analyses::import))
+        .routes(routes!(analyses::staleness))
+        .routes(routes!(analyses::report))
+        .routes(routes!(analyses::sql))
+        .routes(routes!(merges::start, merges::list))
+        .routes(routes!(merges::get))
+        .routes(routes!(merges::report))
+        .routes(routes!(merges::undo_preview))
+        .routes(routes!(merges::undo))
+        .routes(routes!(merges::operations))
+        .routes(routes!(merges::operation))
+        .routes(routes!(merges::events))
+        .routes(routes!(merges::cancel))
+        .routes(routes!(merges::find_out))
+        .routes(routes!(system::preview))
+        .routes(routes!(system::apply))
+        .routes(routes!(system::audit))
+        .routes(routes!(system::verify))
+        .routes(routes!(system::status))
+        .routes(routes!(system::openapi))
+        .merge(guides::router())
+        .split_for_parts();
+    describe(&mut document);
+    (router, document)
+}
+
+/// Returns the OpenAPI document as text: the golden file, and what `merganser openapi` prints.
+pub fn document() -> String {
+    let (_, document) = router();
+    document.to_pretty_json().expect("the document always serialises") + "\n"
+}
+
+/// Adds what all routes have: the problem document, and how one logs in.
+fn describe(document: &mut OpenApi) {
+    use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+    use utoipa::{PartialSchema, ToSchema};
+    document.info.title = "merganser".to_owned();
+    document.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    document.info.description = Some("Brings records from a backup into a current database, safely.".to_owned());
+    document.info.license = None;
+    document.info.contact = None;
+    let components = document.components.get_or_insert_default();
+    let mut schemas = vec![(Problem::name().into_owned(), Problem::schema())];
+    Problem::schemas(&mut schemas);
+    components.schemas.extend(schemas);
+    let bearer = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
+    let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("merganser")));
+    components.add_security_scheme("token", bearer);
+    components.add_security_scheme("session", cookie);
+    for item in document.paths.paths.values_mut() {
+        let all = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+        for operation in all.into_iter().flatten() {
+            let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+            let problem = ResponseBuilder::new()
+                .description("Why it was not done (RFC 9457)")
+                .content("application/problem+json", content)
+                .build();
+            operation.responses.responses.insert("default".to_owned(), RefOr::T(problem));
+        }
+    }
+    document.security = Some(vec![
+        utoipa::openapi::security::SecurityRequirement::new("token", Vec::<String>::new()),
+        utoipa::openapi::security::SecurityRequirement::new("session", Vec::<String>::new()),
+    ]);
 }

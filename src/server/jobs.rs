@@ -12,7 +12,6 @@ use crate::error::ErrorKind;
 use crate::progress::{Phase, Progress};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -45,7 +44,6 @@ pub struct Job {
     told: Mutex<Option<Instant>>,
     last: watch::Sender<u64>,
     stop: Mutex<Option<ErrorKind>>,
-    ended: AtomicBool,
 }
 
 /// All jobs of the service.
@@ -85,8 +83,7 @@ impl Jobs {
         work: impl FnOnce(&App, &Job) -> Answer<Json> + Send + 'static,
     ) -> Answer<Operation> {
         let mut jobs = held(&self.jobs);
-        let running: Vec<Operation> =
-            jobs.iter().filter(|(_, j)| !j.ended.load(Ordering::SeqCst)).map(|(_, j)| j.operation()).collect();
+        let running: Vec<Operation> = jobs.iter().filter(|(_, j)| j.runs()).map(|(_, j)| j.operation()).collect();
         if spec.kind.writes()
             && let Some(other) = running.iter().find(|o| o.kind.writes() && o.target == spec.target)
         {
@@ -130,12 +127,11 @@ impl Jobs {
             told: Mutex::default(),
             last: watch::Sender::new(0),
             stop: Mutex::default(),
-            ended: AtomicBool::new(false),
         });
         let excess = jobs.len().saturating_sub(KEPT);
         let mut dropped = 0;
         jobs.retain(|(_, j)| {
-            let drop = dropped < excess && j.ended.load(Ordering::SeqCst);
+            let drop = dropped < excess && !j.runs();
             dropped += usize::from(drop);
             !drop
         });
@@ -166,7 +162,7 @@ impl Jobs {
     /// Lists the operations that are running.
     pub fn running(&self) -> Vec<Operation> {
         let jobs = held(&self.jobs);
-        jobs.iter().filter(|(_, j)| !j.ended.load(Ordering::SeqCst)).map(|(_, j)| j.operation()).collect()
+        jobs.iter().filter(|(_, j)| j.runs()).map(|(_, j)| j.operation()).collect()
     }
 
     /// Asks all jobs to stop where they still can.
@@ -225,30 +221,32 @@ impl Job {
         self.last.send_replace(sequence);
     }
 
+    /// Notes how it ended: on disk first, so that what is told is also known after a restart.
     fn end(&self, outcome: Answer<Json>) {
-        let operation = {
-            let mut operation = held(&self.operation);
-            operation.ended_at = Some(now());
-            operation.cancellable = false;
-            match outcome {
-                Ok(result) => (operation.state, operation.result) = (OperationState::Done, result),
-                Err(problem) => {
-                    operation.state = match problem.code.as_str() {
-                        "interrupted" | "terminated" => OperationState::Cancelled,
-                        "outcome_unknown" => OperationState::Unknown,
-                        _ => OperationState::Failed,
-                    };
-                    operation.problem = Some(problem.about(format!("/api/v1/operations/{}", operation.id)));
-                }
+        let mut operation = self.operation();
+        operation.ended_at = Some(now());
+        operation.cancellable = false;
+        match outcome {
+            Ok(result) => (operation.state, operation.result) = (OperationState::Done, result),
+            Err(problem) => {
+                operation.state = match problem.code.as_str() {
+                    "interrupted" | "terminated" => OperationState::Cancelled,
+                    "outcome_unknown" => OperationState::Unknown,
+                    _ => OperationState::Failed,
+                };
+                operation.problem = Some(problem.about(format!("/api/v1/operations/{}", operation.id)));
             }
-            operation.clone()
-        };
+        }
         if let Err(error) = operations::store(&self.app, &operation) {
             tracing::error!(operation = operation.id, error = error.full_message(), "its end could not be kept");
         }
         tracing::info!(operation = operation.id, kind = operation.kind.word(), state = ?operation.state, user = operation.user, "ended");
+        held(&self.operation).clone_from(&operation);
         self.tell("result", serde_json::to_value(&operation).expect("an operation always serialises"));
-        self.ended.store(true, Ordering::SeqCst);
+    }
+
+    fn runs(&self) -> bool {
+        held(&self.operation).state == OperationState::Running
     }
 }
 

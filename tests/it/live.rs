@@ -130,14 +130,15 @@ impl Live {
         };
         let names = self.fresh.texts(names).into_iter().flatten();
         let query = |name: &String| match self.kind {
-            Kind::Postgres => format!("SELECT t::text FROM \"{name}\" t"),
+            Kind::Postgres => format!("SELECT t::text FROM \"{}\" t", name.replace('"', "\"\"")),
             Kind::Mariadb => {
                 let columns = format!(
-                    "SELECT CONCAT('QUOTE(HEX(CONCAT('''', `', COLUMN_NAME, '`)))') FROM information_schema.COLUMNS \
-                     WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = '{name}' ORDER BY ORDINAL_POSITION"
+                    "SELECT CONCAT('QUOTE(HEX(CONCAT('''', `', REPLACE(COLUMN_NAME, '`', '``'), '`)))') FROM information_schema.COLUMNS \
+                     WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = '{}' ORDER BY ORDINAL_POSITION",
+                    name.replace('\\', "\\\\").replace('\'', "''")
                 );
                 let columns: Vec<String> = self.fresh.texts(&columns).into_iter().flatten().collect();
-                format!("SELECT CONCAT_WS(',', {}) FROM `{name}`", columns.join(", "))
+                format!("SELECT CONCAT_WS(',', {}) FROM `{}`", columns.join(", "), name.replace('`', "``"))
             }
         };
         names.map(|name| (name.clone(), query(&name))).collect()

@@ -3,7 +3,7 @@
 //!
 //! `MERGANSER_CASES=2000 cargo test --test it schemas` runs longer, `MERGANSER_SEED=17` one world.
 
-mod model;
+pub(crate) mod model;
 mod oracle;
 
 use crate::cases::place::{ENGINES, Place, Records, backup};

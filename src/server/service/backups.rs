@@ -2,7 +2,7 @@
 
 use super::operations::{Kind, Operation};
 use crate::backup::{Inspection, Place, ReadOptions, RecordSink, inspect};
-use crate::catalog::make::Create;
+use crate::catalog::make::{Create, Format};
 use crate::catalog::verify::Depth;
 use crate::catalog::{Catalog, Entry, Import};
 use crate::error::{Error, ErrorKind, Result, fail};
@@ -249,7 +249,13 @@ pub fn sweep(app: &App) -> Result<()> {
 pub fn inspection(app: &App, id: &str) -> Answer<Inspection> {
     let entry = entry(app, id)?;
     let catalog = Catalog::open(app.home())?;
-    Ok(inspect(&catalog.file(&entry)?, &catalog.read())?)
+    let mut found = inspect(&catalog.file(&entry)?, &catalog.read())?;
+    let secrets = app.secrets();
+    for table in &mut found.tables {
+        let hidden = table.columns.iter_mut().filter(|c| secrets.hides(&table.name, &c.name));
+        hidden.for_each(|column| column.sample = column.sample.take().map(|_| "[secret]".to_owned()));
+    }
+    Ok(found)
 }
 
 /// Some records of a backup's table.
@@ -369,6 +375,20 @@ impl RecordSink for Listing<'_> {
 /// # Errors
 /// `not_found`, `too_many_requests`, `out_of_space`.
 pub fn start_create(app: &App, person: &Person, id: String, request: &NewBackup) -> Answer<Operation> {
+    start_create_as(app, person, id, request, Format::default())
+}
+
+/// Makes a backup of a target in a format, as a job; one person's data only, where an administrator grants no more.
+///
+/// # Errors
+/// As [`start_create`].
+pub fn start_create_as(
+    app: &App,
+    person: &Person,
+    id: String,
+    request: &NewBackup,
+    format: Format,
+) -> Answer<Operation> {
     let target = super::targets::get(app, &request.target)?;
     room(app, 0)?;
     let spec = Spec { id, kind: Kind::Backup, target: Some(target.name.clone()), subject: None, plan: None };
@@ -379,6 +399,7 @@ pub fn start_create(app: &App, person: &Person, id: String, request: &NewBackup)
         let mut database = target.connect()?;
         let wanted = Create {
             name: request.name.as_deref(),
+            format,
             only_tables: &request.only_tables,
             tags: &request.tags,
             sealing: sealing.as_ref(),

@@ -4,10 +4,10 @@ use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 
 /// Numbers from a seed (splitmix64, <https://prng.di.unimi.it/splitmix64.c>).
-pub(super) struct Dice(pub(super) u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    pub(super) fn roll(&mut self) -> u64 {
+    pub(crate) fn roll(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -15,12 +15,12 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    pub(super) fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         (self.roll() % end.max(1) as u64) as usize
     }
 
     /// Tells whether something happens that happens so often in a hundred.
-    pub(super) fn often(&mut self, percent: u64) -> bool {
+    pub(crate) fn often(&mut self, percent: u64) -> bool {
         self.roll() % 100 < percent
     }
 }

@@ -1,0 +1,134 @@
+//! A bounded, seeded run of the fuzz targets: good inputs, mutated. A failing input is printed with its seed.
+//!
+//! `MERGANSER_FUZZ=100000 cargo test --test it fuzz` runs longer; the same functions are cargo-fuzz targets in `fuzz/`.
+
+mod seeds;
+mod targets;
+
+use crate::schemas::model::Dice;
+use std::time::{Duration, Instant};
+
+/// No input may take longer, on however busy a machine.
+const SLOWEST: Duration = Duration::from_secs(60);
+
+const TOKENS: [&str; 24] = [
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ":",
+    "\"",
+    "\\u0000",
+    "\\ud800",
+    "null",
+    "1e400",
+    "-0",
+    "NaN",
+    "99999999999999999999",
+    "\"id\":",
+    "\n",
+    "\r\n",
+    "\u{feff}",
+    "''",
+    ";",
+    "%00",
+    "../",
+    "[[[[[[[[[[[[[[[[",
+    "\"\":\"\"",
+];
+
+fn mutated(dice: &mut Dice, seeds: &[Vec<u8>]) -> Vec<u8> {
+    let mut data = seeds[dice.below(seeds.len())].clone();
+    for _ in 0..1 + dice.below(4) {
+        let (at, other) = (dice.below(data.len()), dice.below(data.len()));
+        let (first, last) = (at.min(other), at.max(other));
+        match dice.below(9) {
+            0 if !data.is_empty() => data[at] ^= 1 << dice.below(8),
+            1 if !data.is_empty() => data[at] = dice.roll() as u8,
+            2 => data.truncate(at),
+            3 => drop(data.drain(first..last)),
+            4 => {
+                let part: Vec<u8> = data[first..last.min(first + 200)].to_vec();
+                data.splice(at..at, part);
+            }
+            5 => {
+                let token = TOKENS[dice.below(TOKENS.len())].as_bytes();
+                data.splice(at..at, token.iter().copied());
+            }
+            6 if data.len() >= 4 => {
+                // Lengths and counts of binary formats, at their edges.
+                let at = dice.below(data.len() - 3);
+                let edge = [0, 1, 0x7fff_ffff, 0x8000_0000, u32::MAX][dice.below(5)];
+                data[at..at + 4].copy_from_slice(&if dice.often(50) { edge.to_le_bytes() } else { edge.to_be_bytes() });
+            }
+            7 => {
+                let donor = &seeds[dice.below(seeds.len())];
+                let from = dice.below(donor.len());
+                data.truncate(at);
+                data.extend_from_slice(&donor[from..]);
+            }
+            _ => data.splice(at..at, (0..dice.below(40)).map(|_| 0)).for_each(drop),
+        }
+    }
+    data
+}
+
+/// Runs a target on good inputs as they are, then on mutated ones.
+fn check(target: fn(&[u8]), seeds: &[Vec<u8>], usual: u64) {
+    let count = std::env::var("MERGANSER_FUZZ").ok().and_then(|n| n.parse().ok()).unwrap_or(usual);
+    seeds.iter().for_each(|seed| target(seed));
+    for number in 0..count {
+        let data = mutated(&mut Dice(number), seeds);
+        let begun = Instant::now();
+        let outcome = std::panic::catch_unwind(|| target(&data));
+        let shown = String::from_utf8_lossy(&data[..data.len().min(400)]).into_owned();
+        assert!(outcome.is_ok(), "input {number} fails: {shown:?}");
+        assert!(begun.elapsed() < SLOWEST, "input {number} takes {:?}: {shown:?}", begun.elapsed());
+    }
+}
+
+#[test]
+fn f17_f18_f20_f78_f80_mutated_backups_are_read_or_refused_with_a_place() {
+    check(targets::backup, &seeds::backups(), 1_500);
+}
+
+#[test]
+fn mutated_backups_are_inspected_or_refused() {
+    check(targets::inspect, &seeds::backups(), 600);
+}
+
+#[test]
+fn f23_mutated_encrypted_backups_are_refused() {
+    check(targets::encrypted, &seeds::encrypted(), 4);
+}
+
+#[test]
+fn f29_mutated_plans_are_refused_or_whole() {
+    check(targets::plan, &seeds::plans(), 300);
+}
+
+#[test]
+fn mutated_decisions_are_refused_or_mean_the_same_again() {
+    check(targets::decisions, &seeds::decisions(), 3_000);
+}
+
+#[test]
+fn mutated_strategies_are_refused_or_parsed() {
+    check(targets::strategy, &seeds::strategies(), 1_500);
+}
+
+#[test]
+fn mutated_addresses_never_show_a_password() {
+    check(targets::url, &seeds::urls(), 3_000);
+}
+
+#[test]
+fn f81_tables_of_any_name_are_read_and_nothing_else_happens() {
+    check(targets::names, &seeds::names(), 300);
+}
+
+#[test]
+fn mutated_conditions_are_refused_or_parsed() {
+    check(targets::conditions, &seeds::conditions(), 3_000);
+}
