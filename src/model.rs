@@ -1,5 +1,6 @@
 //! Values, schema, records and keys: the words that everything above shares. Pure: no files, no databases.
 
+pub(crate) mod agree;
 pub mod calendar;
 pub mod cell;
 pub mod change;
@@ -8,6 +9,7 @@ pub mod decimal;
 pub mod encode;
 pub mod key;
 pub mod names;
+pub(crate) mod raw;
 pub mod schema;
 pub mod value;
 

@@ -91,6 +91,9 @@ impl Check<'_> {
         for &table in &order {
             self.identities(table)?;
         }
+        for &table in &order {
+            self.already(table)?;
+        }
         Ok(())
     }
 
@@ -174,14 +177,24 @@ impl Check<'_> {
                 Ok(())
             })?;
         }
-        for (record, finding) in records.iter_mut().zip(page) {
-            for field in &finding.fields {
-                if field.backup.is_some() {
-                    record[field.column].clone_from(&field.backup);
-                }
-            }
-        }
+        overlay(&mut records, page);
         Ok(records)
+    }
+
+    /// Returns of each record what the backup brings: one value per column, none where current keeps its own.
+    fn brought(&self, table: usize, page: &[Finding]) -> Vec<Vec<Option<Value>>> {
+        let mut records = vec![vec![None; self.mapping.schema.tables[table].columns.len()]; page.len()];
+        overlay(&mut records, page);
+        records
+    }
+}
+
+/// Lays what the backup brings over records.
+fn overlay(records: &mut [Vec<Option<Value>>], page: &[Finding]) {
+    for (record, finding) in records.iter_mut().zip(page) {
+        for field in finding.fields.iter().filter(|f| f.backup.is_some()) {
+            record[field.column].clone_from(&field.backup);
+        }
     }
 }
 

@@ -101,7 +101,7 @@ pub(crate) struct Seen {
 
 impl Seen {
     /// Notes the backup's next key; the one before is kept as long as it matters.
-    fn note_backup(&mut self, key: &[u8], last: &mut Vec<u8>) {
+    pub(crate) fn note_backup(&mut self, key: &[u8], last: &mut Vec<u8>) {
         if self.backup_ascending {
             self.backup_ascending = last.is_empty() || last.as_slice() < key;
             last.clear();
@@ -118,91 +118,11 @@ struct Cursor {
 
 impl Join {
     /// Runs the join.
+    #[cfg(test)]
     pub(crate) fn run(&self, table: &str, pull: &mut Pull<'_>, emit: &mut Emit<'_>) -> Result<Seen> {
-        let mut cursors = [(); 3].map(|()| Cursor { batch: Batch::default(), at: 0, done: true });
-        for &side in &self.sides {
-            cursors[side as usize].done = false;
-        }
-        let mut waiting = Pending { table: HashTable::new(), bytes: 0, sides: self.sides.clone() };
-        let mut spill: Option<Spill> = None;
-        let mut seen = Seen { backup_ascending: true, current_rows: 0 };
-        let mut last_key: Vec<u8> = Vec::new();
-        loop {
-            for &side in &self.sides {
-                let cursor = &mut cursors[side as usize];
-                while !cursor.done && cursor.at == cursor.batch.len() {
-                    match pull(side)? {
-                        Some(batch) => (cursor.batch, cursor.at) = (batch, 0),
-                        None => cursor.done = true,
-                    }
-                }
-            }
-            // Most rows meet their partners at the front.
-            if !self.keyless
-                && waiting.table.is_empty()
-                && let Some(met) = self.in_step(&cursors)
-            {
-                let key = met.rows[Side::Backup as usize].expect("every join has the backup").key;
-                seen.note_backup(key, &mut last_key);
-                emit(met)?;
-                for &side in &self.sides {
-                    cursors[side as usize].at += 1;
-                }
-                seen.current_rows += 1;
-                continue;
-            }
-            let front = |side: Side| {
-                let cursor = &cursors[side as usize];
-                (!cursor.done).then(|| cursor.batch.row(cursor.at))
-            };
-            let Some(smallest) =
-                self.sides.iter().copied().filter(|&s| front(s).is_some()).min_by_key(|&s| front(s).map(|r| r.key))
-            else {
-                break;
-            };
-            let row = front(smallest).expect("filtered above");
-            let together = self.sides.iter().all(|&s| front(s).is_some_and(|r| r.key == row.key));
-            if together || smallest == Side::Backup {
-                seen.note_backup(row.key, &mut last_key);
-            }
-            if together && !row.key.is_empty() {
-                let met = Met { rows: Side::ALL.map(|s| if self.sides.contains(&s) { front(s) } else { None }) };
-                // A key that waits already has come twice on the side it waits for.
-                if !self.keyless && !waiting.table.is_empty() && waiting.holds(row.key) {
-                    self.take(table, smallest, row, &mut waiting, emit)?;
-                    seen.current_rows += u64::from(smallest == Side::Current);
-                    cursors[smallest as usize].at += 1;
-                    continue;
-                }
-                emit(met)?;
-                for &side in &self.sides {
-                    cursors[side as usize].at += 1;
-                }
-                seen.current_rows += 1;
-                continue;
-            }
-            seen.current_rows += u64::from(smallest == Side::Current);
-            if row.key.is_empty() {
-                let mut met = Met::default();
-                met.rows[smallest as usize] = Some(row);
-                emit(met)?;
-            } else if let Some(spill) = &mut spill {
-                // The disorder is larger than the memory: what does not meet at the front goes straight to disk.
-                spill.put(smallest, row)?;
-            } else {
-                self.take(table, smallest, row, &mut waiting, emit)?;
-            }
-            cursors[smallest as usize].at += 1;
-            if waiting.bytes > self.budget_bytes {
-                waiting.flush(spill.insert(Spill::new()?))?;
-                waiting.table = HashTable::new();
-            }
-        }
-        match spill {
-            None => waiting.emit_rest(emit)?,
-            Some(spill) => spill.join(self, table, emit)?,
-        }
-        Ok(seen)
+        let mut joining = Joining::new(self, table);
+        joining.fronts(pull, emit)?;
+        joining.finish(emit)
     }
 
     /// Returns the rows at the front of all sides if they have one key.
@@ -239,6 +159,134 @@ impl Join {
         let mut waiting = Pending { table: HashTable::new(), bytes: 0, sides: self.sides.clone() };
         rows(&mut |side, row| self.take(table, side, row, &mut waiting, emit))?;
         waiting.emit_rest(emit)
+    }
+}
+
+/// A join on its way: what met is gone, what waits is here.
+pub(crate) struct Joining<'j> {
+    join: &'j Join,
+    table: &'j str,
+    waiting: Pending,
+    spill: Option<Spill>,
+    /// What was seen on the way.
+    pub(crate) seen: Seen,
+    last_key: Vec<u8>,
+}
+
+impl<'j> Joining<'j> {
+    pub(crate) fn new(join: &'j Join, table: &'j str) -> Self {
+        Self {
+            join,
+            table,
+            waiting: Pending { table: HashTable::new(), bytes: 0, sides: join.sides.clone() },
+            spill: None,
+            seen: Seen { backup_ascending: true, current_rows: 0 },
+            last_key: Vec::new(),
+        }
+    }
+
+    /// Takes over from whoever brought rows together before: what it saw, and the backup's last key.
+    pub(crate) fn go_on_from(&mut self, seen: Seen, last_key: Vec<u8>) {
+        (self.seen, self.last_key) = (seen, last_key);
+    }
+
+    /// Lets rows of one key meet that stand at the front of both sides; counts nothing.
+    pub(crate) fn pair(&mut self, current: RowRef<'_>, backup: RowRef<'_>, emit: &mut Emit<'_>) -> Result<()> {
+        // A key that waits already has come twice on the side it waits for.
+        if !self.waiting.table.is_empty() && self.waiting.holds(current.key) {
+            self.alone(Side::Current, current, emit)?;
+            return self.alone(Side::Backup, backup, emit);
+        }
+        emit(Met { rows: [None, Some(current), Some(backup)] })
+    }
+
+    /// Takes a row that has found no partner at the front; counts nothing.
+    pub(crate) fn alone(&mut self, side: Side, row: RowRef<'_>, emit: &mut Emit<'_>) -> Result<()> {
+        if row.key.is_empty() {
+            let mut met = Met::default();
+            met.rows[side as usize] = Some(row);
+            return emit(met);
+        }
+        if let Some(spill) = &mut self.spill {
+            // The disorder is larger than the memory: what does not meet at the front goes straight to disk.
+            return spill.put(side, row);
+        }
+        self.join.take(self.table, side, row, &mut self.waiting, emit)?;
+        if self.waiting.bytes > self.join.budget_bytes {
+            self.waiting.flush(self.spill.insert(Spill::new()?))?;
+            self.waiting.table = HashTable::new();
+        }
+        Ok(())
+    }
+
+    /// Reads every side to its end; what meets at the front meets, what does not waits.
+    pub(crate) fn fronts(&mut self, pull: &mut Pull<'_>, emit: &mut Emit<'_>) -> Result<()> {
+        let sides = &self.join.sides;
+        let mut cursors = [(); 3].map(|()| Cursor { batch: Batch::default(), at: 0, done: true });
+        for &side in sides {
+            cursors[side as usize].done = false;
+        }
+        loop {
+            for &side in sides {
+                let cursor = &mut cursors[side as usize];
+                while !cursor.done && cursor.at == cursor.batch.len() {
+                    match pull(side)? {
+                        Some(batch) => (cursor.batch, cursor.at) = (batch, 0),
+                        None => cursor.done = true,
+                    }
+                }
+            }
+            // Most rows meet their partners at the front.
+            if !self.join.keyless
+                && self.waiting.table.is_empty()
+                && let Some(met) = self.join.in_step(&cursors)
+            {
+                let key = met.rows[Side::Backup as usize].expect("every join has the backup").key;
+                self.seen.note_backup(key, &mut self.last_key);
+                emit(met)?;
+                for &side in sides {
+                    cursors[side as usize].at += 1;
+                }
+                self.seen.current_rows += 1;
+                continue;
+            }
+            let front = |side: Side| {
+                let cursor = &cursors[side as usize];
+                (!cursor.done).then(|| cursor.batch.row(cursor.at))
+            };
+            let Some(smallest) =
+                sides.iter().copied().filter(|&s| front(s).is_some()).min_by_key(|&s| front(s).map(|r| r.key))
+            else {
+                return Ok(());
+            };
+            let row = front(smallest).expect("filtered above");
+            let together = sides.iter().all(|&s| front(s).is_some_and(|r| r.key == row.key)) && !row.key.is_empty();
+            if together || smallest == Side::Backup {
+                self.seen.note_backup(row.key, &mut self.last_key);
+            }
+            // A key that waits already has come twice on the side it waits for.
+            let waits = || !self.join.keyless && !self.waiting.table.is_empty() && self.waiting.holds(row.key);
+            if together && !waits() {
+                emit(Met { rows: Side::ALL.map(|s| if sides.contains(&s) { front(s) } else { None }) })?;
+                for &side in sides {
+                    cursors[side as usize].at += 1;
+                }
+                self.seen.current_rows += 1;
+                continue;
+            }
+            self.seen.current_rows += u64::from(smallest == Side::Current);
+            self.alone(smallest, row, emit)?;
+            cursors[smallest as usize].at += 1;
+        }
+    }
+
+    /// Ends the join: what still waits stays alone, or meets on disk.
+    pub(crate) fn finish(self, emit: &mut Emit<'_>) -> Result<Seen> {
+        match self.spill {
+            None => self.waiting.emit_rest(emit)?,
+            Some(spill) => spill.join(self.join, self.table, emit)?,
+        }
+        Ok(self.seen)
     }
 }
 

@@ -10,8 +10,8 @@ use super::graph;
 use super::keys::{generated, made_key};
 use super::mapping::{Found, Mapping, find_column, find_table};
 use super::options::Options;
-use super::rows::RowRef;
-use super::sides::BackupSink;
+use super::rows::{Form, RowRef};
+use super::sides::{BackupSink, Wanted};
 use crate::backup::Reader;
 use crate::database::{Database, Snapshot};
 use crate::error::{Error, Result, fail};
@@ -427,9 +427,9 @@ fn rows(
         let mut send = |batch: super::rows::Batch, _| {
             let outcome = (0..batch.len()).try_for_each(|r| visit(batch.row(r)));
             failed = outcome.err();
-            failed.is_none()
+            if failed.is_none() { Wanted::More(Form::Canonical) } else { Wanted::Nothing }
         };
-        let mut sink = BackupSink::new(mapping, table, &header, &mut send);
+        let mut sink = BackupSink::new(mapping, table, &header, Form::Canonical, &mut send);
         sink.follow(Some(ids));
         let outcome = reader.read_records(&mut sink).and_then(|_| sink.finish());
         drop(sink);

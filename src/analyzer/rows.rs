@@ -1,18 +1,31 @@
-//! Records as canonical bytes, in batches: what the two readers hand to the join.
+//! Records as bytes, in batches: what the readers hand on.
 //!
 //! *Shape of a row:* one encoded value per column of the table, then the key's bytes (none: the record has no key).
+//! *Shape of a raw row:* one cell per column as it was read (`model::raw`), and no key.
 
 use crate::backup::Place;
 use crate::model::schema::Collation;
-use crate::model::{Cell, Table, encode};
+use crate::model::{Cell, Table, encode, raw};
 
 /// A batch is handed over when it holds this many bytes: large enough that handing over costs nothing, small enough
 /// to stay in the processor's cache and in the allocator's own memory.
 const BATCH_BYTES: usize = 64 * 1024;
 
+/// How the values of a batch stand in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// As canonical bytes.
+    #[default]
+    Canonical,
+    /// As they were read.
+    Raw,
+}
+
 /// Rows of one table, one after another in one buffer.
 #[derive(Default)]
 pub(crate) struct Batch {
+    /// How the values stand in it.
+    pub(crate) form: Form,
     bytes: Vec<u8>,
     rows: Vec<Row>,
 }
@@ -55,8 +68,8 @@ impl Batch {
     }
 
     /// Starts a batch that reserves as much as a full one needs.
-    fn with_room() -> Self {
-        Self { bytes: Vec::with_capacity(BATCH_BYTES + BATCH_BYTES / 8), rows: Vec::with_capacity(512) }
+    fn with_room(form: Form) -> Self {
+        Self { form, bytes: Vec::with_capacity(BATCH_BYTES + BATCH_BYTES / 8), rows: Vec::with_capacity(512) }
     }
 }
 
@@ -76,16 +89,22 @@ pub(crate) struct RowEncoder<'t> {
 }
 
 impl<'t> RowEncoder<'t> {
-    pub(crate) fn new(table: &'t Table) -> Self {
+    pub(crate) fn new(table: &'t Table, form: Form) -> Self {
         Self {
             table,
-            batch: Batch::with_room(),
+            batch: Batch::with_room(form),
             start: 0,
             slots: vec![(0, 0); table.columns.len()],
             in_order: Some(0),
             scratch: Vec::new(),
             told_apart_by: None,
         }
+    }
+
+    /// Lets what follows stand in a form; no record has been put into the batch yet.
+    pub(crate) fn turn(&mut self, form: Form) {
+        debug_assert!(self.batch.bytes.is_empty(), "a batch has one form");
+        self.batch.form = form;
     }
 
     /// Tells the records of a table without a key apart by these columns only: those that the backup carries.
@@ -110,7 +129,10 @@ impl<'t> RowEncoder<'t> {
             return false;
         }
         let from = self.batch.bytes.len() as u32;
-        encode::encode(cell, &self.table.columns[column], &mut self.batch.bytes);
+        match self.batch.form {
+            Form::Canonical => encode::encode(cell, &self.table.columns[column], &mut self.batch.bytes),
+            Form::Raw => raw::push(cell, &mut self.batch.bytes),
+        }
         self.slots[column] = (from, self.batch.bytes.len() as u32);
         self.in_order = self.in_order.filter(|&count| count == column).map(|count| count + 1);
         true
@@ -136,37 +158,58 @@ impl<'t> RowEncoder<'t> {
 
     /// Ends the record; returns a batch that has become full.
     pub(crate) fn end(&mut self, place: Place, excluded: bool) -> Option<Batch> {
+        self.close(place, excluded);
+        self.full()
+    }
+
+    /// Ends the record, however full the batch is.
+    pub(crate) fn close(&mut self, place: Place, excluded: bool) {
         if self.in_order != Some(self.slots.len()) {
             self.arrange();
         }
         let key = self.batch.bytes.len();
-        self.push_key();
+        if self.batch.form == Form::Canonical {
+            self.push_key();
+        }
         let end = self.batch.bytes.len();
         self.batch.rows.push(Row { start: self.start as u32, key: key as u32, end: end as u32, place, excluded });
         self.slots.fill((0, 0));
         self.in_order = Some(0);
         self.start = end;
-        (end >= BATCH_BYTES).then(|| {
-            self.start = 0;
-            std::mem::replace(&mut self.batch, Batch::with_room())
-        })
+    }
+
+    fn hand_over(&mut self) -> Batch {
+        self.start = 0;
+        let next = Batch::with_room(self.batch.form);
+        std::mem::replace(&mut self.batch, next)
+    }
+
+    /// Returns the batch if it has become full.
+    pub(crate) fn full(&mut self) -> Option<Batch> {
+        (self.start >= BATCH_BYTES).then(|| self.hand_over())
     }
 
     /// Encodes a whole record given as one cell per column; returns a batch that has become full.
     pub(crate) fn push(&mut self, cells: &[Cell<'_>], place: Place) -> Option<Batch> {
+        self.put_all(cells);
+        self.end(place, false)
+    }
+
+    /// Takes a whole record of a database, one cell per column.
+    pub(crate) fn put_all(&mut self, cells: &[Cell<'_>]) {
         for (column, cell) in cells.iter().enumerate() {
             // What the engine computes follows the other fields; an engine may read it all the same.
             let table = self.table;
             let counts = table.columns[column].writable() || table.key.contains(&column);
             self.put(column, if counts { *cell } else { Cell::Absent });
         }
-        self.end(place, false)
     }
 
     /// Returns the last batch, if there is anything in it.
     pub(crate) fn finish(&mut self) -> Option<Batch> {
         self.start = 0;
-        Some(std::mem::take(&mut self.batch)).filter(|batch| batch.len() > 0)
+        let empty = Batch { form: self.batch.form, ..Batch::default() };
+        Some(std::mem::replace(&mut self.batch, empty)).filter(|batch| batch.len() > 0)
     }
 
     /// Brings the values of the record being made into the order of the columns.
@@ -241,7 +284,7 @@ mod tests {
         let table = table();
         let cells = [Cell::Int(7), Cell::Text("x"), Cell::Bool(true)];
         let made = |order: &[usize]| {
-            let mut encoder = RowEncoder::new(&table);
+            let mut encoder = RowEncoder::new(&table, Form::Canonical);
             // A record before it, so that offsets matter.
             assert!(encoder.push(&cells, Place::default()).is_none());
             for &column in order {
@@ -271,7 +314,7 @@ mod tests {
     #[test]
     fn a_full_batch_is_handed_over_once() {
         let table = table();
-        let mut encoder = RowEncoder::new(&table);
+        let mut encoder = RowEncoder::new(&table, Form::Canonical);
         let text = "x".repeat(1000);
         let mut rows = 0;
         for id in 0..200 {

@@ -1,27 +1,31 @@
 //! The pass itself: a thread per side reads and encodes, the calling thread joins, classifies and stores.
 
+mod pairing;
+mod readers;
+mod visit;
+
 use super::check::{Check, Native};
-use super::classify::{Rules, Sides, classify};
-use super::join::{self, Join, Met, Side};
-use super::mapping::{Found, Mapping, Part, Seen};
-use super::matching::{Ids, Matched};
-use super::options::{OnUnknown, Options, Parents};
-use super::rows::{Batch, RowEncoder, RowRef};
-use super::sides::{self, BackupSink, Learned, stopped};
-use super::{Analysis, Finding, Findings, Limits, TableResult, digests, graph};
-use crate::backup::{Format, Ignore, Place, Reader, Summary, TableHeader};
+use super::join::{self, Join, Joining, Side};
+use super::mapping::{Mapping, Part};
+use super::matching::Matched;
+use super::options::Options;
+use super::rows::{Batch, Form};
+use super::sides::{self, Learned};
+use super::{Analysis, Findings, TableResult, graph};
+use crate::backup::{Format, Reader, TableHeader};
 use crate::database::{Database, Snapshot};
 use crate::error::{Error, Result, fail};
-use crate::model::calendar::Timestamp;
-use crate::model::change::{Class, Counts, Reason};
+use crate::model::Schema;
+use crate::model::change::Counts;
 use crate::model::schema::{Collation, Engine};
-use crate::model::{Schema, Table, encode};
 use crate::progress::{Phase, Progress};
+use readers::{
+    Begun, Finished, FromBackup, FromSide, QUEUE, Request, Role, Steps, read_backup, read_base, read_current,
+};
 use std::collections::HashSet;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-
-/// Batches that wait between a reader and the join.
-const QUEUE: usize = 8;
+use visit::Visit;
+pub(super) use visit::{key_values, rules};
 
 /// An earlier common state, opened as often as its order of tables asks for.
 pub struct Base<'a> {
@@ -39,34 +43,6 @@ pub struct Current<'a> {
     pub schema: Schema,
     /// Which ids of the backup stand for which of it, where records are matched by natural keys.
     pub matched: Option<&'a Matched>,
-}
-
-enum FromBackup {
-    /// A table begins; for one without a key, with the columns that tell its records apart.
-    Table(usize, TableHeader, Option<Vec<bool>>),
-    Excluded(usize, TableHeader, u64),
-    Rows(Batch),
-    End(Learned),
-    Done(Box<Finished>),
-    Failed(Error),
-}
-
-/// What is known when the backup has been read to its end.
-struct Finished {
-    summary: Summary,
-    unknown: Vec<String>,
-    skipped: Vec<String>,
-    seen: Vec<Seen>,
-}
-
-/// A table to read, and the columns that tell its records apart where it has no key.
-type Request = (usize, Option<Vec<bool>>);
-
-enum FromSide {
-    Rows(Batch),
-    /// The end of the table; false: the side does not have the table at all.
-    End(bool),
-    Failed(Error),
 }
 
 /// Compares a backup with the current database in one pass over each.
@@ -93,8 +69,10 @@ pub fn analyze(
         let (ask_current, current_requests) = sync_channel::<Request>(1);
         let (ask_base, base_requests) = sync_channel::<usize>(1);
         let mapping = &mapping;
+        // A base is joined as a third side, for which every row is needed; ids are replaced in canonical rows.
+        let form = if base.is_some() || matched.is_some() { Form::Canonical } else { Form::Raw };
         let ids = matched.map(Matched::backup);
-        scope.spawn(move || read_backup(mapping, ids, backup, &to_backup));
+        scope.spawn(move || read_backup((mapping, ids), backup, form, &to_backup));
         let snapshot = &mut *snapshot;
         scope.spawn(move || read_current(mapping, snapshot, &current_requests, &to_current));
         let base_reader = base.map(|base| {
@@ -190,158 +168,6 @@ fn not_carried(mapping: &Mapping, tables: &[TableResult]) -> Vec<String> {
     names
 }
 
-fn read_backup(mapping: &Mapping, ids: Option<&Ids>, mut backup: Box<dyn Reader>, to: &SyncSender<FromBackup>) {
-    let mut read = || -> Result<Finished> {
-        let mut unknown = Vec::new();
-        let mut skipped = Vec::new();
-        let mut seen: Vec<Seen> = Vec::new();
-        let mut taken: Vec<Option<String>> = vec![None; mapping.schema.tables.len()];
-        while let Some(header) = backup.next_table()? {
-            let found = mapping.table(&header.name);
-            let table = if let Found::At(table) = &found { Some(*table) } else { None };
-            seen.push(Seen { name: header.name.clone(), origin: header.origin.clone(), table, columns: None });
-            match found {
-                Found::Skipped => skipped.push(header.name),
-                Found::Unknown(_) if mapping.on_unknown_table() == OnUnknown::Skip => skipped.push(header.name),
-                Found::Unknown(sentence) => unknown.push(sentence),
-                Found::At(table) => {
-                    if let Some(other) = taken[table].replace(header.name.clone()) {
-                        let label = mapping.schema.tables[table].label();
-                        unknown.push(format!(
-                            "tables {other:?} and {:?} of the backup both stand for {label}",
-                            header.name
-                        ));
-                    } else if mapping.parts[table] == Part::Excluded {
-                        let records = backup.read_records(&mut Ignore)?;
-                        to.send(FromBackup::Excluded(table, header, records)).map_err(|_| stopped())?;
-                    } else {
-                        let learned = read_table((mapping, ids), backup.as_mut(), table, header, to)?;
-                        unknown.extend(learned.unknown);
-                        skipped.extend(learned.skipped);
-                        if let Some(last) = seen.last_mut().filter(|_| !learned.names.is_empty()) {
-                            last.columns = Some(learned.names);
-                        }
-                    }
-                }
-            }
-        }
-        Ok(Finished { summary: Summary::default(), unknown, skipped, seen })
-    };
-    let outcome = match read() {
-        Err(error) => Err(error),
-        Ok(finished) => backup.finish().map(|summary| Finished { summary, ..finished }),
-    };
-    // A failed send means that the join has failed already and reports its own cause.
-    let _ = to.send(match outcome {
-        Ok(finished) => FromBackup::Done(Box::new(finished)),
-        Err(error) => FromBackup::Failed(error),
-    });
-}
-
-fn read_table(
-    (mapping, ids): (&Mapping, Option<&Ids>),
-    backup: &mut dyn Reader,
-    table: usize,
-    header: TableHeader,
-    to: &SyncSender<FromBackup>,
-) -> Result<Learned> {
-    let keyless = mapping.schema.tables[table].key.is_empty();
-    let mut announced = !keyless;
-    if announced {
-        to.send(FromBackup::Table(table, header.clone(), None)).map_err(|_| stopped())?;
-    }
-    // What tells records without a key apart is known from the first one, before the current side is read.
-    let mut send = |batch, columns| {
-        let begun = std::mem::replace(&mut announced, true)
-            || to.send(FromBackup::Table(table, header.clone(), columns)).is_ok();
-        begun && to.send(FromBackup::Rows(batch)).is_ok()
-    };
-    let mut sink = BackupSink::new(mapping, table, &header, &mut send);
-    sink.follow(ids);
-    ids.map_or(Ok(()), |ids| ids.tell_deletions(&mapping.schema, table, header.deleted.len()))?;
-    backup.read_records(&mut sink).map_err(|e| e.at(&header.name))?;
-    sink.finish()?;
-    let learned = std::mem::take(&mut sink.learned);
-    drop(sink);
-    if !announced {
-        to.send(FromBackup::Table(table, header, None)).map_err(|_| stopped())?;
-    }
-    to.send(FromBackup::End(learned.clone())).map_err(|_| stopped())?;
-    Ok(learned)
-}
-
-fn read_current(
-    mapping: &Mapping,
-    snapshot: &mut dyn Snapshot,
-    requests: &Receiver<Request>,
-    to: &SyncSender<FromSide>,
-) {
-    for (table, columns) in requests {
-        let target = &mapping.schema.tables[table];
-        let mut encoder = RowEncoder::new(target);
-        columns.into_iter().for_each(|columns| encoder.told_apart_by(columns));
-        let outcome = snapshot.scan(target, &mut |cells| match encoder.push(cells, Place::default()) {
-            Some(full) => to.send(FromSide::Rows(full)).map_err(|_| stopped()),
-            None => Ok(()),
-        });
-        let last = match outcome.map(|()| encoder.finish()) {
-            Ok(None) => Ok(()),
-            Ok(Some(rest)) => to.send(FromSide::Rows(rest)),
-            Err(error) => to.send(FromSide::Failed(error)),
-        };
-        if last.is_err() || to.send(FromSide::End(true)).is_err() {
-            return;
-        }
-    }
-}
-
-/// Reads the tables of the base in the order asked for; a base in another order is opened again from its beginning.
-fn read_base(
-    (mapping, ids): (&Mapping, Option<&Ids>),
-    base: &Base<'_>,
-    requests: &Receiver<usize>,
-    to: &SyncSender<FromSide>,
-) -> (Option<Summary>, Vec<(usize, Learned)>) {
-    let mut reader: Option<Box<dyn Reader>> = None;
-    let mut known = Vec::new();
-    for table in requests {
-        let mut read = || -> Result<bool> {
-            for fresh in [reader.is_none(), true] {
-                if fresh {
-                    reader = Some((base.open)()?);
-                }
-                let current = reader.as_mut().expect("opened above");
-                while let Some(header) = current.next_table()? {
-                    if mapping.table(&header.name) == Found::At(table) {
-                        let mut send = |batch, _| to.send(FromSide::Rows(batch)).is_ok();
-                        let mut sink = BackupSink::new(mapping, table, &header, &mut send);
-                        sink.follow(ids);
-                        current.read_records(&mut sink).map_err(|e| e.at(format_args!("base, {}", header.name)))?;
-                        sink.finish()?;
-                        known.push((table, sink.learned));
-                        return Ok(true);
-                    }
-                }
-                if fresh {
-                    break;
-                }
-            }
-            Ok(false)
-        };
-        let message = match read() {
-            Ok(found) => FromSide::End(found),
-            Err(error) => FromSide::Failed(error),
-        };
-        if to.send(message).is_err() {
-            return (None, known);
-        }
-    }
-    // Reading on to the end checks what the base claims of itself.
-    let Some(mut reader) = reader else { return (None, known) };
-    while let Ok(Some(_)) = reader.next_table() {}
-    (reader.finish().ok(), known)
-}
-
 /// Says where the base's columns are not those of the backup or of current: what that means for a three-way comparison.
 fn base_notes(mapping: &Mapping, tables: &[TableResult], base: &[(usize, Learned)]) -> Vec<String> {
     let mut notes = Vec::new();
@@ -368,6 +194,17 @@ fn base_notes(mapping: &Mapping, tables: &[TableResult], base: &[(usize, Learned
         notes.extend(learned.unknown.iter().map(|sentence| format!("{}: in the base, {sentence}", result.name)));
     }
     notes
+}
+
+/// How the rows of a table come in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rows {
+    /// Compared already where current is read, as far as both sides come in one order.
+    Together,
+    /// Each side for itself.
+    Apart,
+    /// Each side for itself, and a base.
+    WithBase,
 }
 
 /// The joining side of the pipeline.
@@ -400,12 +237,18 @@ impl Run<'_> {
                     let counts = Counts { excluded: records, ..Counts::default() };
                     results.push(self.result(table, &header, counts, &Learned::default(), false));
                 }
-                FromBackup::Table(table, header, columns) => {
-                    ask_current.send((table, columns)).map_err(|_| gone())?;
+                FromBackup::Table(begun) => {
+                    let Begun { table, header, columns, pairs } = *begun;
+                    let sides = match (&pairs, ask_base) {
+                        (Some(_), _) => Rows::Together,
+                        (None, Some(_)) => Rows::WithBase,
+                        (None, None) => Rows::Apart,
+                    };
+                    ask_current.send(Request { table, columns, pairs }).map_err(|_| gone())?;
                     if let Some(ask) = ask_base {
                         ask.send(table).map_err(|_| gone())?;
                     }
-                    results.push(self.table(table, &header, ask_base.is_some())?);
+                    results.push(self.table(table, &header, sides)?);
                 }
                 FromBackup::Rows(_) | FromBackup::End(_) => unreachable!("rows come between a table and its end"),
             }
@@ -431,14 +274,14 @@ impl Run<'_> {
         }
     }
 
-    fn table(&mut self, table: usize, header: &TableHeader, with_base: bool) -> Result<TableResult> {
+    fn table(&mut self, table: usize, header: &TableHeader, rows: Rows) -> Result<TableResult> {
         let target = &self.mapping.schema.tables[table];
         let label = target.label();
         let mut learned = Learned::default();
         let mut pending_base: Option<Batch> = None;
-        let mut base_ended = !with_base;
+        let mut base_ended = rows != Rows::WithBase;
         // Whether the base has the table is known from its first message.
-        let three_way = with_base && !target.key.is_empty() && {
+        let three_way = rows == Rows::WithBase && !target.key.is_empty() && {
             match self.from_base.recv().map_err(|_| gone())? {
                 FromSide::Rows(batch) => {
                     pending_base = Some(batch);
@@ -449,6 +292,7 @@ impl Run<'_> {
                     found
                 }
                 FromSide::Failed(error) => return Err(error),
+                FromSide::Steps(_) | FromSide::Apart(..) => unreachable!("a base is compared with nothing"),
             }
         };
         let mut sides = vec![Side::Current, Side::Backup];
@@ -471,13 +315,30 @@ impl Run<'_> {
         };
         let mut done = 0;
         // A key that the user named may stand twice in current; one that the database declares can't.
-        let proven = target.uniques.iter().any(|u| u.columns == target.key && u.predicate.is_none());
-        let mut keys = (!proven && !target.key.is_empty()).then(HashSet::new);
+        let mut keys = (!self.mapping.proven(table) && !target.key.is_empty()).then(HashSet::new);
         let (from_backup, from_current, from_base) = (&self.from_backup, &self.from_current, &self.from_base);
         let progress = self.progress;
         let mut backup_ended = false;
-        let seen = join.run(
-            &label,
+        let mut joining = Joining::new(&join, &label);
+        let mut together = rows == Rows::Together;
+        while together {
+            progress.go_on()?;
+            match from_current.recv().map_err(|_| gone())? {
+                FromSide::Steps(steps) => {
+                    done += steps.read;
+                    progress.advance(&label, done, None);
+                    visit.counts.unchanged += steps.unchanged;
+                    take_steps(&steps, &mut joining, &mut |met| visit.met(&met))?;
+                }
+                FromSide::Apart(seen, last_key) => {
+                    joining.go_on_from(seen, last_key);
+                    together = false;
+                }
+                FromSide::Failed(error) => return Err(error),
+                FromSide::Rows(_) | FromSide::End(_) => unreachable!("rows are apart only after it was said"),
+            }
+        }
+        joining.fronts(
             &mut |side| {
                 progress.go_on()?;
                 match side {
@@ -519,6 +380,7 @@ impl Run<'_> {
             },
             &mut |met| visit.met(&met),
         )?;
+        let seen = joining.finish(&mut |met| visit.met(&met))?;
         debug_assert!(backup_ended, "the join reads every side to its end");
         // A base that takes no part still has to be read past.
         while !base_ended {
@@ -534,172 +396,30 @@ impl Run<'_> {
     }
 }
 
+/// Lets rows that were held against each other meet or wait.
+fn take_steps(steps: &Steps, joining: &mut Joining<'_>, emit: &mut join::Emit<'_>) -> Result<()> {
+    let mut rows = (0..steps.rows.len()).map(|row| steps.rows.row(row));
+    for role in &steps.roles {
+        let row = rows.next().expect("a row for each role");
+        match role {
+            Role::Pair => joining.pair(row, rows.next().expect("two rows for a pair"), emit)?,
+            Role::Current => joining.alone(Side::Current, row, emit)?,
+            Role::Backup => joining.alone(Side::Backup, row, emit)?,
+        }
+    }
+    Ok(())
+}
+
 fn side_batch(from: &Receiver<FromSide>) -> Result<Option<Batch>> {
     match from.recv().map_err(|_| gone())? {
         FromSide::Rows(batch) => Ok(Some(batch)),
         FromSide::End(_) => Ok(None),
         FromSide::Failed(error) => Err(error),
+        FromSide::Steps(_) | FromSide::Apart(..) => unreachable!("only current is compared where it is read"),
     }
 }
 
 /// A reader that ended without a word has panicked; the panic itself is reported when its thread is joined.
 fn gone() -> Error {
     fail!(Failed, "a reader ended unexpectedly; nothing was changed")
-}
-
-pub(super) fn rules(options: &Options) -> Rules {
-    let tolerance_nanos = i128::from(options.tolerance_millis) * 1_000_000;
-    let now = chrono::Utc::now();
-    Rules {
-        tolerance_nanos,
-        now: Timestamp { seconds: now.timestamp(), nanos: now.timestamp_subsec_nanos(), digits: 9, zoned: true },
-        strict: options.strict,
-        deletes: options.deletes,
-    }
-}
-
-/// Classifies what met and stores what is not unchanged.
-struct Visit<'a> {
-    mapping: &'a Mapping,
-    options: &'a Options,
-    findings: &'a mut dyn Findings,
-    table: usize,
-    target: &'a Table,
-    whole: bool,
-    /// Keys of records that the backup names as deleted.
-    deleted: HashSet<Vec<u8>>,
-    chosen: bool,
-    three_way: bool,
-    rules: Rules,
-    counts: Counts,
-}
-
-impl Visit<'_> {
-    fn met(&mut self, met: &Met<'_>) -> Result<()> {
-        let [base, current, backup] = met.rows;
-        match (current, backup) {
-            (None, None) => Ok(()),
-            (_, Some(backup)) if backup.excluded => self.excluded(current, backup),
-            (None, Some(backup)) if backup.key.is_empty() && !self.target.key.is_empty() => self.keyless(backup),
-            (Some(current), Some(backup)) if self.same(base, current, backup) => {
-                self.counts.unchanged += 1;
-                Ok(())
-            }
-            (Some(_), None) if !self.chosen => Ok(()),
-            // Without a key there is nothing by which a record could be deleted.
-            (Some(current), None) if current.key.is_empty() || self.target.key.is_empty() => {
-                self.counts.current_only += 1;
-                Ok(())
-            }
-            _ => self.differing(base, current, backup),
-        }
-    }
-
-    /// Tells by bytes alone that nothing differs; what it does not see as equal is looked at closely.
-    fn same(&self, base: Option<RowRef<'_>>, current: RowRef<'_>, backup: RowRef<'_>) -> bool {
-        if self.target.key.is_empty() || current.body == backup.body {
-            return true;
-        }
-        // With a base, fields that differ from it decide; equal sides are settled above.
-        if self.three_way && base.is_some() {
-            return false;
-        }
-        let compared = &self.mapping.compared[self.table];
-        encode::split(current.body).zip(encode::split(backup.body)).enumerate().all(|(column, (c, b))| {
-            c == b || encode::is_absent(b) || !compared[column] || self.target.timestamp == Some(column)
-        })
-    }
-
-    fn differing(
-        &mut self,
-        base: Option<RowRef<'_>>,
-        current: Option<RowRef<'_>>,
-        backup: Option<RowRef<'_>>,
-    ) -> Result<()> {
-        let sides = Sides {
-            base: self.three_way.then_some(base.map(|r| r.body)),
-            current: current.map(|r| r.body),
-            backup: backup.map(|r| r.body),
-            backup_whole: self.whole,
-            backup_deleted: backup.is_none() && current.is_some_and(|r| self.deleted.contains(r.key)),
-        };
-        let mut verdict = classify(self.target, &self.mapping.compared[self.table], &sides, &self.rules);
-        if current.is_some() && !self.mapping.primary_stays.is_empty() {
-            verdict.fields.retain(|f| !self.mapping.primary_stays.contains(&(self.table, f.column)));
-            let compares = matches!(verdict.class, Class::Updated | Class::Conflict) && backup.is_some();
-            if compares && verdict.fields.iter().all(|f| f.is_timestamp) {
-                (verdict.class, verdict.reason) = (Class::Unchanged, Reason::SameFields);
-            }
-        }
-        *self.counts.of(verdict.class) += 1;
-        let stays = verdict.class == Class::CurrentOnly && verdict.reason == Reason::OnlyInCurrent;
-        if verdict.class == Class::Unchanged || stays {
-            return Ok(());
-        }
-        let row = current.or(backup).expect("a record on one side at least");
-        self.findings.add(&Finding {
-            id: 0,
-            table: self.table,
-            key: key_values(self.target, row.body),
-            key_bytes: row.key.to_vec(),
-            class: verdict.class,
-            reason: verdict.reason,
-            note: None,
-            fields: verdict.fields,
-            current_digests: current.map(|r| digests(r.body)).unwrap_or_default(),
-            backup_at: verdict.backup_at,
-            current_at: verdict.current_at,
-            place: backup.map(|r| r.place).unwrap_or_default(),
-            limits: Limits::default(),
-        })
-    }
-
-    /// A record that a filter leaves out is kept only where a chosen one may need it as a parent.
-    fn excluded(&mut self, current: Option<RowRef<'_>>, backup: RowRef<'_>) -> Result<()> {
-        self.counts.excluded += 1;
-        if current.is_some() || self.options.parents != Parents::Auto || backup.key.is_empty() {
-            return Ok(());
-        }
-        self.one_sided(backup, Class::Excluded, Reason::Filtered, None)
-    }
-
-    fn keyless(&mut self, backup: RowRef<'_>) -> Result<()> {
-        self.counts.blocked += 1;
-        let names = self.target.names(&self.target.key).join(", ");
-        let note = format!("{} has no value for its key ({names})", backup.place);
-        self.one_sided(backup, Class::Blocked, Reason::KeyMissing, Some(note))
-    }
-
-    fn one_sided(&mut self, backup: RowRef<'_>, class: Class, reason: Reason, note: Option<String>) -> Result<()> {
-        let sides = Sides {
-            base: None,
-            current: None,
-            backup: Some(backup.body),
-            backup_whole: self.whole,
-            backup_deleted: false,
-        };
-        let verdict = classify(self.target, &self.mapping.compared[self.table], &sides, &self.rules);
-        self.findings.add(&Finding {
-            id: 0,
-            table: self.table,
-            key: key_values(self.target, backup.body),
-            key_bytes: backup.key.to_vec(),
-            class,
-            reason,
-            note,
-            fields: verdict.fields,
-            current_digests: Vec::new(),
-            backup_at: None,
-            current_at: None,
-            place: backup.place,
-            limits: Limits::default(),
-        })
-    }
-}
-
-/// Reads the key's values out of a record's body; empty where one is missing.
-pub(super) fn key_values(table: &Table, body: &[u8]) -> Vec<crate::model::Value> {
-    let values: Vec<&[u8]> = encode::split(body).collect();
-    let key: Option<Vec<_>> = table.key.iter().map(|&c| encode::decode(values[c]).filter(|v| !v.is_null())).collect();
-    key.unwrap_or_default()
 }

@@ -3,14 +3,23 @@
 use super::mapping::{Found, Mapping, Part};
 use super::matching::{Follow, Ids};
 use super::options::OnUnknown;
-use super::rows::{Batch, RowEncoder};
+use super::rows::{Batch, Form, RowEncoder};
 use crate::backup::{Place, RecordSink, TableHeader};
 use crate::error::{Error, Result, fail};
 use crate::model::{Cell, OwnedCell, encode};
 use std::collections::{HashMap, HashSet};
 
-/// Takes batches as they fill, with the columns that tell a keyless table's records apart; false: nobody wants more.
-pub(super) type Send<'a> = dyn FnMut(Batch, Option<Vec<bool>>) -> bool + 'a;
+/// What the taker of a batch wants next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// More rows, in this form.
+    More(Form),
+    /// Nothing any more.
+    Nothing,
+}
+
+/// Takes batches as they fill, with the columns that tell a keyless table's records apart.
+pub(super) type Send<'a> = dyn FnMut(Batch, Option<Vec<bool>>) -> Wanted + 'a;
 
 /// What was learned about a backup's table while reading it.
 #[derive(Clone, Debug, Default)]
@@ -51,13 +60,19 @@ pub(super) struct BackupSink<'a> {
 }
 
 impl<'a> BackupSink<'a> {
-    pub(super) fn new(mapping: &'a Mapping, table: usize, header: &TableHeader, send: &'a mut Send<'a>) -> Self {
+    pub(super) fn new(
+        mapping: &'a Mapping,
+        table: usize,
+        header: &TableHeader,
+        form: Form,
+        send: &'a mut Send<'a>,
+    ) -> Self {
         let target = &mapping.schema.tables[table];
         Self {
             mapping,
             table,
             header: header.clone(),
-            encoder: RowEncoder::new(target),
+            encoder: RowEncoder::new(target, form),
             send,
             order: Vec::new(),
             known: HashMap::new(),
@@ -133,7 +148,11 @@ impl<'a> BackupSink<'a> {
             .hint("The table has no key, so its records are told apart by their fields; name a key with --key."));
         }
         let Some(full) = self.encoder.end(place, excluded) else { return Ok(()) };
-        if (self.send)(full, self.encoder.columns()) { Ok(()) } else { Err(stopped()) }
+        match (self.send)(full, self.encoder.columns()) {
+            Wanted::More(form) => self.encoder.turn(form),
+            Wanted::Nothing => return Err(stopped()),
+        }
+        Ok(())
     }
 
     /// Hands over what is left.
@@ -252,7 +271,7 @@ pub(super) fn deleted_keys(mapping: &Mapping, table: usize, header: &TableHeader
         return Ok(keys);
     }
     for (number, fields) in header.deleted.iter().enumerate() {
-        let mut encoder = RowEncoder::new(target);
+        let mut encoder = RowEncoder::new(target, Form::Canonical);
         let mut found = 0;
         for (name, cell) in fields {
             if let Found::At(column) = mapping.column(table, &header.name, name)

@@ -4,7 +4,7 @@
 use super::classify::{Deletes, Rules, Sides, Verdict, classify};
 use super::filter::Filter;
 use super::join::{Join, Side};
-use super::rows::{Batch, RowEncoder};
+use super::rows::{Batch, Form, RowEncoder};
 use super::{graph, mapping};
 use crate::backup::Place;
 use crate::model::calendar::parse_timestamp;
@@ -275,7 +275,7 @@ fn all_small_three_way_worlds() {
 type Stream = Vec<(u8, u8)>;
 
 fn batches(table: &Table, stream: &Stream, size: usize) -> Vec<Batch> {
-    let mut encoder = RowEncoder::new(table);
+    let mut encoder = RowEncoder::new(table, Form::Canonical);
     let mut batches = Vec::new();
     for (at, (key, content)) in stream.iter().enumerate() {
         let (key, content) = (key.to_string(), content.to_string());

@@ -460,7 +460,7 @@ impl Plan {
         let mut crowded = Vec::new();
         let mut after = 0;
         loop {
-            let page = self.stored_page(table, &DECIDABLE, after, PAGE)?;
+            let page = self.hindered_page(table, &DECIDABLE, after, PAGE)?;
             let Some(last) = page.last() else { break };
             after = last.finding.id;
             for record in page {

@@ -45,6 +45,8 @@ pub struct Selector {
     pub classes: Vec<Class>,
     /// Only records with this outcome.
     pub outcome: Option<Outcome>,
+    /// Only records in whose way something stands.
+    pub hindered: bool,
     /// Only records with this pattern of reason and fields.
     pub pattern: Option<String>,
     /// Only records whose backup side (or current, where there is none) meets this condition.
@@ -148,6 +150,9 @@ fn page_text(selector: &Selector) -> String {
     if let Some(outcome) = selector.outcome {
         conditions.push(format!("outcome = '{}'", outcome.word()));
     }
+    if selector.hindered {
+        conditions.push("limits IS NOT NULL".to_owned());
+    }
     conditions.push("(?3 IS NULL OR pattern = ?3)".to_owned());
     format!("SELECT {COLUMNS} FROM records WHERE {} ORDER BY id LIMIT ?2", conditions.join(" AND "))
 }
@@ -172,6 +177,18 @@ impl Plan {
     pub(super) fn stored_page(&self, table: usize, classes: &[Class], after: i64, limit: usize) -> Result<Vec<Stored>> {
         let selector = Selector { table: Some(table), classes: classes.to_vec(), ..Selector::default() };
         self.select(&selector, after, limit)
+    }
+
+    /// As [`Plan::stored_page`], for records in whose way the analysis has seen something.
+    pub(super) fn hindered_page(
+        &self,
+        table: usize,
+        classes: &[Class],
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<Stored>> {
+        let classes = classes.to_vec();
+        self.select(&Selector { table: Some(table), classes, hindered: true, ..Selector::default() }, after, limit)
     }
 
     fn select(&self, selector: &Selector, after: i64, limit: usize) -> Result<Vec<Stored>> {

@@ -28,7 +28,11 @@ impl Check<'_> {
                 return Ok(());
             }
             let page: Vec<Finding> = page.into_iter().filter(|f| f.fields.iter().any(|x| x.backup.is_some())).collect();
-            let records = check.complete(table, &page)?;
+            // SQLite checks nothing but what `cells` sees, unless the table has checks or strict types.
+            let asks = !target.checks.is_empty()
+                || check.mapping.schema.engine != Engine::Sqlite
+                || target.columns.iter().any(|c| c.enforced);
+            let records = if asks { check.complete(table, &page)? } else { check.brought(table, &page) };
             let mut probes = Vec::new();
             for (mut finding, record) in page.into_iter().zip(records) {
                 // A table is checked again when a parent was pulled in.
@@ -40,10 +44,6 @@ impl Check<'_> {
                     Some((reason, note)) => check.reclass(&mut finding, Class::Blocked, reason, Some(note))?,
                 }
             }
-            // SQLite checks nothing but what `cells` has seen, unless the table has checks or strict types.
-            let asks = !target.checks.is_empty()
-                || check.mapping.schema.engine != Engine::Sqlite
-                || target.columns.iter().any(|c| c.enforced);
             if !asks {
                 return Ok(());
             }
@@ -108,16 +108,17 @@ impl Check<'_> {
         finding.fields.iter().any(|f| columns.contains(&f.column) && f.backup.is_some())
     }
 
+    /// Returns the unique keys of a table besides the one that identifies its records.
+    fn claimed_uniques(&self, table: usize) -> Vec<Vec<usize>> {
+        let target = &self.mapping.schema.tables[table];
+        let others = target.uniques.iter().filter(|u| u.columns != target.key && u.predicate.is_none());
+        others.map(|u| u.columns.clone()).collect()
+    }
+
     /// Blocks records of the backup that claim one unique key, and notes which current records hold the claimed keys.
     pub(super) fn claims(&mut self, table: usize) -> Result<()> {
         let target = &self.mapping.schema.tables[table];
-        let uniques: Vec<Vec<usize>> = target
-            .uniques
-            .iter()
-            .filter(|u| u.columns != target.key && u.predicate.is_none())
-            .map(|u| u.columns.clone())
-            .collect();
-        for columns in uniques {
+        for columns in self.claimed_uniques(table) {
             let claimed_twice = self.claimed_twice(table, &columns)?;
             let mut claimed: HashMap<u64, Vec<Vec<u8>>> = HashMap::new();
             let mut clashes: Vec<(Vec<u8>, Vec<u8>, String)> = Vec::new();
@@ -240,6 +241,9 @@ impl Check<'_> {
     /// Turns records that claim a unique key whose holder keeps it into conflicts; returns whether there were any.
     pub(super) fn held(&mut self, table: usize) -> Result<bool> {
         let mut changed = false;
+        if self.claimed_uniques(table).is_empty() {
+            return Ok(changed);
+        }
         self.each(table, &[Class::New, Class::Updated], &mut |check, page| {
             for mut finding in page.into_iter().filter(|f| !f.limits.holders.is_empty()) {
                 for holder in finding.limits.holders.clone() {
