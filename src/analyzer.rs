@@ -81,6 +81,18 @@ pub struct Limits {
     /// For a record that meets another entity: what the choices about its identity need to know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<Box<Identity>>,
+    /// For a new record whose key holds a reference that may follow another record: who has that key by now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub already: Option<Box<Already>>,
+}
+
+/// A current record that a new one would become once its references follow.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Already {
+    /// Its key, as canonical bytes.
+    pub key_bytes: Vec<u8>,
+    /// The fields in which it differs; none: it is the same record.
+    pub differs: Vec<usize>,
 }
 
 /// The current record that a backup's record meets: the holder of its unique key, or another entity under its key.

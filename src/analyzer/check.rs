@@ -91,6 +91,9 @@ impl Check<'_> {
         for &table in &order {
             self.identities(table)?;
         }
+        for &table in &order {
+            self.already(table)?;
+        }
         Ok(())
     }
 

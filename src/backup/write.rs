@@ -73,6 +73,16 @@ pub trait BackupWriter {
     /// `Usage` when no table was begun or the number of cells is another; `OutOfSpace`, `Failed`.
     fn record(&mut self, cells: &[Cell<'_>]) -> Result<()>;
 
+    /// Adds a file that travels with the backup, after its last table; `changed_at` counts seconds since 1970.
+    ///
+    /// # Errors
+    /// `Usage` for a format that has no place for files; `OutOfSpace`, `Failed`.
+    fn attach(&mut self, path: &str, changed_at: Option<i64>, content: &mut dyn io::Read) -> Result<()> {
+        let _ = (changed_at, content);
+        Err(fail!(Usage, "{path}: no files travel with a backup of this format")
+            .hint("Choose --format rayerp, jarvis-user or baluhost."))
+    }
+
     /// Ends the backup; a file appears in its place.
     ///
     /// # Errors
@@ -147,6 +157,10 @@ impl<T: IntoFile> BackupWriter for Committing<T> {
 
     fn record(&mut self, cells: &[Cell<'_>]) -> Result<()> {
         self.0.record(cells)
+    }
+
+    fn attach(&mut self, path: &str, changed_at: Option<i64>, content: &mut dyn io::Read) -> Result<()> {
+        self.0.attach(path, changed_at, content)
     }
 
     fn finish(self: Box<Self>) -> Result<()> {
@@ -283,6 +297,32 @@ fn zip_error(error: zip::result::ZipError) -> crate::error::Error {
         zip::result::ZipError::Io(error) => error.into(),
         other => fail!(Failed, "the archive can't be written").because(other),
     }
+}
+
+/// Adds a file to an archive of the ZIP kind.
+fn attach_to<W: Write + Seek>(
+    zip: &mut zip::ZipWriter<W>,
+    path: &str,
+    changed_at: Option<i64>,
+    content: &mut dyn io::Read,
+) -> Result<()> {
+    use chrono::{Datelike, Timelike};
+    let at = changed_at.and_then(|at| chrono::DateTime::from_timestamp(at, 0)).and_then(|at| {
+        let part = |number: u32| u8::try_from(number).ok();
+        let year = u16::try_from(at.year()).ok()?;
+        let (month, day) = (part(at.month())?, part(at.day())?);
+        zip::DateTime::from_date_and_time(year, month, day, part(at.hour())?, part(at.minute())?, part(at.second())?)
+            .ok()
+    });
+    let options = zip::write::SimpleFileOptions::default()
+        .compression_method(zip::CompressionMethod::Deflated)
+        .compression_level(Some(9))
+        .unix_permissions(0o600)
+        .large_file(true)
+        .last_modified_time(at.unwrap_or_default());
+    zip.start_file(path, options).map_err(zip_error)?;
+    io::copy(content, zip)?;
+    Ok(())
 }
 
 /// A stream that compresses what is written to it.

@@ -55,6 +55,7 @@ impl Zip {
             return Err(fail!(BackupDamaged, "the archive claims {claimed} entries, but has {} names", archive.len())
                 .hint("two entries may have the same name; nobody can tell which one was meant"));
         }
+        let mut headers = open_file(path)?;
         let (mut entries, mut extents) = (Vec::new(), Vec::new());
         for position in 0..archive.len() {
             let entry = archive.by_index_raw(position).map_err(damaged)?;
@@ -76,6 +77,10 @@ impl Zip {
                 return Err(fail!(BackupDamaged, "the entry `{shown}` reaches beyond the end of the file"));
             }
             extents.push((entry.header_start(), end));
+            // No checksum covers a name; that it stands twice in the archive is what tells a damaged one.
+            if !named_alike(&mut headers, entry.header_start(), name)? {
+                return Err(fail!(BackupDamaged, "the entry `{shown}` has another name where its content stands"));
+            }
             if name.ends_with('/') {
                 continue;
             }
@@ -146,6 +151,16 @@ impl Zip {
             limits: self.limits.clone(),
         }))
     }
+}
+
+/// Tells whether the header before an entry's content has the name that the directory gives it (APPNOTE.TXT 4.3.7).
+fn named_alike(file: &mut File, at: u64, name: &str) -> Result<bool> {
+    let mut head = [0; 30];
+    let mut found = vec![0; name.len()];
+    file.seek(SeekFrom::Start(at))?;
+    let read = file.read_exact(&mut head).and_then(|()| file.read_exact(&mut found));
+    let length = usize::from(u16::from_le_bytes([head[26], head[27]]));
+    Ok(read.is_ok() && length == name.len() && found == name.as_bytes())
 }
 
 /// Reads when an entry was changed: from the extended timestamp, else from the time of day of an unnamed zone.

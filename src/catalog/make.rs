@@ -22,7 +22,7 @@ use crate::model::{OwnedCell, Schema, Table};
 use crate::progress::{Phase, Progress};
 use crate::restore;
 use columns::{ColumnRules, Ruled};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The formats that a backup can be made in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +91,8 @@ pub struct Create<'a> {
     pub tags: &'a [String],
     /// How it is encrypted, if at all.
     pub sealing: Option<&'a Sealing>,
+    /// The folder whose files travel with it, if any.
+    pub files: Option<&'a Path>,
 }
 
 /// The earlier backup of an incremental one.
@@ -120,6 +122,7 @@ impl Default for Create<'_> {
             zone: chrono_tz::UTC,
             tags: &[],
             sealing: None,
+            files: None,
         }
     }
 }
@@ -137,6 +140,8 @@ pub struct Made {
     pub ruled: Vec<String>,
     /// Tables that one person's data was followed through.
     pub followed: Vec<String>,
+    /// Files that travel with it.
+    pub files: u64,
     /// Things a person should know: what the format can't hold.
     pub notes: Vec<String>,
     schema: Schema,
@@ -235,6 +240,7 @@ pub fn write(
         tables: Vec::new(),
         ruled,
         followed: Vec::new(),
+        files: 0,
         notes: schema.left_out.clone(),
         schema: schema.clone(),
     };
@@ -248,10 +254,15 @@ pub fn write(
             let scratch = tempfile::tempdir()?;
             let (copy, packed) = (scratch.path().join("baluhost.db"), scratch.path().join("packed"));
             job.sqlite(database, &copy, &mut made, progress)?;
+            let attached = match request.format {
+                Format::BaluHost => job.files()?,
+                _ => Vec::new(),
+            };
+            made.files = attached.len() as u64;
             match (request.format, request.sealing) {
-                (Format::BaluHost, None) => backup::write_baluhost(path, &copy)?,
+                (Format::BaluHost, None) => backup::write_baluhost(path, &copy, &attached)?,
                 (Format::BaluHost, Some(sealing)) => {
-                    backup::write_baluhost(&packed, &copy)?;
+                    backup::write_baluhost(&packed, &copy, &attached)?;
                     backup::seal_into(&packed, path, sealing)?;
                 }
                 (_, Some(sealing)) => backup::seal_into(&copy, path, sealing)?,
@@ -362,9 +373,44 @@ impl Job<'_> {
             };
             made.tables.push(Carried { name: table.label(), records: count });
         }
+        // The tables of BaluHost's database are packed with the files later.
+        let files = if self.request.format == Format::BaluHost { Vec::new() } else { self.files()? };
+        for (name, place) in &files {
+            let mut file = std::fs::File::open(place)
+                .map_err(|e| fail!(Failed, "{} can't be read", place.display()).because(e))?;
+            let at = file.metadata()?.modified().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+            writer.attach(name, at.and_then(|at| i64::try_from(at.as_secs()).ok()), &mut file)?;
+        }
+        made.files += files.len() as u64;
         writer.finish()?;
         made.followed = scoped.map(|scoped| scoped.followed).unwrap_or_default();
         Ok(())
+    }
+
+    /// Lists the files that travel with the backup, by the names that they have there: of RayERP its uploads, of Jarvis the
+    /// folder of the user whose data it is, of BaluHost all. Links are passed over.
+    fn files(&self) -> Result<Vec<(String, PathBuf)>> {
+        let Some(root) = self.request.files else { return Ok(Vec::new()) };
+        let root = root
+            .canonicalize()
+            .map_err(|e| fail!(Usage, "--files: there is no folder {}", root.display()).because(e))?;
+        let areas: Vec<String> = match (self.request.format, self.request.scope) {
+            (Format::BaluHost, _) => vec![String::new()],
+            (Format::Records(WriteFormat::Files(FilesFormat::RayErp)), _) => {
+                vec!["uploads/".to_owned(), "public-uploads/".to_owned()]
+            }
+            (Format::Records(WriteFormat::JarvisUser), Some(scope)) => {
+                let name = scope.rsplit_once('=').map_or("", |(_, value)| value.trim());
+                vec![format!("{}/", name.trim_matches(['"', '\'']))]
+            }
+            _ => {
+                return Err(fail!(Usage, "no files travel with a backup of this format")
+                    .hint("Choose --format rayerp, baluhost, or jarvis-user with --scope users:username=NAME."));
+            }
+        };
+        let names = crate::files::below(&root)?;
+        let carried = names.into_iter().filter(|name| areas.iter().any(|area| name.starts_with(area)));
+        carried.map(|name| crate::files::place(&root, &name).map(|place| (name, place))).collect()
     }
 
     /// Makes an SQLite file: of an SQLite database as it is, of anything else with tables shaped after its own.

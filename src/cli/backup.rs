@@ -118,6 +118,9 @@ struct CreateArgs {
     /// Only the records that a condition chooses, what refers to them, and what those need
     #[arg(long, value_name = "TABLE:CONDITION")]
     scope: Option<String>,
+    /// Also the files below a folder: with rayerp uploads/ and public-uploads/, with jarvis-user the user's, with baluhost all
+    #[arg(long, value_name = "FOLDER")]
+    files: Option<PathBuf>,
     #[command(flatten)]
     columns: Columns,
     /// What it is called
@@ -275,6 +278,7 @@ fn create(context: &Context<'_>, args: &CreateArgs) -> Result<Done> {
         zone: args.time_zone,
         tags: &args.tag,
         sealing: sealing.as_ref(),
+        files: args.files.as_deref(),
     };
     let read = ReadOptions { keys: args.seal.keys.keys(context), ..ReadOptions::default() };
     let home = context.home()?;
@@ -357,6 +361,9 @@ fn said(context: &Context<'_>, entry: Option<&Entry>, made: &Made, path: &Path) 
         context.out.line(&format!("  kept as {}", entry.name));
     }
     context.out.line(&format!("  {} in {}", plural(total, "record"), plural(made.tables.len() as u64, "table")));
+    if made.files > 0 {
+        context.out.line(&format!("  {}", plural(made.files, "file")));
+    }
     context.out.line(&format!("  {size} bytes, blake3:{digest}"));
     for (title, lines) in [("Followed", &made.followed), ("Columns", &made.ruled), ("Note", &made.notes)] {
         lines.iter().for_each(|line| context.out.line(&format!("  {title}: {line}")));
@@ -365,7 +372,7 @@ fn said(context: &Context<'_>, entry: Option<&Entry>, made: &Made, path: &Path) 
     Ok(Done::with(&json!({
         "backup": absolute, "id": entry.map(|e| &e.id), "name": entry.map(|e| &e.name), "kind": made.kind,
         "size_bytes": size, "digest": digest, "records": total, "tables": tables, "followed": made.followed,
-        "storage": entry.and_then(|e| e.storage.as_ref()), "columns": made.ruled, "notes": made.notes, "changed": false,
+        "storage": entry.and_then(|e| e.storage.as_ref()), "columns": made.ruled, "files": made.files, "notes": made.notes, "changed": false,
     })))
 }
 

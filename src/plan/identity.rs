@@ -9,7 +9,7 @@ use super::decision::Decision;
 use super::settle::{Settled, Strategies, Target, exists, inserted, refused};
 use super::store::Stored;
 use super::{Outcome, Plan, codec, lost};
-use crate::analyzer::made_key;
+use crate::analyzer::{graph, made_key};
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
 use crate::model::compare::same;
@@ -124,13 +124,45 @@ pub(super) fn follow(plan: &Plan, record: &Stored, mut settled: Settled) -> Resu
         return Ok(settled);
     }
     let table = &plan.meta().schema.tables[record.finding.table];
+    let turned = match turn(plan, record, &mut settled)? {
+        Ok(turned) => turned,
+        Err(why) => return Ok(Settled::plain(Outcome::Blocked, Some(why))),
+    };
+    if turned && !exists(record) {
+        let key: Option<Vec<Value>> = table.key.iter().map(|&c| known(table, record, &settled, c)).collect();
+        let bytes = key.as_ref().map(|key| tuple_bytes(table, &table.key, key));
+        if let (Some(already), Some(key)) = (&record.finding.limits.already, key)
+            && bytes.as_ref() == Some(&already.key_bytes)
+        {
+            let name = format!("{}/{}", table.label(), Key(key));
+            if already.differs.is_empty() {
+                return Ok(Settled::plain(Outcome::Kept, Some(format!("{name} is there already"))));
+            }
+            let fields = table.names(&already.differs).join(", ");
+            let why = format!("{name} is there already, with other values of {fields}");
+            return Ok(Settled::plain(Outcome::Blocked, Some(why)));
+        }
+    }
+    if turned && exists(record) && settled.target == Target::Own {
+        let current = |c: usize| record.finding.fields.iter().find(|f| f.column == c).and_then(|f| f.current.as_ref());
+        settled.writes.retain(|(c, v)| !current(*c).is_some_and(|now| same(now, v)));
+        if settled.writes.iter().all(|(c, _)| table.timestamp == Some(*c)) {
+            return Ok(Settled::plain(Outcome::Kept, Some("nothing differs once its references follow".to_owned())));
+        }
+    }
+    Ok(settled)
+}
+
+/// Turns the references among what is written; says whether any turned, or why it can't be told.
+fn turn(plan: &Plan, record: &Stored, settled: &mut Settled) -> Result<std::result::Result<bool, String>> {
+    let table = &plan.meta().schema.tables[record.finding.table];
     let mut turned = false;
     for foreign_key in &table.foreign_keys {
         let Some(parent) = foreign_key.table.filter(|&p| plan.remapped(p)) else { continue };
         if !foreign_key.columns.iter().any(|c| settled.writes.iter().any(|(w, _)| w == c)) {
             continue;
         }
-        let value = |column: usize| known(table, record, &settled, column);
+        let value = |column: usize| known(table, record, settled, column);
         let parts: Vec<Option<Value>> = foreign_key.columns.iter().map(|&c| value(c)).collect();
         let Some(tuple) = parts.into_iter().collect::<Option<Vec<_>>>() else { continue };
         if tuple.iter().any(Value::is_null) {
@@ -144,7 +176,7 @@ pub(super) fn follow(plan: &Plan, record: &Stored, mut settled: Settled) -> Resu
                 None => {
                     let names = table.names(&foreign_key.columns).join("+");
                     let why = format!("{names} may refer to a record that gets another key; decide it by field");
-                    return Ok(Settled::plain(Outcome::Blocked, Some(why)));
+                    return Ok(Err(why));
                 }
             }
         }
@@ -159,14 +191,7 @@ pub(super) fn follow(plan: &Plan, record: &Stored, mut settled: Settled) -> Resu
             }
         }
     }
-    if turned && exists(record) && settled.target == Target::Own {
-        let current = |c: usize| record.finding.fields.iter().find(|f| f.column == c).and_then(|f| f.current.as_ref());
-        settled.writes.retain(|(c, v)| !current(*c).is_some_and(|now| same(now, v)));
-        if settled.writes.iter().all(|(c, _)| table.timestamp == Some(*c)) {
-            return Ok(Settled::plain(Outcome::Kept, Some("nothing differs once its references follow".to_owned())));
-        }
-    }
-    Ok(settled)
+    Ok(Ok(turned))
 }
 
 /// Returns what a column will hold, as far as the plan knows.
@@ -215,6 +240,42 @@ impl Plan {
                     let Some(record) = self.stored_by_key(table, &key_bytes)? else { continue };
                     if let Some(chosen) = chosen(self, strategies, &record) {
                         self.assign(&record, chosen, &mut number)?;
+                    }
+                }
+            }
+        }
+        self.spread()
+    }
+
+    /// Finds the new records whose own key holds a reference that turns, so that what refers to those follows as well.
+    fn spread(&mut self) -> Result<()> {
+        if !self.has_remaps() {
+            return Ok(());
+        }
+        let schema = self.meta().schema.clone();
+        for table in graph::order(&schema).tables {
+            let own = &schema.tables[table];
+            let turns = |f: &ForeignKey| {
+                f.table.is_some_and(|p| self.remapped(p)) && f.columns.iter().any(|c| own.key.contains(c))
+            };
+            let referred_to = schema.tables.iter().flat_map(|t| &t.foreign_keys).any(|f| f.table == Some(table));
+            if !referred_to || !own.foreign_keys.iter().any(turns) {
+                continue;
+            }
+            let mut after = 0;
+            loop {
+                let page = self.stored_page(table, &[Class::New], after, PAGE)?;
+                let Some(last) = page.last() else { break };
+                after = last.finding.id;
+                for record in page {
+                    let fields = record.finding.fields.iter().filter_map(|f| Some((f.column, f.backup.clone()?)));
+                    let mut settled = inserted(own, fields.collect(), Target::Own);
+                    let old = settled.writes.clone();
+                    if turn(self, &record, &mut settled)? == Ok(true) {
+                        let value = |writes: &[(usize, Value)], c: usize| {
+                            writes.iter().find(|(w, _)| *w == c).map(|(_, v)| v.clone())
+                        };
+                        self.remap(&record, &|c| value(&old, c), &|c| value(&settled.writes, c))?;
                     }
                 }
             }
@@ -284,6 +345,18 @@ impl Plan {
                 key.or_else(|| finding.fields.iter().find(|f| f.column == column).and_then(|f| f.current.clone()))
             }
         };
+        self.remap(record, &backup, &renamed)
+    }
+
+    /// Notes under which keys a record is known, and under which it is written.
+    fn remap(
+        &mut self,
+        record: &Stored,
+        backup: &dyn Fn(usize) -> Option<Value>,
+        renamed: &dyn Fn(usize) -> Option<Value>,
+    ) -> Result<()> {
+        let finding = &record.finding;
+        let table = self.meta().schema.tables[finding.table].clone();
         for columns in referred(self, finding.table) {
             let old: Option<Vec<Value>> = columns.iter().map(|&c| backup(c)).collect();
             let new: Option<Vec<Value>> = columns.iter().map(|&c| renamed(c)).collect();

@@ -7,6 +7,7 @@ mod guides;
 mod merges;
 mod parts;
 mod people;
+mod schedules;
 mod system;
 mod targets;
 
@@ -70,6 +71,11 @@ pub const ACCESS: &[Rule] = &[
     ("GET", "/api/v1/operations/{id}/events", viewer(Scope::Read)),
     ("POST", "/api/v1/operations/{id}/cancel", operator(Scope::Merge)),
     ("POST", "/api/v1/operations/{id}/find-out", operator(Scope::Merge)),
+    ("GET", "/api/v1/schedules", viewer(Scope::Read)),
+    ("POST", "/api/v1/schedules", admin()),
+    ("GET", "/api/v1/schedules/{id}", viewer(Scope::Read)),
+    ("DELETE", "/api/v1/schedules/{id}", admin()),
+    ("POST", "/api/v1/schedules/{id}/run", operator(Scope::Backup)),
     ("POST", "/api/v1/retention/preview", operator(Scope::Backup)),
     ("POST", "/api/v1/retention/apply", admin()),
     ("GET", "/api/v1/audit", admin()),
@@ -129,6 +135,9 @@ pub fn router() -> (Router<App>, OpenApi) {
         .routes(routes!(merges::events))
         .routes(routes!(merges::cancel))
         .routes(routes!(merges::find_out))
+        .routes(routes!(schedules::list, schedules::add))
+        .routes(routes!(schedules::get, schedules::remove))
+        .routes(routes!(schedules::run))
         .routes(routes!(system::preview))
         .routes(routes!(system::apply))
         .routes(routes!(system::audit))

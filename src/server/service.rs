@@ -7,4 +7,5 @@ pub mod decisions;
 pub mod history;
 pub mod merges;
 pub mod operations;
+pub mod schedules;
 pub mod targets;

@@ -212,3 +212,24 @@ fn baluhosts_files_are_read_from_its_archive() {
     world.result(0, &["undo", &merge, "--yes"]);
     assert_eq!(tree(&world.path("nas")), [("docs/a.txt".to_owned(), "old".to_owned())]);
 }
+
+#[test]
+fn a_backup_is_made_with_its_files_and_brings_them_back() {
+    let world = uploads();
+    let before = tree(&world.path("app"));
+    for (format, name, files) in [("rayerp", "made.zip", 4), ("baluhost", "made.tar.gz", 5)] {
+        let made = world.result(0, &["backup", "create", "--format", format, "-o", name, "--files", "app"]);
+        assert_eq!((made["files"].clone(), made["records"].clone()), (files.into(), 6.into()), "{format}");
+        let analyzed = world.result(0, &["analyze", name, "--files", "app"]);
+        assert_eq!(analyzed["files"]["counts"]["unchanged"], files, "{format}");
+        assert_eq!(analyzed["counts"]["unchanged"], 6, "{format}");
+        std::fs::remove_dir_all(world.path("app/uploads")).expect("removes");
+        let merged = world.result(0, &["merge", name, "--files", "app", "--yes"]);
+        assert_eq!(merged["files"]["written"], 4, "{format}");
+        assert_eq!(tree(&world.path("app")), before, "{format}");
+    }
+    world.result(2, &["backup", "create", "--format", "ndjson", "-o", "no.zip", "--files", "app"]);
+    assert!(!world.path("no.zip").exists());
+    let kept = world.result(0, &["backup", "create", "--format", "rayerp", "--files", "app"]);
+    world.result(0, &["backup", "verify", kept["id"].as_str().expect("an id"), "--deep"]);
+}

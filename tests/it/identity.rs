@@ -69,7 +69,10 @@ fn f45_the_backup_goes_into_the_existing_record_and_its_children_follow() {
     let new = said.iter().find(|o| o.choice == Choice::NewKey).expect("is listed");
     assert_eq!(new.why.as_deref(), Some("email itself is taken, whatever the key; give it another value with --set"));
     decide(&world, &mut plan, "users/90", Decision::IntoExisting);
+    let (preview, _) = plan.settle(&merganser::progress::Quiet).expect("settles");
+    plan.update_meta(&world.home.key().expect("a key"), |_| {}).expect("seals");
     let merged = there_and_back(&world, &mut plan);
+    assert_eq!(preview, merged.counts);
     assert_eq!((merged.counts.updated, merged.counts.inserted), (2, 2));
     assert_eq!(world.value("SELECT group_concat(id || name) FROM users WHERE id > 41"), "57Ada L");
     assert_eq!(
@@ -227,5 +230,51 @@ fn two_records_never_go_into_one() {
         "{:?}",
         error.detail_lines()
     );
+    assert_eq!(world.content(), before);
+}
+
+#[test]
+fn references_follow_through_keys_that_hold_references() {
+    let world = World::new(
+        "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT UNIQUE NOT NULL);
+         CREATE TABLE members (user_id INTEGER REFERENCES users(id), team INTEGER, since TEXT, PRIMARY KEY (user_id, team));
+         CREATE TABLE votes (id INTEGER PRIMARY KEY, voter INTEGER, team INTEGER, FOREIGN KEY (voter, team) REFERENCES members (user_id, team));
+         INSERT INTO users VALUES (5, 'a@x'); INSERT INTO members VALUES (5, 1, 'x');",
+    );
+    world.backup(
+        "b.json",
+        &[
+            ("votes", json!([{"id": 1, "voter": 90, "team": 1}, {"id": 2, "voter": 90, "team": 2}])),
+            ("members", json!([{"user_id": 90, "team": 1, "since": "x"}, {"user_id": 90, "team": 2, "since": "y"}])),
+            ("users", json!([{"id": 90, "email": "a@x"}])),
+        ],
+    );
+    let (mut plan, _) = world.analyze("b.json", None, "manual", Options::default()).expect("analyzes");
+    decide(&world, &mut plan, "users/90", Decision::IntoExisting);
+    let merged = there_and_back(&world, &mut plan);
+    assert_eq!((merged.counts.inserted, merged.counts.kept), (3, 2));
+    assert_eq!(world.value("SELECT group_concat(voter || ':' || team) FROM votes"), "5:1,5:2");
+    assert_eq!(world.value("SELECT count(*) FROM members"), "2");
+}
+
+#[test]
+fn a_record_that_is_there_already_with_other_fields_is_blocked_and_named() {
+    let world = World::new(
+        "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT UNIQUE NOT NULL);
+         CREATE TABLE members (user_id INTEGER REFERENCES users(id), team INTEGER, since TEXT, PRIMARY KEY (user_id, team));
+         INSERT INTO users VALUES (5, 'a@x'); INSERT INTO members VALUES (5, 1, 'x');",
+    );
+    world.backup(
+        "b.json",
+        &[
+            ("members", json!([{"user_id": 90, "team": 1, "since": "z"}])),
+            ("users", json!([{"id": 90, "email": "a@x"}])),
+        ],
+    );
+    let (mut plan, _) = world.analyze("b.json", None, "manual", Options::default()).expect("analyzes");
+    decide(&world, &mut plan, "users/90", Decision::IntoExisting);
+    let before = world.content();
+    let error = world.merge(&mut plan, Ending::Commit, OnBlocked::Refuse).expect_err("is blocked");
+    assert!(error.detail_lines()[0].contains("members/5,1 is there already, with other values of since"), "{error:?}");
     assert_eq!(world.content(), before);
 }

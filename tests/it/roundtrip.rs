@@ -202,3 +202,77 @@ fn a_backup_of_one_engine_fills_the_tables_of_another() {
         }
     }
 }
+
+/// Writes down every field of every record.
+#[derive(Default)]
+struct Dump(Vec<String>);
+
+impl merganser::backup::RecordSink for Dump {
+    fn field(&mut self, name: &str, cell: merganser::model::Cell<'_>) -> merganser::Result<()> {
+        self.0.push(format!("{name}={cell:?}"));
+        Ok(())
+    }
+
+    fn end_record(&mut self, place: merganser::backup::Place) -> merganser::Result<()> {
+        self.0.push(format!("record {}", place.record));
+        Ok(())
+    }
+}
+
+fn dump(path: &std::path::Path) -> merganser::Result<Vec<String>> {
+    let mut reader = merganser::backup::open(path, &Default::default())?;
+    let mut dump = Dump::default();
+    while let Some(header) = reader.next_table()? {
+        dump.0.push(header.name);
+        reader.read_records(&mut dump)?;
+    }
+    reader.finish()?;
+    Ok(dump.0)
+}
+
+/// A generator of its own, so that every run flips the same bytes.
+fn next(state: &mut u64) -> usize {
+    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    (*state >> 33) as usize
+}
+
+#[test]
+fn f18_f21_cut_and_flipped_backups_of_every_own_format_are_refused_or_read_alike() {
+    let place = Place::new(None, RECORDS);
+    for format in formats() {
+        let (catalog, entry) = make(&place, format);
+        let whole = std::fs::read(catalog.path(&entry)).expect("reads");
+        let scratch = tempfile::tempdir().expect("a folder");
+        let path = scratch.path().join(&entry.file);
+        let original = dump(&catalog.path(&entry)).expect("is whole");
+        let is_smart = matches!(format, Format::Records(WriteFormat::SmartBackup(Compression::None, _)));
+        // Neither a plain map nor a database file says anything by which a changed value could be told.
+        let unguarded = matches!(format, Format::Records(WriteFormat::TableMap) | Format::Sqlite);
+        let step = whole.len().div_ceil(500).max(1);
+        for length in (0..whole.len()).step_by(step) {
+            std::fs::write(&path, &whole[..length]).expect("writes");
+            let read = dump(&path);
+            let only_white_space = whole[length..].iter().all(u8::is_ascii_whitespace);
+            assert!(read.is_err() || only_white_space, "{format:?} cut after {length} of {} bytes", whole.len());
+        }
+        let mut state = 20_261_121;
+        for _ in 0..300 {
+            let mut flipped = whole.clone();
+            let (at, bit) = (next(&mut state) % whole.len(), next(&mut state) % 8);
+            flipped[at] ^= 1 << bit;
+            std::fs::write(&path, &flipped).expect("writes");
+            match dump(&path) {
+                Err(_) => {}
+                Ok(read) => {
+                    assert!(!is_smart, "{format:?}: byte {at}, bit {bit} is not noticed");
+                    assert!(unguarded || read == original, "{format:?}: byte {at}, bit {bit} changes what is read");
+                }
+            }
+        }
+        assert_eq!(
+            std::fs::read_dir(scratch.path()).expect("a folder").count(),
+            1,
+            "{format:?}: nothing is left beside it"
+        );
+    }
+}

@@ -64,7 +64,7 @@ fn a_rayerp_archive_is_read_collection_by_collection() {
     assert_eq!(content.summary.notes.len(), 1);
     let encrypted = zipped(&[("backup-info.json", br#"{"isEncrypted":true}"#), ("a.json", b"[]")]);
     let error = read_bytes(&encrypted, &ReadOptions::default(), 16).expect_err("encrypted");
-    assert_eq!(error.kind(), ErrorKind::UnknownFormat);
+    assert_eq!(error.kind(), ErrorKind::WrongKey);
 }
 
 #[test]

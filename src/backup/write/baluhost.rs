@@ -3,15 +3,15 @@
 use super::AtomicFile;
 use crate::error::{Result, fail};
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Packs a copy of an SQLite database; the file appears when it is complete.
 ///
-/// The copy must be one that nothing writes to (made by SQLite's online backup): it goes in as it is, without a `-wal`.
+/// Files are added below `backup/files/` by the names given. The copy must be one that nothing writes to (made by SQLite's online backup): it goes in as it is, without a `-wal`.
 ///
 /// # Errors
 /// `Failed` when the copy can't be read or the archive not be written, `OutOfSpace`.
-pub fn write_baluhost(path: &Path, database: &Path) -> Result<()> {
+pub fn write_baluhost(path: &Path, database: &Path, files: &[(String, PathBuf)]) -> Result<()> {
     if crate::backup::source::beside(database, "-wal").metadata().is_ok_and(|m| m.len() > 0) {
         return Err(fail!(Failed, "{} has a `-wal` beside it, so it is not a finished copy", database.display())
             .hint("make the copy with SQLite's online backup"));
@@ -28,5 +28,18 @@ pub fn write_baluhost(path: &Path, database: &Path) -> Result<()> {
     header.set_mtime(modified.map_or(0, |at| at.as_secs()));
     header.set_cksum();
     archive.append_data(&mut header, "backup/database/baluhost.db", &mut file)?;
+    for (name, place) in files {
+        let mut file = File::open(place).map_err(|e| fail!(Failed, "{} can't be read", place.display()).because(e))?;
+        let metadata = file.metadata()?;
+        let modified = metadata.modified().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+        let mut header = tar::Header::new_gnu();
+        header.set_size(metadata.len());
+        header.set_mode(0o600);
+        header.set_mtime(modified.map_or(0, |at| at.as_secs()));
+        header.set_cksum();
+        // A file that grows meanwhile must not spoil what follows it; one that shrinks is an error.
+        let mut content = std::io::Read::take(&mut file, metadata.len());
+        archive.append_data(&mut header, format!("backup/files/{name}"), &mut content)?;
+    }
     archive.into_inner()?.finish()?.commit()
 }

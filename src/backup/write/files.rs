@@ -243,6 +243,15 @@ impl<W: Write + Seek> BackupWriter for FilesWriter<W> {
         self.hand_on(1 << 16)
     }
 
+    fn attach(&mut self, path: &str, changed_at: Option<i64>, content: &mut dyn std::io::Read) -> Result<()> {
+        if self.format != FilesFormat::RayErp {
+            return Err(fail!(Usage, "{path}: no files travel with a backup of this format")
+                .hint("Choose --format rayerp, jarvis-user or baluhost."));
+        }
+        self.end_table()?;
+        super::attach_to(&mut self.zip, path, changed_at, content)
+    }
+
     fn finish(self: Box<Self>) -> Result<()> {
         self.into_inner().map(|_| ())
     }

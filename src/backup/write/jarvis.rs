@@ -104,6 +104,10 @@ impl<W: Write + Seek> BackupWriter for JarvisUserWriter<W> {
         }
     }
 
+    fn attach(&mut self, path: &str, changed_at: Option<i64>, content: &mut dyn std::io::Read) -> Result<()> {
+        super::attach_to(&mut self.zip, path, changed_at, content)
+    }
+
     fn finish(self: Box<Self>) -> Result<()> {
         self.into_inner().map(|_| ())
     }

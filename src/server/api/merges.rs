@@ -181,7 +181,7 @@ fn written(event: &Event) -> sse::Event {
 
 /// Follows an operation: phases, progress, warnings, and at last its result. `Last-Event-ID` goes on where one left off.
 #[utoipa::path(get, path = "/api/v1/operations/{id}/events", tag = "operations", params(("id" = String, Path)),
-    responses((status = 200, content_type = "text/event-stream", body = String)))]
+    responses((status = 200, content_type = "text/event-stream", body = Object)))]
 pub(super) async fn events(State(app): State<App>, headers: HeaderMap, At(id): At<String>) -> Answer<Response> {
     let seen = headers.get("last-event-id").and_then(|v| v.to_str().ok()?.parse().ok()).unwrap_or(0);
     let one = Follower::new()?;
