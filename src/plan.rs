@@ -20,6 +20,7 @@ pub mod settle;
 mod codec;
 mod identity;
 mod seal;
+mod staying;
 mod store;
 
 pub use action::{Action, ActionKind, Outcome};
