@@ -86,6 +86,26 @@ impl Default for WriteOptions {
     }
 }
 
+/// What the connected user may not do with a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lacking {
+    /// The table's schema, where the engine has such.
+    pub schema: Option<String>,
+    /// The table.
+    pub table: String,
+    /// The privileges: `INSERT, UPDATE`.
+    pub privileges: String,
+    /// The statement that gives them.
+    pub grant: String,
+}
+
+impl Lacking {
+    /// Tells whether it is about a table.
+    pub fn is_about(&self, table: &Table) -> bool {
+        self.table == table.name && (self.schema.is_none() || table.schema.is_none() || self.schema == table.schema)
+    }
+}
+
 /// The first values of a backup's table, by its own names.
 #[derive(Clone, Debug, Default)]
 pub struct Sample {
@@ -146,6 +166,14 @@ pub trait Database: Send {
     /// # Errors
     /// `Busy` when another merge or writer holds the lock, `Unreachable`, `Refused`.
     fn begin(&mut self, options: &WriteOptions) -> Result<Box<dyn Transaction>>;
+
+    /// Lists what the connected user may not do with which table; empty where the engine knows no users.
+    ///
+    /// # Errors
+    /// As [`Database::schema`].
+    fn lacking(&mut self, _schema: &Schema) -> Result<Vec<Lacking>> {
+        Ok(Vec::new())
+    }
 
     /// Takes over how a backup of the same engine stores dates and the like, for columns that hold nothing here yet.
     ///

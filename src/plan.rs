@@ -21,6 +21,7 @@ mod codec;
 mod identity;
 mod look;
 mod seal;
+mod staying;
 mod store;
 
 pub use action::{Action, ActionKind, Outcome};

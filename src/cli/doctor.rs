@@ -81,7 +81,18 @@ pub(super) fn run(context: &Context<'_>) -> Result<Done> {
 fn database(checks: &mut Checks<'_>, database: &mut dyn Database) {
     checks.add(Found::Fine, "target", &format!("{} is reachable", database.identity().display));
     match database.schema() {
-        Ok(schema) => self::schema(checks, &schema),
+        Ok(schema) => {
+            self::schema(checks, &schema);
+            match database.lacking(&schema) {
+                Ok(lacking) => {
+                    for one in lacking.iter().filter(|l| schema.tables.iter().any(|t| l.is_about(t))) {
+                        let text = format!("the user lacks {}; an owner gives it: {};", one.privileges, one.grant);
+                        checks.add(Found::Problem, &one.table, &text);
+                    }
+                }
+                Err(error) => checks.add(Found::Problem, "privileges", &error.full_message()),
+            }
+        }
         Err(error) => checks.add(Found::Problem, "schema", &error.full_message()),
     }
     // Beginning takes the lock that a merge takes; nothing is written before it is given back.

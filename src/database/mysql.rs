@@ -8,6 +8,7 @@ mod decode;
 mod errors;
 mod option_file;
 mod params;
+mod privileges;
 mod schema;
 mod session;
 mod store;
@@ -17,7 +18,7 @@ mod violations;
 mod write;
 
 use super::url::{ConnectUrl, ServerUrl};
-use super::{Capabilities, Database, Identity, Snapshot, Transaction, WriteOptions};
+use super::{Capabilities, Database, Identity, Lacking, Snapshot, Transaction, WriteOptions};
 use crate::error::{Result, fail};
 use crate::model::schema::Engine;
 use crate::model::{Column, OwnedCell, Schema, Table, Value};
@@ -141,6 +142,10 @@ impl Database for Mysql {
         let schema = schema::read(&mut session)?;
         session.close();
         Ok(schema)
+    }
+
+    fn lacking(&mut self, schema: &Schema) -> Result<Vec<Lacking>> {
+        privileges::lacking(&mut self.open(&WriteOptions::default())?, &schema.tables)
     }
 
     fn snapshot(&mut self) -> Result<Box<dyn Snapshot>> {

@@ -9,6 +9,7 @@ mod decode;
 mod errors;
 mod params;
 mod passfile;
+mod privileges;
 mod schema;
 mod session;
 mod store;
@@ -18,7 +19,7 @@ mod violations;
 mod write;
 
 use super::url::{ConnectUrl, ServerUrl};
-use super::{Capabilities, Database, Identity, Snapshot, Transaction, WriteOptions};
+use super::{Capabilities, Database, Identity, Lacking, Snapshot, Transaction, WriteOptions};
 use crate::error::{Result, fail};
 use crate::model::schema::Engine;
 use crate::model::{Column, OwnedCell, Schema, Table, Value};
@@ -151,6 +152,10 @@ impl Database for Postgres {
         let schema = schema::read(&mut session, self.url.schema.as_deref(), &self.default_schema)?;
         session.close();
         Ok(schema)
+    }
+
+    fn lacking(&mut self, _schema: &Schema) -> Result<Vec<Lacking>> {
+        privileges::lacking(&mut self.open()?)
     }
 
     fn snapshot(&mut self) -> Result<Box<dyn Snapshot>> {

@@ -145,6 +145,7 @@ fn build(request: &Request<'_>, database: &mut dyn Database, progress: &dyn Prog
         &schema,
         &options,
     )?;
+    let lacking = database.lacking(&schema)?;
     let analysis = analyzer::analyze(
         reader,
         base.as_ref(),
@@ -165,6 +166,16 @@ fn build(request: &Request<'_>, database: &mut dyn Database, progress: &dyn Prog
     meta.not_carried = analysis.not_carried;
     meta.notes = analysis.notes;
     meta.notes.extend(meta.schema.left_out.iter().cloned());
+    for result in meta.tables.iter().filter(|r| r.counts.new + r.counts.updated + r.counts.conflict > 0) {
+        let table = &meta.schema.tables[result.table];
+        // An analysis reads; what a merge would need besides is told before anybody decides anything.
+        for one in lacking.iter().filter(|l| l.is_about(table)) {
+            meta.notes.push(format!(
+                "{}: a merge would lack {}; an owner gives it: {};",
+                result.name, one.privileges, one.grant
+            ));
+        }
+    }
     progress.phase(Phase::Settle);
     plan.complete(meta)?;
     if strategy.name == "recover-deleted" {

@@ -334,6 +334,7 @@ impl Plan {
             for (table, preview) in &mut previews {
                 changed |= self.crowded(*table, &strategies, &mut dropped, preview)?;
                 changed |= self.orphans(*table, &strategies, &mut dropped, preview)?;
+                changed |= self.held(*table, &strategies, preview)?;
             }
             if !changed {
                 break;

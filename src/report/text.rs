@@ -176,7 +176,7 @@ pub const fn explained(reason: Reason) -> &'static str {
         Reason::MissingParent => "The record refers to one that is neither in the backup nor in current.",
         Reason::ValueNotStorable => "A value of the backup does not fit its column.",
         Reason::NullNotAllowed => "A column that needs a value has none in the backup.",
-        Reason::CheckFails => "A check of the table refuses the record.",
+        Reason::CheckFails => "A check of the table refuses the record, or its new value would reach into others.",
         Reason::KeyMissing => "The backup's record has no key, or a part of it is null.",
         Reason::UniqueTwiceInBackup => "Two records of the backup claim one value that must be unique.",
         Reason::TableRefused => "The table can't be written to.",

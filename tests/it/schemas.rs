@@ -117,7 +117,7 @@ fn through(place: &Place, world: &World) -> End {
         }
     };
     assert_eq!(place.content(), before, "a dry run changes nothing");
-    assert_eq!(preview, dry.counts, "preview and dry run");
+    assert_eq!(preview, dry.counts, "preview and dry run: {:?}", dry.left_out);
     let merged = merge(place, &mut plan, Ending::Commit).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(dry.counts, merged.counts, "dry run and merge");
     let settled = stored(&plan);

@@ -2,6 +2,7 @@
 
 use super::parents::is_deletion;
 use super::{Check, tuple, tuple_bytes};
+use crate::analyzer::Finding;
 use crate::analyzer::classify::Deletes;
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
@@ -33,8 +34,10 @@ impl Check<'_> {
         if referring.is_empty() {
             return Ok(false);
         }
-        self.each(table, &[Class::CurrentOnly], &mut |check, page| {
-            for mut finding in page.into_iter().filter(is_deletion) {
+        // A record that current changed is deleted only if somebody says so; whether it could be is known now.
+        let asked = |f: &Finding| f.class == Class::Conflict && f.reason == Reason::DeletedInBackup;
+        self.each(table, &[Class::CurrentOnly, Class::Conflict], &mut |check, page| {
+            for mut finding in page.into_iter().filter(|f| is_deletion(f) || asked(f)) {
                 let record: Vec<Option<Value>> = {
                     let target = &check.mapping.schema.tables[table];
                     let mut record = vec![None; target.columns.len()];
@@ -44,7 +47,7 @@ impl Check<'_> {
                 };
                 let mut left = Vec::new();
                 for &(child, foreign_key) in &referring {
-                    let count = check.dangling(table, child, foreign_key, &record)?;
+                    let count = check.dangling(table, child, foreign_key, (&record, &finding.key_bytes))?;
                     if count > 0 {
                         left.push(format!("{count} of {}", check.mapping.schema.tables[child].label()));
                     }
@@ -62,7 +65,13 @@ impl Check<'_> {
     }
 
     /// Counts the records of a child table that would refer to nothing if a record went.
-    fn dangling(&mut self, table: usize, child: usize, foreign_key: usize, record: &[Option<Value>]) -> Result<u64> {
+    fn dangling(
+        &mut self,
+        table: usize,
+        child: usize,
+        foreign_key: usize,
+        (record, own_key): (&[Option<Value>], &[u8]),
+    ) -> Result<u64> {
         let target = &self.mapping.schema.tables[table];
         let children = &self.mapping.schema.tables[child];
         let foreign_key = &children.foreign_keys[foreign_key];
@@ -82,6 +91,8 @@ impl Check<'_> {
         for key in keys {
             let goes = match key {
                 None => false,
+                // A record that refers to itself goes with itself.
+                Some(key) if child == table && key == own_key => true,
                 Some(key) => self.findings.find(child, &key)?.is_some_and(|f| {
                     is_deletion(&f)
                         || (f.class == Class::Updated

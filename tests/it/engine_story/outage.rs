@@ -57,6 +57,39 @@ fn f13_a_target_that_is_away_keeps_an_unknown_outcome_unknown() {
     }
 }
 
+#[test]
+fn f70_what_the_user_may_not_write_is_told_at_the_analysis_with_its_grant() {
+    for live in both(ITEMS) {
+        let user = format!("reader_{}", std::process::id());
+        live.sql(&match live.kind {
+            Kind::Postgres => {
+                format!("CREATE ROLE {user} LOGIN; GRANT SELECT ON items TO {user}; GRANT ALL ON others TO {user}")
+            }
+            Kind::Mariadb => format!(
+                "CREATE USER '{user}'@'%'; GRANT SELECT ON items TO '{user}'@'%'; GRANT ALL ON others TO '{user}'@'%'"
+            ),
+        });
+        let reader = live.as_user(&user);
+        reader.world.backup(
+            "b.json",
+            &[("items", json!([{"id": 1, "name": "A"}])), ("others", json!([{"id": 1, "name": "A"}]))],
+        );
+        let (plan, _) = reader.analyze("b.json", None, "backup-wins", Options::default()).expect("reading is enough");
+        let notes: Vec<&String> = plan.meta().notes.iter().filter(|n| n.contains("a merge would lack")).collect();
+        assert_eq!(notes.len(), 1, "{:?}: {:?}", live.kind, plan.meta().notes);
+        assert!(notes[0].contains("items") && notes[0].contains("GRANT INSERT, UPDATE, DELETE ON"), "{notes:?}");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_merganser"));
+        command.args(["doctor", "--no-input", "--to", &reader.fresh.url, "--data-dir"]).arg(reader.world.home.root());
+        let (code, stdout, stderr) = told(command.env_clear().output().expect("starts"));
+        assert_eq!(code, 1, "{:?}: {stdout}{stderr}", live.kind);
+        assert!(stdout.contains("the user lacks INSERT, UPDATE, DELETE"), "{:?}: {stdout}", live.kind);
+        live.sql(&match live.kind {
+            Kind::Postgres => format!("REVOKE ALL ON items, others FROM {user}; DROP ROLE {user}"),
+            Kind::Mariadb => format!("DROP USER '{user}'@'%'"),
+        });
+    }
+}
+
 /// A file system of a few MiB, unmounted at the end.
 struct Small(PathBuf);
 

@@ -89,6 +89,21 @@ fn overlaid(world: &World, (at, key): &Id) -> Record {
     record
 }
 
+/// The record as a merge of fields would leave it: what only current changed since the base stays.
+fn merged(world: &World, id: &Id) -> Record {
+    let mut record = overlaid(world, id);
+    let (at, key) = id;
+    let base = world.base.as_ref().and_then(|b| b[*at].get(key));
+    if let (Some(o), Some(c)) = (base, world.current[*at].get(key)) {
+        for (name, value) in c {
+            if world.backup[*at].get(key).and_then(|b| b.get(name)) == o.get(name) {
+                record.insert(name.clone(), value.clone());
+            }
+        }
+    }
+    record
+}
+
 /// Verifies what the analysis says of every record.
 pub(super) fn classes(world: &World, plan: &Plan, found: &[Stored]) {
     let expected = expected(world);
@@ -122,10 +137,16 @@ fn claim(world: &World, id: &Id, wanted: &str, reason: &str) -> bool {
     let record = overlaid(world, id);
     let class = wanted.split(' ').next().unwrap_or_default();
     let arrives = matches!(class, "new" | "updated" | "conflict");
-    let others = |state: &State, unique: &[usize]| {
-        let own = table.tuple(unique, &record);
-        own.is_some() && state[at].iter().any(|(key, r)| *key != id.1 && table.tuple(unique, r) == own)
+    let own = [record.clone(), merged(world, id)];
+    // Whether another record holds the value now, or would with what the backup brings it.
+    let others = |unique: &[usize], state: &State, brought: fn(&World, &Id) -> Record| {
+        own.iter().filter_map(|r| table.tuple(unique, r)).any(|own| {
+            let mut others = state[at].keys().filter(|key| **key != id.1);
+            others.any(|key| table.tuple(unique, &brought(world, &(at, key.clone()))).as_ref() == Some(&own))
+        })
     };
+    let held = |unique: &[usize]| others(unique, &world.current, |world, (at, key)| world.current[*at][key].clone());
+    let claimed = |unique: &[usize]| others(unique, &world.backup, overlaid) || others(unique, &world.backup, merged);
     match reason {
         "missing_parent" => {
             arrives
@@ -136,10 +157,8 @@ fn claim(world: &World, id: &Id, wanted: &str, reason: &str) -> bool {
                     !world.current[parent].contains_key(&value.to_string())
                 })
         }
-        "unique_taken" => arrives && table.uniques().iter().any(|u| others(&world.current, u)),
-        "unique_twice_in_backup" => {
-            arrives && table.uniques().iter().any(|u| others(&world.backup, u) || others(&world.current, u))
-        }
+        "unique_taken" => arrives && table.uniques().iter().any(|u| held(u)),
+        "unique_twice_in_backup" => arrives && table.uniques().iter().any(|u| claimed(u) || held(u)),
         "null_not_allowed" => {
             let lacks = |c: &super::model::Column| !c.nullable && record.get(&c.name).is_none_or(Json::is_null);
             arrives && table.columns.iter().any(lacks)

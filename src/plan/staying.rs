@@ -1,0 +1,105 @@
+//! Deletions that the analysis allowed because every record that refers goes too, or turns elsewhere; and that can't be
+//! done after all because one of those stays, by the strategy, a decision, or something that stands in its way.
+
+use super::Plan;
+use super::settle::{Strategies, settle};
+use super::store::Stored;
+use super::{Outcome, Preview};
+use crate::error::Result;
+use crate::model::change::Class;
+use crate::model::{ForeignKey, Key, Table, Value, encode};
+
+/// Records looked at in one go.
+const PAGE: usize = 1_000;
+
+/// The classes whose records refer to something now and may not do so after the merge.
+const LEAVING: [Class; 4] = [Class::Updated, Class::Conflict, Class::Blocked, Class::CurrentOnly];
+
+impl Plan {
+    /// Blocks deletions of a table's records that a record of the plan still refers to; returns whether there were any.
+    pub(super) fn held(&mut self, table: usize, strategies: &Strategies, preview: &mut Preview) -> Result<bool> {
+        if preview.deleted == 0 {
+            return Ok(false);
+        }
+        let schema = self.meta().schema.clone();
+        let own = &schema.tables[table];
+        let mut held: Vec<(i64, String)> = Vec::new();
+        for (child, children) in schema.tables.iter().enumerate() {
+            // Other references, to another unique key or by condition, are found when the records are locked.
+            let refers = |f: &&ForeignKey| f.table == Some(table) && f.references == own.key && f.when.is_none();
+            for foreign_key in children.foreign_keys.iter().filter(refers) {
+                let mut after = 0;
+                loop {
+                    let page = self.stored_page(child, &LEAVING, after, PAGE)?;
+                    let Some(last) = page.last() else { break };
+                    after = last.finding.id;
+                    for record in page {
+                        let Some(parent) = self.deleted_parent(own, table, children, foreign_key, &record)? else {
+                            continue;
+                        };
+                        if parent != record.finding.id && !self.leaves(strategies, foreign_key, &record)? {
+                            let name = Key(record.finding.key.clone());
+                            let why = format!("{}/{name} refers to it and stays", children.label());
+                            held.push((parent, why));
+                        }
+                    }
+                }
+            }
+        }
+        let mut changed = false;
+        for (id, why) in held {
+            // Several may refer to one; the first is named.
+            if self.outcome_of(id)? == Some(Outcome::Deleted) {
+                *preview.of(Outcome::Deleted) -= 1;
+                *preview.of(Outcome::Blocked) += 1;
+                self.set_outcome(id, Outcome::Blocked, Some(&why))?;
+                changed = true;
+            }
+        }
+        Ok(changed)
+    }
+
+    fn outcome_of(&self, id: i64) -> Result<Option<Outcome>> {
+        let found = self.page(&super::Selector::default(), id - 1, 1)?.records.pop();
+        Ok(found.filter(|r| r.finding.id == id).and_then(|r| r.outcome))
+    }
+
+    /// Returns the number of the record that a current record refers to, if that one is to be deleted.
+    fn deleted_parent(
+        &self,
+        own: &Table,
+        table: usize,
+        children: &Table,
+        foreign_key: &ForeignKey,
+        record: &Stored,
+    ) -> Result<Option<i64>> {
+        let current = |c: &usize| -> Option<Value> {
+            let field = record.finding.fields.iter().find(|f| f.column == *c);
+            let of_key = || children.key.iter().position(|k| k == c).and_then(|at| record.finding.key.get(at));
+            field.map_or_else(|| of_key().cloned(), |f| f.current.clone())
+        };
+        let tuple: Option<Vec<Value>> = foreign_key.columns.iter().map(current).collect();
+        let Some(tuple) = tuple.filter(|t| !t.iter().any(Value::is_null)) else { return Ok(None) };
+        let mut bytes = Vec::new();
+        for (&column, value) in foreign_key.references.iter().zip(&tuple) {
+            encode::encode_key_part(value, own.columns[column].collation, &mut bytes);
+        }
+        let found = self.stored_by_key(table, &bytes)?;
+        Ok(found.filter(|r| r.outcome == Some(Outcome::Deleted)).map(|r| r.finding.id))
+    }
+
+    /// Tells whether a record goes, or refers to something else after the merge.
+    fn leaves(&self, strategies: &Strategies, foreign_key: &ForeignKey, record: &Stored) -> Result<bool> {
+        Ok(match record.outcome {
+            Some(Outcome::Deleted) => true,
+            Some(Outcome::Updated) => {
+                let writes = settle(self, strategies, record)?.writes;
+                let changes = |column: usize, value: &Value| {
+                    record.finding.fields.iter().any(|f| f.column == column && f.current.as_ref() != Some(value))
+                };
+                writes.iter().any(|(c, v)| foreign_key.columns.contains(c) && changes(*c, v))
+            }
+            _ => false,
+        })
+    }
+}
