@@ -95,7 +95,7 @@
   const places = { h: "/", b: "/backups", a: "/analyses", l: "/history", s: "/schedules" };
   let going = 0;
   document.addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.repeat || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
     const field = event.target.closest && event.target.closest("input, select, textarea");
     const typing = field && !["checkbox", "radio", "submit", "button"].includes(field.type);
     if (event.key === "Escape") {

@@ -104,14 +104,15 @@ impl Catalog {
     /// `Failed` when it is damaged or was made by a newer version.
     pub fn open(home: &Home) -> Result<Self> {
         let path = home.root().join("catalog.db");
-        let fresh = !path.exists();
         let connection = Connection::open(&path).map_err(error)?;
         std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
         connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(error)?;
         connection
             .execute_batch("PRAGMA journal_mode = DELETE; PRAGMA synchronous = EXTRA;")
             .map_err(|e| fail!(Failed, "{} is no catalog", path.display()).because(e))?;
-        if fresh {
+        // Whatever stopped the making of it left no table.
+        let empty = "SELECT count(*) = 0 FROM sqlite_master";
+        if connection.query_row(empty, [], |row| row.get(0)).map_err(error)? {
             connection
                 .execute_batch(&format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"))
                 .map_err(error)?;

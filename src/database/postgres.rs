@@ -96,10 +96,13 @@ impl Postgres {
     fn open_transaction(&self, mode: &str, options: &WriteOptions) -> Result<Session> {
         let mut session = self.open()?;
         let (lock, statement) = (options.lock_timeout.as_millis().max(1), options.statement_timeout.as_millis());
+        // Our own statements name schemas; while writing, triggers and functions of the application's run as well, and
+        // their names are looked up where the role's own setting says.
+        let path = if mode == "READ ONLY" { "SET LOCAL search_path = ''; " } else { "" };
         let settings = format!(
-            "BEGIN ISOLATION LEVEL {} {mode}; \
+            "BEGIN ISOLATION LEVEL {} {mode}; {path}\
              SET LOCAL lock_timeout = {lock}; SET LOCAL statement_timeout = {statement}; \
-             SET LOCAL idle_in_transaction_session_timeout = '1h'; SET LOCAL search_path = ''; \
+             SET LOCAL idle_in_transaction_session_timeout = '1h'; \
              SET LOCAL row_security = off; SET LOCAL client_encoding = 'UTF8'; SET LOCAL TimeZone = 'UTC'; \
              SET LOCAL DateStyle = 'ISO'; SET LOCAL IntervalStyle = 'postgres'; SET LOCAL extra_float_digits = 1; \
              SET LOCAL bytea_output = 'hex'; SET LOCAL xmloption = 'content'; SET LOCAL synchronize_seqscans = off; \

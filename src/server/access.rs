@@ -2,6 +2,7 @@
 
 use super::app::App;
 use super::problem::Problem;
+use super::service::operations;
 use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
@@ -158,6 +159,39 @@ pub const fn admin() -> Access {
     Access::Needs(Need { role: Role::Admin, scope: Scope::Admin })
 }
 
+/// The routes of a person who is granted only their own records; all others, the pages too, are closed to them. What
+/// carries an id must come from an operation that they began.
+const OWN: &[(&str, &str)] = &[
+    ("GET", "/api/v1/session"),
+    ("DELETE", "/api/v1/session"),
+    ("PUT", "/api/v1/uploads/{name}"),
+    ("POST", "/api/v1/analyses"),
+    ("GET", "/api/v1/analyses/{id}"),
+    ("PATCH", "/api/v1/analyses/{id}"),
+    ("DELETE", "/api/v1/analyses/{id}"),
+    ("GET", "/api/v1/analyses/{id}/records"),
+    ("GET", "/api/v1/analyses/{id}/patterns"),
+    ("GET", "/api/v1/analyses/{id}/records/{table}/{key}"),
+    ("PATCH", "/api/v1/analyses/{id}/records/{table}/{key}"),
+    ("POST", "/api/v1/analyses/{id}/decisions"),
+    ("GET", "/api/v1/analyses/{id}/decisions"),
+    ("PUT", "/api/v1/analyses/{id}/decisions"),
+    // The analysis that is merged is looked at where the merge begins.
+    ("POST", "/api/v1/merges"),
+    ("GET", "/api/v1/operations/{id}"),
+    ("GET", "/api/v1/operations/{id}/events"),
+    ("POST", "/api/v1/operations/{id}/cancel"),
+    ("GET", "/api/v1/openapi.json"),
+];
+
+/// Tells whether a route, and what its path names, is within a person's own records.
+fn within_own(app: &App, person: &Person, method: &Method, pattern: &str, path: &str) -> bool {
+    OWN.contains(&(method.as_str(), pattern)) && {
+        let id = pattern.split('/').zip(path.split('/')).find(|(part, _)| *part == "{id}").map(|(_, id)| id);
+        id.is_none_or(|id| operations::began(app.state(), person, id).unwrap_or(false))
+    }
+}
+
 /// Lists the rules of all routes.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
     super::api::ACCESS.iter().chain(super::pages::ACCESS).chain(super::assets::ACCESS).chain(super::health::ACCESS)
@@ -204,6 +238,12 @@ pub(super) async fn check(State(app): State<App>, mut request: Request, next: Ne
                 need.scope
             ))
             .into_response();
+        }
+        (Some(Access::Needs(_)), Some(person))
+            if person.own.is_some() && !within_own(&app, person, request.method(), &path, request.uri().path()) =>
+        {
+            tracing::warn!(user = person.name, path, "denied: beyond their own records");
+            return Problem::forbidden("this reaches further than your own records").into_response();
         }
         (Some(Access::Needs(_)), Some(_)) => {}
     }

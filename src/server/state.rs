@@ -36,7 +36,6 @@ impl State {
     pub fn open(home: &Home) -> Result<Self> {
         use std::os::unix::fs::OpenOptionsExt;
         let path = home.root().join("state.db");
-        let fresh = !path.exists();
         // Made private before anything is in it.
         std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path)?;
         let connection = Connection::open(&path).map_err(error)?;
@@ -44,7 +43,9 @@ impl State {
         connection
             .execute_batch("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
             .map_err(|e| fail!(Failed, "{} is no state of the service", path.display()).because(e))?;
-        if fresh {
+        // Whatever stopped the making of it left no table.
+        let empty = "SELECT count(*) = 0 FROM sqlite_master";
+        if connection.query_row(empty, [], |row| row.get(0)).map_err(error)? {
             connection
                 .execute_batch(&format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"))
                 .map_err(error)?;

@@ -1,8 +1,8 @@
-//! The pages in a real browser: protected databases, full restores, two people at one conflict, sessions that end.
-
-// What the driver can do and where databases may be is more than these tests use.
-#![allow(dead_code)]
+//! The pages in a real browser: the whole flow by mouse, by keyboard alone and with script off, on SQLite and PostgreSQL;
+//! every page without serious findings of axe, in light and dark, and at 320 pixels; many conflicts at once.
 
 mod chromium;
+mod crowd;
 mod flow;
+mod shots;
 mod site;

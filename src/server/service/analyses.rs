@@ -3,7 +3,7 @@
 use super::operations::{Kind, Operation};
 use super::targets;
 use crate::analyzer::classify::Deletes;
-use crate::analyzer::options::OnUnknown;
+use crate::analyzer::options::{OnUnknown, Parents};
 use crate::analyzer::{Options, filter};
 use crate::catalog::Catalog;
 use crate::error::{Result, fail};
@@ -143,7 +143,11 @@ pub fn start(app: &App, person: &Person, id: String, request: &NewAnalysis) -> A
     }
     let target = targets::get(app, &request.target)?;
     let entry = super::backups::entry(app, &request.backup)?;
-    let options = request.options(&target)?;
+    let mut options = request.options(&target)?;
+    if person.own.is_some() {
+        // Not even as a possible parent may another's record be looked at.
+        options.parents = Parents::Require;
+    }
     let chosen = request.strategy(app)?;
     let tables = request
         .table_strategies

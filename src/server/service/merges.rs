@@ -59,7 +59,7 @@ pub fn start(app: &App, person: &Person, id: String, request: &NewMerge) -> Answ
         return Err(Problem::own("conflict", "this analysis takes a merge back; undo the merge instead"));
     }
     if let Some(own) = &person.own
-        && meta.options.conditions != own.conditions
+        && (meta.options.conditions != own.conditions || !super::operations::began(app.state(), person, &meta.id)?)
     {
         return Err(Problem::forbidden("this analysis reaches further than your own records"));
     }

@@ -5,7 +5,7 @@ use crate::executor::{State as MergeState, receipt, recover};
 use crate::server::access::Person;
 use crate::server::app::App;
 use crate::server::problem::{Answer, Problem};
-use crate::server::state::{digest, now};
+use crate::server::state::{State, digest, now};
 use rusqlite::OptionalExtension;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
@@ -101,6 +101,16 @@ pub struct Operation {
     pub result: Json,
     /// Why it was not carried out.
     pub problem: Option<Problem>,
+}
+
+/// Tells whether a person began the operation of this id, or the one that made what has it.
+///
+/// # Errors
+/// `Failed`.
+pub fn began(state: &State, person: &Person, id: &str) -> Result<bool> {
+    let sql = "SELECT count(*) > 0 FROM operations
+               WHERE operation ->> 'user' = ?1 AND (id = ?2 OR operation ->> 'subject' = ?2)";
+    state.with(|c| c.query_row(sql, (&person.name, id), |row| row.get(0)))
 }
 
 /// Keeps an operation as it is now.

@@ -149,7 +149,15 @@ impl Browser {
 
     /// Presses keys, wherever the focus is.
     pub(crate) fn keys(&self, keys: &str) {
-        self.runtime.block_on(self.driver().action_chain().send_keys(keys).perform()).expect("keys");
+        let pressed = async {
+            // A file's field takes what it is sent for a path, so Tab goes to nobody; a letter that leads to another
+            // page goes to an element, since the driver may press what goes to nobody there once more.
+            if keys.starts_with('\u{e004}') {
+                return self.driver().action_chain().send_keys(keys).perform().await;
+            }
+            self.driver().active_element().await?.send_keys(keys).await
+        };
+        self.runtime.block_on(pressed).expect("keys");
     }
 
     /// Returns the text of the page.
@@ -189,6 +197,17 @@ impl Browser {
     /// Takes a picture of the whole page.
     pub(crate) fn picture(&self) -> Vec<u8> {
         self.runtime.block_on(self.driver().screenshot_as_png()).expect("a picture")
+    }
+
+    /// Says what axe finds that is serious or worse, one line each.
+    pub(crate) fn axe(&self) -> Vec<String> {
+        self.script(include_str!("axe.min.js"));
+        let script = "const done = arguments[arguments.length - 1];
+            axe.run(document, { resultTypes: ['violations'] }).then((found) => done(found.violations
+            .filter((v) => ['serious', 'critical'].includes(v.impact))
+            .map((v) => v.id + ': ' + v.nodes.map((n) => n.target.join(' ') + ' ' + (n.any[0] || n.all[0] || {message: ''}).message).join(' | '))));";
+        let found = self.runtime.block_on(self.driver().execute_async(script, Vec::new())).expect("axe runs");
+        serde_json::from_value(found.json().clone()).expect("lines")
     }
 
     /// Tells how much wider the page is than its window.

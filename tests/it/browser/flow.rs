@@ -1,4 +1,4 @@
-//! U43–U45: from the first run over upload, analysis and decisions to the merge.
+//! U38, U41–U46: from the first run over upload, analysis, decisions and merge to undo, in each way a person may take it.
 
 use super::chromium::{Browser, Setup};
 use super::site::{Engine, PASSWORD, Site};
@@ -27,6 +27,149 @@ pub(crate) fn analyze(browser: &Browser) -> String {
     browser.click("input[name=intent][value=custom]");
     browser.press("Analyze for Merge");
     browser.path_that("the analysis", |p| p.starts_with("/analyses/p-"))
+}
+
+fn merged(site: &Site) {
+    assert_eq!(site.value("SELECT email FROM users WHERE id = 3"), "carl@example.org", "decided: the backup");
+    assert_eq!(site.value("SELECT email FROM users WHERE id = 4"), "dora@example.com", "decided: current");
+    assert_eq!(site.value("SELECT email FROM users WHERE id = 5"), "own@example.org", "decided: a value of one's own");
+    assert_eq!(site.value("SELECT name FROM users WHERE id = 2"), "Bea <b>Bold</b> \u{202e}gnp", "brought back");
+    assert_eq!(site.value("SELECT name FROM users WHERE id = 9"), "Nora New", "never touched");
+}
+
+fn undone(site: &Site) {
+    assert_eq!(site.value("SELECT email FROM users WHERE id = 3"), "carl@example.com");
+    assert_eq!(site.value("SELECT email FROM users WHERE id = 5"), "emil@example.com");
+    assert_eq!(site.value("SELECT CAST(count(*) AS text) FROM users WHERE id = 2"), "0");
+}
+
+fn undo(browser: &Browser) {
+    browser.says("records were written");
+    browser.press("Undo");
+    browser.says("will be taken back");
+    browser.press("Take back");
+    browser.path_that("the undo", |p| p.starts_with("/merges/u-"));
+}
+
+fn by_mouse(engine: Engine, setup: Setup) {
+    let site = Site::start(engine, false);
+    let browser = Browser::start(&site.root, setup);
+    set_up(&site, &browser);
+    upload(&site, &browser);
+    let analysis = analyze(&browser);
+    // U41: names from data are shown and do nothing.
+    browser.open(&format!("{analysis}/tables/users?class=new"));
+    browser.says("Bea <b>Bold</b> \\u{202e}gnp");
+    browser.open(&analysis);
+    browser.says("3 conflicts to decide");
+    browser.press("Decide");
+    browser.press("One by one");
+    browser.says("carl@example.com");
+    browser.press("Take Backup");
+    browser.says("dora@example.com");
+    browser.press("Keep Current");
+    browser.says("emil@example.com");
+    browser.click("input[name='f-email'][value=value]");
+    browser.type_into("input[name='v-email']", "own@example.org");
+    browser.press("Use the fields as chosen below");
+    browser.says("Decided by field: email");
+    browser.open(&format!("{analysis}/review"));
+    browser.says("5 changes into app");
+    browser.press("Dry run");
+    browser.says("rolled back. Nothing was changed.");
+    assert_eq!(site.value("SELECT email FROM users WHERE id = 3"), "carl@example.com", "a dry run keeps nothing");
+    browser.press("Perform Incremental Merge");
+    browser.at("/merges/m-");
+    merged(&site);
+    undo(&browser);
+    undone(&site);
+    browser.open("/history");
+    browser.says("unbroken");
+}
+
+#[test]
+fn u38_the_whole_flow_by_mouse_on_sqlite() {
+    by_mouse(Engine::Sqlite, Setup::default());
+}
+
+#[test]
+fn u38_the_whole_flow_by_mouse_on_postgres() {
+    by_mouse(Engine::Postgres, Setup::default());
+}
+
+#[test]
+fn u38_the_whole_flow_with_script_off() {
+    by_mouse(Engine::Sqlite, Setup { no_script: true, ..Setup::default() });
+}
+
+#[test]
+fn u38_the_whole_flow_by_keyboard_alone() {
+    let site = Site::start(Engine::Sqlite, false);
+    let browser = Browser::start(&site.root, Setup::default());
+    browser.open(&site.setup);
+    let (tab, enter, space) = ("\u{e004}", "\u{e007}", " ");
+    browser.element("#user");
+    browser.keys("ada");
+    browser.keys(tab);
+    browser.keys(PASSWORD);
+    browser.keys(enter);
+    browser.says("Nothing is here yet");
+    browser.keys("gb");
+    browser.at("/backups");
+    // The file itself is chosen in a window of the system's, which no page sees.
+    browser.type_into("#file", site.backup.to_str().expect("a path"));
+    let focus = |css: &str| {
+        for _ in 0..60 {
+            browser.keys(tab);
+            if browser.script(&format!("return document.activeElement.matches({css:?});")) == true {
+                return;
+            }
+        }
+        panic!("{css} can't be reached with Tab");
+    };
+    focus("form[data-upload] button");
+    browser.keys(enter);
+    browser.at("/backups/b-");
+    focus("main a.primary");
+    browser.keys(enter);
+    browser.at("/analyze");
+    focus("input[name=intent]");
+    // Arrows choose among the intents; the last one asks about everything.
+    browser.keys("\u{e015}\u{e015}\u{e015}");
+    focus("form button.primary");
+    browser.keys(enter);
+    let analysis = browser.path_that("the analysis", |p| p.starts_with("/analyses/p-"));
+    focus(".needs a");
+    browser.keys(enter);
+    browser.at(&format!("{analysis}/conflicts"));
+    focus("a.button[href*='/records/']");
+    browser.keys(enter);
+    browser.says("carl@example.com");
+    browser.keys("b");
+    browser.says("dora@example.com");
+    browser.keys("c");
+    browser.says("emil@example.com");
+    browser.keys("e");
+    browser.keys("own@example.org");
+    focus("[data-key]");
+    browser.keys("f");
+    browser.keys(space);
+    browser.keys(enter);
+    browser.says("Decided by field: email");
+    browser.open(&format!("{analysis}/review"));
+    focus("form button.primary");
+    browser.keys(enter);
+    browser.at("/merges/m-");
+    merged(&site);
+    focus("main a.primary");
+    browser.keys(enter);
+    browser.says("will be taken back");
+    focus("form button.primary");
+    browser.keys(enter);
+    browser.at("/merges/u-");
+    undone(&site);
+    browser.keys("?");
+    browser.element("dialog[open] dl.keys");
 }
 
 #[test]

@@ -435,7 +435,7 @@ fn the_session_is_set_as_the_protocol_says() {
     let expected = [
         ("transaction_isolation", "repeatable read"),
         ("lock_timeout", "10s"),
-        ("search_path", "\"\""),
+        ("search_path", "\"$user\", public"),
         ("row_security", "off"),
         ("client_encoding", "UTF8"),
         ("TimeZone", "UTC"),

@@ -4,6 +4,8 @@ use super::{Site, request};
 use axum::http::StatusCode;
 use merganser::server::Role;
 use merganser::server::access::{Access, Scope, rules};
+use merganser::server::people;
+use serde_json::json;
 
 /// A path with something in the place of its parameters.
 fn filled(path: &str) -> String {
@@ -104,4 +106,39 @@ fn u35_nobody_reaches_what_has_no_route() {
         assert_eq!(reply.status, StatusCode::NOT_FOUND, "{path}");
         assert_eq!(reply.code(), "not_found");
     }
+}
+
+#[test]
+fn u35_a_person_with_their_own_records_reaches_nothing_else() {
+    let site = Site::new();
+    let operator = site.token(Role::Operator);
+    let others = site.analyzed(&operator);
+    let backups = site.get(&operator, "/api/v1/backups").json();
+    let own = people::Own { target: "main".to_owned(), conditions: vec!["users: id = 1".to_owned()] };
+    let user = people::add(site.app.state(), "ada", Role::Operator, super::PASSWORD, Some(&own)).expect("a user");
+    let new = people::NewToken { name: "test", scopes: &Scope::ALL, days: 1 };
+    let ada = people::create_token(site.app.state(), &site.world.home, &user, &new, "test").expect("a token").1;
+    let id = backups["items"][0]["id"].as_str().expect("an id");
+    for path in [
+        "/api/v1/backups".to_owned(),
+        format!("/api/v1/backups/{id}/content"),
+        "/api/v1/analyses".to_owned(),
+        format!("/api/v1/analyses/{others}"),
+        format!("/api/v1/analyses/{others}/records"),
+        "/api/v1/operations".to_owned(),
+        "/api/v1/merges".to_owned(),
+        "/backups".to_owned(),
+        "/api/admin/backup/download?action=create-and-download&type=incremental".to_owned(),
+    ] {
+        assert_eq!(site.get(&ada, &path).status, 403, "{path}");
+    }
+    let refused = site.ask(&ada, "POST", "/api/v1/merges", &[("idempotency-key", "1")], &json!({"analysis": others}));
+    assert_eq!(refused.status, 403, "{}", refused.text);
+    let mine = site.analyze(&ada, id);
+    let records = site.get(&ada, &format!("/api/v1/analyses/{mine}/records")).json();
+    let keys: Vec<_> = records["items"].as_array().expect("items").iter().map(|r| r["id"].clone()).collect();
+    assert!(!keys.is_empty(), "{records}");
+    let tables: Vec<_> =
+        records["items"].as_array().expect("items").iter().map(|r| (r["table"].clone(), r["key"].clone())).collect();
+    assert!(tables.iter().all(|(table, key)| table == "users" && *key == json!({"id": 1})), "{tables:?}");
 }

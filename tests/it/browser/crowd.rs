@@ -1,0 +1,44 @@
+//! U40: ten thousand conflicts: quickly there, and decided by pattern in one action.
+
+use super::chromium::{Browser, Setup};
+use super::flow::{analyze, set_up, upload};
+use super::site::{Engine, Site};
+use std::fmt::Write as _;
+
+/// The records that differ in one field, and those that differ in another.
+const ALIKE: usize = 9_990;
+const OTHERS: usize = 10;
+
+#[test]
+fn u40_ten_thousand_conflicts_are_there_at_once_and_decided_by_pattern() {
+    let (mut current, mut backup) = (String::new(), String::new());
+    for id in 1..=ALIKE + OTHERS {
+        let (phone, name) = if id <= ALIKE { (2, "same") } else { (1, "changed") };
+        let comma = if id == 1 { "" } else { "," };
+        let _ = write!(current, "INSERT INTO users VALUES ({id}, 'same', NULL, '1', '2026-11-01T10:00:00.000Z');");
+        let _ = write!(
+            backup,
+            "{comma}{{\"id\":{id},\"name\":\"{name}\",\"email\":null,\"phone\":\"{phone}\",\"updated_at\":\"2026-11-01T10:00:00.000Z\"}}"
+        );
+    }
+    let backup = format!("{{\"metadata\":{{\"version\":\"1\"}},\"data\":{{\"users\":[{backup}]}}}}");
+    let site = Site::with(Engine::Sqlite, false, &current, &backup);
+    let browser = Browser::start(&site.root, Setup::default());
+    set_up(&site, &browser);
+    upload(&site, &browser);
+    let analysis = analyze(&browser);
+    browser.says("10,000 conflicts to decide");
+    for page in ["", "/conflicts", "/tables/users?class=conflict"] {
+        browser.open(&format!("{analysis}{page}"));
+        let paint = browser.first_paint();
+        assert!(paint < 1_000.0, "{page:?} was first painted after {paint} ms");
+    }
+    browser.open(&format!("{analysis}/conflicts"));
+    browser.says("10,000 conflicts in 2 patterns");
+    browser.click("button[value=backup]");
+    browser.says("Take Backup for 9,990 conflicts");
+    browser.press("Take Backup for 9,990 conflicts");
+    browser.open(&analysis);
+    browser.says("10 conflicts to decide");
+    browser.says("9990 updated");
+}
