@@ -111,11 +111,6 @@ impl Browser {
         self.wait(css, || self.runtime.block_on(self.driver().find(By::Css(css))).ok())
     }
 
-    /// Tells whether an element is there now.
-    pub(crate) fn has(&self, css: &str) -> bool {
-        self.runtime.block_on(self.driver().find(By::Css(css))).is_ok()
-    }
-
     /// Clicks what a selector finds.
     pub(crate) fn click(&self, css: &str) {
         self.wait(css, || {

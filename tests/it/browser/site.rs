@@ -47,7 +47,8 @@ pub(crate) struct Site {
     pub(crate) setup: String,
     /// The file to upload.
     pub(crate) backup: PathBuf,
-    pub(crate) folder: tempfile::TempDir,
+    /// What is removed at the end.
+    _folder: tempfile::TempDir,
     database: Database,
     stop: Arc<AtomicBool>,
     thread: Option<std::thread::JoinHandle<()>>,
@@ -109,7 +110,7 @@ impl Site {
                 break root.trim().to_owned();
             }
         };
-        Self { root, setup, backup: file, folder, database, stop, thread: Some(thread) }
+        Self { root, setup, backup: file, _folder: folder, database, stop, thread: Some(thread) }
     }
 
     /// Reads one value of the current database as text.
