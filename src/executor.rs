@@ -21,7 +21,7 @@ pub use receipt::{Receipt, State};
 use crate::database::{Database, WriteOptions};
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::model::Schema;
-use crate::plan::{Outcome, Plan, PlanKind, Preview, Selector};
+use crate::plan::{Meta, Outcome, Plan, PlanKind, Preview, Selector};
 use crate::progress::{Phase, Progress, failpoint};
 use serde::{Deserialize, Serialize};
 
@@ -256,12 +256,23 @@ fn same_schema(plan: &Plan, schema: &Schema) -> Result<()> {
             }
         }
     }
+    differences.extend(referring_since(meta, schema));
     if differences.is_empty() {
         return Ok(());
     }
     Err(fail!(PlanStale, "the schema of {} changed since the analysis; nothing was changed", meta.database.display)
         .details(differences)
         .hint(format!("Analyze again: merganser analyze --refresh {}", meta.id)))
+}
+
+/// Names tables that came since and refer to one of the plan's: a deletion could reach into them unseen.
+fn referring_since<'a>(meta: &'a Meta, schema: &'a Schema) -> impl Iterator<Item = String> + 'a {
+    let new = schema.tables.iter().filter(|t| meta.schema.table(&t.label()).is_none());
+    new.flat_map(move |table| {
+        let planned = |t: &usize| meta.tables.iter().any(|r| r.name == schema.tables[*t].label());
+        let targets = table.foreign_keys.iter().filter_map(|f| f.table).filter(planned);
+        targets.map(|t| format!("table {} is new and refers to {}", table.label(), schema.tables[t].label()))
+    })
 }
 
 /// The largest number of records listed in an error.

@@ -5,7 +5,7 @@ use super::output::Output;
 use crate::config::{Config, Target as Settings};
 use crate::database::url::ConnectUrl;
 use crate::database::{Database, Identity, connect};
-use crate::error::{Result, fail};
+use crate::error::{Error, Result, fail};
 use crate::executor::Home;
 use crate::model::schema::Engine;
 use crate::plan::Plan;
@@ -268,10 +268,15 @@ impl<'a> Context<'a> {
 
 /// Adds where a plan or a merge is found that there is none of by the name that was given.
 pub(super) fn listed_in<T>(found: Result<T>, command: &str) -> Result<T> {
-    found.map_err(|error| match error.hint_text() {
+    found.map_err(|error| listed(error, command))
+}
+
+/// Says where the things are listed that something was not found among.
+pub(super) fn listed(error: Error, command: &str) -> Error {
+    match error.hint_text() {
         Some(_) => error,
         None => error.hint(format!("'merganser {command}' lists them.")),
-    })
+    }
 }
 
 /// Removes what may be a password from something that was meant as a URL.

@@ -77,7 +77,16 @@ fn find(home: &Home, args: &UndoArgs, word: &str) -> Result<Receipt> {
     };
     let id = match &args.merge {
         Some(name) => {
-            let mut meta = Receipt::open(&super::context::listed_in(home.receipt_path(name), "log")?)?.meta().clone();
+            let path = match home.receipt_path(name) {
+                Ok(path) => path,
+                Err(error) => {
+                    let lost = receipt::lost(home)?.into_iter().find(|e| e.merge == *name);
+                    return Err(
+                        lost.map_or_else(|| super::context::listed(error, "log"), |entry| irretrievable(&entry))
+                    );
+                }
+            };
+            let mut meta = Receipt::open(&path)?.meta().clone();
             if word == "redo" && !is_undo(&meta) {
                 meta = (*back(&meta.id).ok_or_else(|| fail!(Usage, "{} was not undone", meta.id))?).clone();
             } else if word == "undo" && is_undo(&meta) {
@@ -93,6 +102,15 @@ fn find(home: &Home, args: &UndoArgs, word: &str) -> Result<Receipt> {
         }
         None => {
             let wanted = committed.iter().find(|r| is_undo(r) == (word == "redo") && back(&r.id).is_none());
+            // The last one is meant, not the one before it because the last one's receipt is gone.
+            let since = wanted.map_or("", |r| r.committed_at.as_deref().unwrap_or(&r.started_at));
+            let lost = receipt::lost(home)?.into_iter().find(|e| (e.event == "undo") == (word == "redo"));
+            if let Some(entry) = lost.filter(|e| e.time.as_str() > since) {
+                let error = irretrievable(&entry);
+                let before =
+                    |r: &&&ReceiptMeta| format!("To take back what came before it: merganser {word} {}.", r.id);
+                return Err(error.details(wanted.iter().map(before).collect()));
+            }
             let nothing = || {
                 let error = fail!(Usage, "there is nothing to {word} in {}", home.root().display());
                 if unreadable.is_empty() { error } else { error.details(unreadable.clone()) }
@@ -101,6 +119,18 @@ fn find(home: &Home, args: &UndoArgs, word: &str) -> Result<Receipt> {
         }
     };
     Receipt::open(&home.receipts().join(format!("{id}.receipt")))
+}
+
+/// Says that something can't be taken back because its receipt is gone.
+fn irretrievable(entry: &crate::executor::audit::Entry) -> crate::error::Error {
+    fail!(
+        PlanMismatch,
+        "the receipt of {} ({}, on {}) is missing or damaged, so that it can't be taken back; nothing was changed",
+        entry.merge,
+        entry.time,
+        entry.database
+    )
+    .hint("A whole backup made before it can be merged or restored instead ('merganser backup list').")
 }
 
 fn run(context: &Context<'_>, args: &UndoArgs, word: &str) -> Result<Done> {

@@ -130,7 +130,7 @@ impl Receipt {
     pub fn create(folder: &Path, meta: ReceiptMeta) -> Result<Self> {
         let path = folder.join(format!("{}.preparing", meta.id));
         std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-        let connection = Connection::open(&path).map_err(|e| lost(&path, e))?;
+        let connection = Connection::open(&path).map_err(|e| unusable(&path, e))?;
         connection
             .execute_batch(&format!(
                 "PRAGMA synchronous = FULL; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT};
@@ -140,7 +140,7 @@ impl Receipt {
                      before TEXT NOT NULL, after TEXT NOT NULL, columns TEXT NOT NULL, level INTEGER NOT NULL);
                  CREATE INDEX records_key ON records (table_id, key); CREATE INDEX records_order ON records (kind, table_id, level, id)"
             ))
-            .map_err(|e| lost(&path, e))?;
+            .map_err(|e| unusable(&path, e))?;
         Ok(Self { connection, path, meta })
     }
 
@@ -166,7 +166,7 @@ impl Receipt {
                     image.level as i64
                 ])
             })
-            .map_err(|e| lost(&self.path, e))?;
+            .map_err(|e| unusable(&self.path, e))?;
         Ok(())
     }
 
@@ -176,7 +176,7 @@ impl Receipt {
     /// `OutOfSpace`.
     pub fn remove(&mut self, id: i64) -> Result<bool> {
         let removed =
-            self.connection.execute("DELETE FROM records WHERE id = ?", [id]).map_err(|e| lost(&self.path, e))?;
+            self.connection.execute("DELETE FROM records WHERE id = ?", [id]).map_err(|e| unusable(&self.path, e))?;
         Ok(removed > 0)
     }
 
@@ -189,7 +189,7 @@ impl Receipt {
         self.connection
             .prepare_cached("UPDATE records SET after = ?2 WHERE id = ?1")
             .and_then(|mut s| s.execute(params![id, json]))
-            .map_err(|e| lost(&self.path, e))?;
+            .map_err(|e| unusable(&self.path, e))?;
         Ok(())
     }
 
@@ -201,7 +201,7 @@ impl Receipt {
         self.connection
             .prepare_cached("UPDATE records SET level = ?2 WHERE id = ?1")
             .and_then(|mut s| s.execute(params![id, level as i64]))
-            .map_err(|e| lost(&self.path, e))?;
+            .map_err(|e| unusable(&self.path, e))?;
         Ok(())
     }
 
@@ -217,10 +217,10 @@ impl Receipt {
     /// `OutOfSpace`, `Failed`.
     pub fn seal_intent(&mut self) -> Result<()> {
         self.write_meta()?;
-        self.connection.execute_batch("COMMIT").map_err(|e| lost(&self.path, e))?;
+        self.connection.execute_batch("COMMIT").map_err(|e| unusable(&self.path, e))?;
         // Only a receipt that is whole gets its name. SQLite must not hold the file while that changes.
         let sealed = self.path.with_extension("receipt");
-        self.connection = Connection::open_in_memory().map_err(|e| lost(&self.path, e))?;
+        self.connection = Connection::open_in_memory().map_err(|e| unusable(&self.path, e))?;
         std::fs::File::open(&self.path).and_then(|f| f.sync_all())?;
         std::fs::rename(&self.path, &sealed)?;
         std::fs::File::open(sealed.parent().unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all())?;
@@ -233,7 +233,7 @@ impl Receipt {
     /// # Errors
     /// `OutOfSpace`.
     pub fn begin(&mut self) -> Result<()> {
-        self.connection.execute_batch("BEGIN").map_err(|e| lost(&self.path, e))
+        self.connection.execute_batch("BEGIN").map_err(|e| unusable(&self.path, e))
     }
 
     /// Makes the images as they were read back durable: before the commit, since afterwards they may have to tell whether
@@ -242,7 +242,7 @@ impl Receipt {
     /// # Errors
     /// `OutOfSpace`.
     pub fn keep_images(&mut self) -> Result<()> {
-        self.connection.execute_batch("COMMIT").map_err(|e| lost(&self.path, e))
+        self.connection.execute_batch("COMMIT").map_err(|e| unusable(&self.path, e))
     }
 
     /// Notes how the merge stands, durably.
@@ -253,7 +253,7 @@ impl Receipt {
         change(&mut self.meta);
         self.write_meta()?;
         if !self.connection.is_autocommit() {
-            self.connection.execute_batch("COMMIT").map_err(|e| lost(&self.path, e))?;
+            self.connection.execute_batch("COMMIT").map_err(|e| unusable(&self.path, e))?;
         }
         Ok(())
     }
@@ -262,7 +262,7 @@ impl Receipt {
         let text = serde_json::to_string(&self.meta).expect("meta data always serialises");
         self.connection
             .execute("INSERT INTO meta VALUES ('receipt', ?1) ON CONFLICT (key) DO UPDATE SET value = ?1", [text])
-            .map_err(|e| lost(&self.path, e))?;
+            .map_err(|e| unusable(&self.path, e))?;
         Ok(())
     }
 
@@ -323,6 +323,17 @@ impl Receipt {
         )
     }
 
+    /// Tells whether anything was written to a table.
+    ///
+    /// # Errors
+    /// `PlanMismatch` for a damaged receipt.
+    pub fn wrote(&self, table: usize) -> Result<bool> {
+        self.connection
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM records WHERE table_id = ?)")
+            .and_then(|mut s| s.query_row([table as i64], |r| r.get(0)))
+            .map_err(|e| unusable(&self.path, e))
+    }
+
     /// Finds the image of a record by its table and key.
     ///
     /// # Errors
@@ -335,7 +346,7 @@ impl Receipt {
     fn images(&self, condition: &str, params: impl rusqlite::Params) -> Result<Vec<Image>> {
         let text =
             format!("SELECT id, table_id, kind, key, before, after, columns, level FROM records WHERE {condition}");
-        let mut statement = self.connection.prepare_cached(&text).map_err(|e| lost(&self.path, e))?;
+        let mut statement = self.connection.prepare_cached(&text).map_err(|e| unusable(&self.path, e))?;
         type Texts = (String, String, String, String, String);
         let rows = statement
             .query_map(params, |r| {
@@ -343,7 +354,7 @@ impl Receipt {
                 Ok((r.get::<_, i64>(0)?, r.get::<_, i64>(1)?, r.get::<_, i64>(7)?, texts))
             })
             .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)
-            .map_err(|e| lost(&self.path, e))?;
+            .map_err(|e| unusable(&self.path, e))?;
         rows.into_iter()
             .map(|(id, table, level, (kind, key, before, after, columns))| {
                 let cells = |text: &str| {
@@ -378,7 +389,7 @@ impl Receipt {
     }
 }
 
-fn lost(path: &Path, error: rusqlite::Error) -> Error {
+fn unusable(path: &Path, error: rusqlite::Error) -> Error {
     let kind = match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::DiskFull) => ErrorKind::OutOfSpace,
         Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => ErrorKind::PlanMismatch,
@@ -405,6 +416,18 @@ pub fn list(home: &Home) -> Result<(Vec<ReceiptMeta>, Vec<String>)> {
     }
     found.sort_by(|a, b| b.started_at.cmp(&a.started_at).then_with(|| b.id.cmp(&a.id)));
     Ok((found, unreadable))
+}
+
+/// Lists what the audit log has written records for and whose receipt is missing or damaged, newest first: it can't be
+/// taken back any more (CHECKS F98).
+///
+/// # Errors
+/// `Failed` when the audit log can't be read.
+pub fn lost(home: &Home) -> Result<Vec<super::audit::Entry>> {
+    let gone = |e: &super::audit::Entry| Receipt::open(&home.receipts().join(format!("{}.receipt", e.merge))).is_err();
+    let written =
+        super::audit::read(home)?.into_iter().filter(|e| !e.merge.is_empty() && e.counts != Counted::default());
+    Ok(written.rev().filter(gone).collect())
 }
 
 /// Removes receipts that were never sealed: their merges had not begun to write. Called under the lock.

@@ -1,5 +1,7 @@
 //! Undo: a plan made from a receipt. Every record the merge wrote is *reversed*, *kept* because somebody changed it since,
-//! or *blocked* because others refer to it; nothing relies on cascades (CHECKS F94–F97).
+//! or *blocked* because others refer to it; nothing relies on cascades (CHECKS F94–F99).
+
+mod drift;
 
 use super::recover::differing;
 use super::{Home, Receipt, State, home};
@@ -9,6 +11,7 @@ use crate::error::{Result, fail};
 use crate::model::change::{Class, Counts, Field, Reason};
 use crate::model::{Cell, ColumnType, OwnedCell, Table, Value, encode};
 use crate::plan::{Action, ActionKind, Meta, Outcome, Plan, PlanKind};
+use drift::Fitted;
 use std::path::Path;
 
 /// Images looked at in one go.
@@ -52,7 +55,8 @@ pub fn plan(
 /// Makes the plan that takes a merge back, or an undo.
 ///
 /// # Errors
-/// `Usage` for a merge that was not committed; `PlanMismatch` for another database; `PlanStale` for a changed schema.
+/// `Usage` for a merge that was not committed; `PlanMismatch` for another database; `SchemaMismatch` where a table that
+/// it wrote to is gone.
 pub fn plan_with(
     home: &Home,
     receipt: &Receipt,
@@ -77,14 +81,20 @@ pub fn plan_with(
     }
     let now = chrono::Utc::now();
     let time = |t: chrono::DateTime<chrono::Utc>| t.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
-    let order = graph::order(&from.schema).tables;
-    let chosen: Vec<usize> = order
-        .into_iter()
-        .filter(|&t| {
-            let table = &from.schema.tables[t];
-            only_tables.is_empty() || only_tables.iter().any(|n| *n == table.label() || *n == table.name)
-        })
-        .collect();
+    let fitted = Fitted::new(&from.schema, database.schema()?);
+    let order = graph::order(&fitted.schema).tables;
+    let wanted_table = |t: &usize| {
+        let table = &fitted.schema.tables[*t];
+        only_tables.is_empty() || only_tables.iter().any(|n| *n == table.label() || *n == table.name)
+    };
+    let known = |t: &usize| *t < from.schema.tables.len();
+    let mut chosen = Vec::new();
+    for table in order.into_iter().filter(known).filter(wanted_table) {
+        if receipt.wrote(table)? {
+            fitted.there(table, &from.id)?;
+            chosen.push(table);
+        }
+    }
     let strategy = crate::strategy::Strategy::load("backup-wins")?;
     let mut meta = Meta {
         id: home::fresh_id('p'),
@@ -100,14 +110,14 @@ pub fn plan_with(
         database: from.database.clone(),
         options: Options::default(),
         read: Default::default(),
-        schema: from.schema.clone(),
-        compared: from.schema.tables.iter().map(|t| vec![true; t.columns.len()]).collect(),
+        schema: fitted.schema.clone(),
+        compared: fitted.schema.tables.iter().map(|t| vec![true; t.columns.len()]).collect(),
         tables: chosen
             .iter()
             .map(|&table| TableResult {
                 table,
-                name: from.schema.tables[table].label(),
-                backup_name: from.schema.tables[table].label(),
+                name: fitted.schema.tables[table].label(),
+                backup_name: fitted.schema.tables[table].label(),
                 counts: Counts::default(),
                 carried: Vec::new(),
                 three_way: false,
@@ -123,7 +133,7 @@ pub fn plan_with(
     let plan = Plan::create(to, meta.clone())?;
     let snapshot = database.snapshot()?;
     let on_kept = wanted.on_kept;
-    let mut making = Making { database, receipt, plan, snapshot, on_kept, taken: Default::default() };
+    let mut making = Making { database, receipt, fitted: &fitted, plan, snapshot, on_kept, taken: Default::default() };
     for &table in &chosen {
         making.table(table)?;
     }
@@ -138,6 +148,7 @@ pub fn plan_with(
 struct Making<'a> {
     database: &'a dyn Database,
     receipt: &'a Receipt,
+    fitted: &'a Fitted,
     plan: Plan,
     snapshot: Box<dyn Snapshot>,
     on_kept: OnKept,
@@ -147,20 +158,51 @@ struct Making<'a> {
 
 impl Making<'_> {
     fn table(&mut self, table: usize) -> Result<()> {
-        let target = &self.receipt.meta().schema.tables[table];
+        let fitted = self.fitted;
+        let (then, target) = (&self.receipt.meta().schema.tables[table], &fitted.schema.tables[table]);
         for kind in [ActionKind::Insert, ActionKind::Update, ActionKind::Delete] {
             let mut after = (0, 0);
             loop {
                 let images = self.receipt.ordered(kind, table, after, PAGE)?;
                 let Some(last) = images.last() else { break };
                 after = (last.level, last.id);
-                let now = if target.key.is_empty() { vec![None; images.len()] } else { self.now(target, &images)? };
-                for (image, now) in images.iter().zip(now) {
+                let mut found = Vec::new();
+                for image in images {
+                    match fitted.image(then, image, self.database) {
+                        Ok(image) => found.push(image),
+                        Err((image, why)) => self.unfit(then, &image, &why)?,
+                    }
+                }
+                let now = if target.key.is_empty() { vec![None; found.len()] } else { self.now(target, &found)? };
+                for (image, now) in found.iter().zip(now) {
                     self.record(table, image, now)?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Adds a record to the list of those that can't be taken back.
+    fn unfit(&mut self, then: &Table, image: &super::receipt::Image, why: &str) -> Result<()> {
+        let key = key_values(then, &image.key);
+        self.plan.add(&crate::analyzer::Finding {
+            id: 0,
+            table: image.table,
+            // Nothing looks it up: the key may be of columns that are gone.
+            key_bytes: Vec::new(),
+            key,
+            class: Class::Blocked,
+            reason: Reason::TableRefused,
+            note: Some(why.to_owned()),
+            fields: Vec::new(),
+            current_digests: Vec::new(),
+            backup_at: None,
+            current_at: None,
+            place: Default::default(),
+            limits: Default::default(),
+        })?;
+        let record = self.plan.last_id();
+        self.plan.mark(record, Outcome::Blocked, Some(why))
     }
 
     fn now(&mut self, target: &Table, images: &[super::receipt::Image]) -> Result<Vec<Option<Vec<OwnedCell>>>> {
@@ -205,7 +247,7 @@ impl Making<'_> {
 
     /// Adds one record to one of the three lists.
     fn record(&mut self, table: usize, image: &super::receipt::Image, now: Option<Vec<OwnedCell>>) -> Result<()> {
-        let target = &self.receipt.meta().schema.tables[table];
+        let target = &self.fitted.schema.tables[table];
         let keyless = target.key.is_empty() && image.kind == ActionKind::Insert;
         let equal = if keyless { self.equal_record(target, &image.after)? } else { None };
         let edited = |now: &[OwnedCell]| target.names(&differing(target, &image.after, now)).join(", ");
@@ -255,12 +297,7 @@ impl Making<'_> {
                 is_timestamp: target.timestamp == Some(column),
             })
             .collect();
-        let key: Vec<Value> = target
-            .key
-            .iter()
-            .zip(&image.key)
-            .filter_map(|(&c, k)| encode::value_of(k.as_cell(), &target.columns[c]))
-            .collect();
+        let key = key_values(target, &image.key);
         let mut key_bytes = Vec::new();
         for (&column, part) in target.key.iter().zip(&key) {
             encode::encode_key_part(part, target.columns[column].collation, &mut key_bytes);
@@ -307,7 +344,7 @@ impl Making<'_> {
 
     /// Blocks deletions of records that others would still refer to; returns whether there were any.
     fn block_referenced(&mut self, chosen: &[usize]) -> Result<bool> {
-        let schema = &self.receipt.meta().schema;
+        let schema = &self.fitted.schema;
         let mut changed = false;
         for &table in chosen.iter().rev() {
             let target = &schema.tables[table];
@@ -361,6 +398,10 @@ impl Making<'_> {
         }
         Ok(changed)
     }
+}
+
+fn key_values(table: &Table, key: &[OwnedCell]) -> Vec<Value> {
+    table.key.iter().zip(key).filter_map(|(&c, k)| encode::value_of(k.as_cell(), &table.columns[c])).collect()
 }
 
 /// Counts the records that refer to one that goes, and that stay themselves.

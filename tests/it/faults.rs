@@ -6,6 +6,7 @@ mod keys;
 mod kill;
 mod space;
 mod stale;
+mod undo;
 
 use crate::world::World;
 use merganser::analyzer::Options;
