@@ -14,6 +14,7 @@ mod inspect;
 mod json;
 mod lineage;
 mod metadata;
+mod nul;
 mod open;
 mod options;
 mod source;
@@ -32,7 +33,7 @@ pub use digest::digest;
 pub use inspect::{InspectedColumn, InspectedTable, Inspection, inspect};
 pub use lineage::{Lineage, lineage};
 pub use open::{Format, open};
-pub use options::{Limits, ReadOptions, SqliteCheck};
+pub use options::{Limits, LoneSurrogates, Nul, ReadOptions, SqliteCheck};
 pub(crate) use source::stream_error as content_error;
 pub use write::{
     AtomicFile, BackupWriter, Compression, FilesFormat, FilesWriter, JarvisUserWriter, Layout, SmartBackupWriter,

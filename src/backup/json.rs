@@ -5,6 +5,7 @@ pub(crate) mod document;
 mod lenient;
 pub(crate) mod record;
 pub(crate) mod scan;
+mod surrogate;
 pub(crate) mod tag;
 #[cfg(test)]
 mod tests;

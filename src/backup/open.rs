@@ -7,6 +7,7 @@ use super::crypt::Encryption;
 use super::django::{DjangoReader, Fixture, Tee};
 use super::json::document::DocumentReader;
 use super::json::window::{WINDOW_BYTES, Window};
+use super::nul::WithoutNul;
 use super::options::ReadOptions;
 use super::source::{ByteStream, Origin, Source, open_file, stream_error};
 use super::utf16::Utf16;
@@ -81,7 +82,8 @@ pub fn open(path: &Path, options: &ReadOptions) -> Result<Box<dyn Reader>> {
 
 /// Opens a backup with a window of a given size: tests make it tiny.
 pub(crate) fn open_with_window(path: &Path, options: &ReadOptions, window_bytes: usize) -> Result<Box<dyn Reader>> {
-    open_inner(path, options, window_bytes).map_err(|error| error.at(path.display()))
+    let reader = open_inner(path, options, window_bytes).map_err(|error| error.at(path.display()))?;
+    Ok(WithoutNul::over(reader, options.nul))
 }
 
 fn open_inner(path: &Path, options: &ReadOptions, window_bytes: usize) -> Result<Box<dyn Reader>> {

@@ -10,12 +10,40 @@ pub struct ReadOptions {
     pub limits: Limits,
     /// Whether the tokens `NaN`, `Infinity` and `-Infinity`, which are not JSON, are read as floating-point numbers.
     pub lenient_json: bool,
+    /// What is done about NUL characters in text.
+    pub nul: Nul,
+    /// What is done about halves of surrogate pairs in JSON.
+    pub lone_surrogates: LoneSurrogates,
     /// Whether a backup is read although it claims other record counts than it has; the summary lists the differences then.
     pub accept_count_mismatch: bool,
     /// Whether SQLite's own check runs over a database file before it is read.
     pub sqlite_check: SqliteCheck,
     /// The keys of encrypted backups.
     pub keys: Keys,
+}
+
+/// What is done about NUL characters in text, which PostgreSQL can't hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Nul {
+    /// They are text like any other; what the database can't hold is blocked.
+    #[default]
+    Keep,
+    /// They are taken out.
+    Strip,
+    /// Each becomes U+FFFD.
+    Replace,
+}
+
+/// What is done about halves of surrogate pairs (`\ud800`), which are no characters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LoneSurrogates {
+    /// The backup is refused, with the place.
+    #[default]
+    Refuse,
+    /// Each becomes U+FFFD.
+    Replace,
 }
 
 /// When `PRAGMA quick_check` runs before an SQLite file is read.

@@ -8,7 +8,7 @@ use super::signals::Working;
 use crate::analyzer::Options;
 use crate::analyzer::classify::Deletes;
 use crate::analyzer::options::{OnUnknown, Parents};
-use crate::backup::{Limits, ReadOptions};
+use crate::backup::{Limits, LoneSurrogates, Nul, ReadOptions};
 use crate::catalog::Catalog;
 use crate::database::{Database, Identity};
 use crate::error::{Result, fail};
@@ -161,6 +161,26 @@ pub(super) struct Compare {
     pub(super) read: Read,
 }
 
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum NulArg {
+    /// Text like any other; what the database can't hold is blocked
+    #[default]
+    Keep,
+    /// They are taken out
+    Strip,
+    /// Each becomes U+FFFD
+    Replace,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum SurrogatesArg {
+    /// The backup is refused, with the place
+    #[default]
+    Refuse,
+    /// Each becomes U+FFFD
+    Replace,
+}
+
 /// How a backup is read.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Reading")]
@@ -168,6 +188,12 @@ pub(super) struct Read {
     /// Read NaN and Infinity, which are not JSON
     #[arg(long)]
     pub(super) lenient_json: bool,
+    /// NUL characters in text, which PostgreSQL can't hold
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) nul: NulArg,
+    /// Halves of surrogate pairs in JSON (`\ud800`), which are no characters
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) lone_surrogates: SurrogatesArg,
     /// Read a backup although it claims other record counts than it has
     #[arg(long)]
     pub(super) accept_count_mismatch: bool,
@@ -208,6 +234,15 @@ impl Read {
         ReadOptions {
             limits,
             lenient_json: self.lenient_json,
+            nul: match self.nul {
+                NulArg::Keep => Nul::Keep,
+                NulArg::Strip => Nul::Strip,
+                NulArg::Replace => Nul::Replace,
+            },
+            lone_surrogates: match self.lone_surrogates {
+                SurrogatesArg::Refuse => LoneSurrogates::Refuse,
+                SurrogatesArg::Replace => LoneSurrogates::Replace,
+            },
             accept_count_mismatch: self.accept_count_mismatch,
             keys: self.keys.keys(context),
             ..ReadOptions::default()

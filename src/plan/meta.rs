@@ -1,7 +1,7 @@
 //! What a plan pins and how it was made.
 
 use crate::analyzer::{Options, TableResult};
-use crate::backup::{Limits, ReadOptions};
+use crate::backup::{Limits, LoneSurrogates, Nul, ReadOptions};
 use crate::database::Identity;
 use crate::model::Schema;
 use crate::model::change::Counts;
@@ -47,6 +47,12 @@ pub struct ReadPin {
     pub limits: Limits,
     /// Whether tokens were read that are not JSON.
     pub lenient_json: bool,
+    /// What was done about NUL characters.
+    #[serde(default)]
+    pub nul: Nul,
+    /// What was done about halves of surrogate pairs.
+    #[serde(default)]
+    pub lone_surrogates: LoneSurrogates,
     /// Whether other record counts than claimed were accepted.
     pub accept_count_mismatch: bool,
 }
@@ -54,8 +60,13 @@ pub struct ReadPin {
 impl ReadPin {
     /// Keeps what decides how a file is understood.
     pub fn of(read: &ReadOptions) -> Self {
-        let (limits, lenient_json) = (read.limits.clone(), read.lenient_json);
-        Self { limits, lenient_json, accept_count_mismatch: read.accept_count_mismatch }
+        Self {
+            limits: read.limits.clone(),
+            lenient_json: read.lenient_json,
+            nul: read.nul,
+            lone_surrogates: read.lone_surrogates,
+            accept_count_mismatch: read.accept_count_mismatch,
+        }
     }
 
     /// Returns the options to read by.
@@ -63,6 +74,8 @@ impl ReadPin {
         ReadOptions {
             limits: self.limits.clone(),
             lenient_json: self.lenient_json,
+            nul: self.nul,
+            lone_surrogates: self.lone_surrogates,
             accept_count_mismatch: self.accept_count_mismatch,
             ..ReadOptions::default()
         }

@@ -7,6 +7,7 @@ mod kill;
 mod space;
 mod stale;
 mod undo;
+mod values;
 
 use crate::world::World;
 use merganser::analyzer::Options;

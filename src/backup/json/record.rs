@@ -3,9 +3,10 @@
 //! One pass finds keys and raw values and checks the grammar; nothing is copied but escaped strings.
 
 use super::lenient::{is_special, patch};
+use super::surrogate::replace_lone;
 use super::tag::tagged;
 use super::token::{self, Fault, Member};
-use crate::backup::options::{Limits, ReadOptions};
+use crate::backup::options::{Limits, LoneSurrogates, ReadOptions};
 use crate::backup::{Place, RecordSink};
 use crate::error::{Error, Result, fail};
 use crate::model::{Cell, OwnedCell};
@@ -35,6 +36,7 @@ pub(crate) enum Attempt {
 pub(crate) struct RecordParser {
     limits: Limits,
     lenient: bool,
+    lone_surrogates: LoneSurrogates,
     /// Whether `{"bytes":…}` and the like stand for values of that type: only in documents that merganser wrote.
     pub(crate) tagged: bool,
     shape: Shape,
@@ -58,6 +60,7 @@ impl RecordParser {
         Self {
             limits: options.limits.clone(),
             lenient: options.lenient_json,
+            lone_surrogates: options.lone_surrogates,
             tagged: false,
             shape,
             model: None,
@@ -258,7 +261,11 @@ impl RecordParser {
                 if !escaped {
                     Kind::String(inner)
                 } else {
-                    self.scratch = serde_json::from_str(raw).map_err(|e| bad_string(raw, e))?;
+                    self.scratch = match (serde_json::from_str(raw), self.lone_surrogates) {
+                        (Err(_), LoneSurrogates::Replace) => serde_json::from_str(&replace_lone(raw)),
+                        (read, _) => read,
+                    }
+                    .map_err(|e| bad_string(raw, e))?;
                     Kind::Scratch
                 }
             }
@@ -272,6 +279,8 @@ impl RecordParser {
                 }
                 if self.tagged && raw.starts_with('{') {
                     tagged(raw)?.map_or(Kind::Json(value), Kind::Owned)
+                } else if self.lone_surrogates == LoneSurrogates::Replace {
+                    Kind::Owned(OwnedCell::Json(replace_lone(raw).into_owned()))
                 } else {
                     Kind::Json(value)
                 }
@@ -323,7 +332,11 @@ fn bad_string(raw: &str, error: serde_json::Error) -> Error {
     } else {
         "a string can't be read"
     };
-    fail!(BackupDamaged, "{what}").because(error)
+    let error = fail!(BackupDamaged, "{what}").because(error);
+    match what.starts_with("half") {
+        true => error.hint("`--lone-surrogates replace` reads each as U+FFFD"),
+        false => error,
+    }
 }
 
 /// Returns a member's key.

@@ -72,7 +72,11 @@ pub(super) fn store(column: &Column, value: &Value) -> Fit {
 }
 
 fn without_nul(text: &str) -> Fit<()> {
-    if text.contains('\0') { Err("the text holds a NUL, which PostgreSQL can't store".to_owned()) } else { Ok(()) }
+    if text.contains('\0') {
+        Err("the text holds a NUL, which PostgreSQL can't store (--nul strip or replace takes it out)".to_owned())
+    } else {
+        Ok(())
+    }
 }
 
 fn text_cell(column: &Column, text: &str, max_chars: Option<u64>) -> Fit {
