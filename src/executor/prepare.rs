@@ -1,6 +1,7 @@
 //! From settled records to images: inside the transaction, under lock, every record is read again and compared with what
 //! the plan saw; what is to be written becomes cells of this database; unique values in the way are parked.
 
+mod parking;
 mod room;
 
 use super::receipt::{Image, Receipt};

@@ -6,7 +6,7 @@ use super::params::{batches, extent, padded, push};
 use super::view::View;
 use crate::database::Violation;
 use crate::error::Result;
-use crate::model::{OwnedCell, Table};
+use crate::model::{ColumnType, OwnedCell, Table};
 use sqlx::mysql::MySqlArguments;
 
 /// How many records one statement judges: each is a part of a `UNION`.
@@ -50,7 +50,8 @@ pub(super) fn rules(view: &mut super::session::Session, table: Option<&str>) -> 
 pub(super) fn find(view: &mut View, table: &Table, records: &[Vec<OwnedCell>]) -> Result<Vec<Option<Violation>>> {
     let shape = view.shape(table)?;
     let mut answers: Vec<Option<Violation>> = records.iter().map(|r| missing(table, &shape, r)).collect();
-    let rules = rules(&mut view.session, Some(&table.name))?;
+    let mut rules = rules(&mut view.session, Some(&table.name))?;
+    rules.extend(limits(table, &shape));
     if rules.is_empty() {
         return Ok(answers);
     }
@@ -59,6 +60,26 @@ pub(super) fn find(view: &mut View, table: &Table, records: &[Vec<OwnedCell>]) -
         judge(view, table, &shape, &rules, records, batch, &mut answers)?;
     }
     Ok(answers)
+}
+
+/// What the types of computed columns hold: the server says so only when it stores them.
+fn limits(table: &Table, shape: &Shape) -> Vec<Rule> {
+    let mut rules = Vec::new();
+    for (column, shaped) in table.columns.iter().zip(&shape.columns).filter(|(_, shaped)| shaped.expression.is_some()) {
+        let name = &shaped.quoted;
+        let fits = match &column.ty {
+            ColumnType::Integer { min, max } => Some(format!("{name} BETWEEN {min} AND {max}")),
+            ColumnType::Text { max_chars: Some(most) } => Some(format!("CHAR_LENGTH({name}) <= {most}")),
+            _ => None,
+        };
+        let given = (!column.nullable).then(|| format!("{name} IS NOT NULL"));
+        rules.extend(given.into_iter().chain(fits).map(|expression| Rule {
+            table: table.name.clone(),
+            name: column.name.clone(),
+            expression,
+        }));
+    }
+    rules
 }
 
 /// Finds nulls where none may be, without asking.

@@ -155,10 +155,10 @@ impl Judge<'_> {
         let verdict = if rules.is_empty() { "NULL::int4".to_owned() } else { format!("CASE {} END", rules.join(" ")) };
         let computed = computed.iter().map(|c| format!(", {c}")).collect::<String>();
         let source = params.source();
-        // Naming the whole record, and a subquery that can't be merged into the rest, keep the planner from leaving out
-        // values that no rule looks at: domains check them.
+        // Naming the whole record, and subqueries that can't be merged into the rest, keep the planner from leaving out
+        // values that no rule looks at: domains check them, and what is computed may overflow its type.
         let sql = format!(
-            "SELECT {PLACE}::int8, {verdict}, (v.*) IS NULL FROM (SELECT b.*{computed} FROM (SELECT {} FROM {source} OFFSET 0) b) v",
+            "SELECT {PLACE}::int8, {verdict}, (v.*) IS NULL FROM (SELECT b.*{computed} FROM (SELECT {} FROM {source} OFFSET 0) b OFFSET 0) v",
             values.join(", "),
         );
         Ok((sql, params))

@@ -3,7 +3,7 @@
 
 use super::{Image, PAGE, Parked, Prepare, Prepared, Refusal, key_values};
 use crate::error::{Result, fail};
-use crate::model::{ColumnType, Key, OwnedCell, Table};
+use crate::model::{Key, OwnedCell, Table};
 use crate::plan::{ActionKind, Outcome};
 use std::collections::HashSet;
 
@@ -15,7 +15,7 @@ pub(super) struct Refused {
 
 impl Prepare<'_> {
     /// Visits every image of a kind and table.
-    fn images(
+    pub(super) fn images(
         &mut self,
         kind: ActionKind,
         table: usize,
@@ -115,7 +115,7 @@ impl Prepare<'_> {
                 continue;
             }
             let free: Vec<usize> = given_up.into_iter().filter(|c| !target.key.contains(c)).collect();
-            let value = self.passing(target, &holder, &free, prepared.parked.len())?;
+            let value = self.passing(image.table, target, &holder, &free, &prepared.parked)?;
             let Some((column, value)) = value else {
                 let names = target.names(&unique.columns).join(", ");
                 return Err(fail!(
@@ -133,28 +133,6 @@ impl Prepare<'_> {
                 before: holder[column].clone(),
                 parked: value,
             });
-        }
-        Ok(None)
-    }
-
-    /// Finds a column of a record and a value that no record has and that the table's checks let it hold for a moment.
-    fn passing(
-        &mut self,
-        target: &Table,
-        holder: &[OwnedCell],
-        columns: &[usize],
-        number: usize,
-    ) -> Result<Option<(usize, OwnedCell)>> {
-        let candidates = columns.iter().flat_map(|&c| parking_values(&target.columns[c], number).map(move |v| (c, v)));
-        let mut candidates: Vec<(usize, OwnedCell)> = candidates.collect();
-        // Null is the only value that is in nobody's way for certain.
-        candidates.sort_by_key(|(_, value)| *value != OwnedCell::Null);
-        for (column, value) in candidates {
-            let mut record = holder.to_vec();
-            record[column] = value.clone();
-            if self.transaction.violations(target, &[record])?.iter().all(Option::is_none) {
-                return Ok(Some((column, value)));
-            }
         }
         Ok(None)
     }
@@ -288,32 +266,4 @@ impl Prepare<'_> {
 fn name(table: &Table, key: &[OwnedCell]) -> String {
     let value = |(&c, cell): (&usize, &OwnedCell)| crate::model::encode::value_of(cell.as_cell(), &table.columns[c]);
     format!("{}/{}", table.label(), Key(table.key.iter().zip(key).filter_map(value).collect()))
-}
-
-/// Lists values that hardly any record has, to stand in for a unique value for a moment.
-fn parking_values(column: &crate::model::Column, number: usize) -> impl Iterator<Item = OwnedCell> + use<> {
-    let text = format!("\u{1}parked {number}");
-    // A control character and a number fit almost any code.
-    let short = format!("\u{1}{number}");
-    let fits = |most: &Option<u64>, text: &str| most.is_none_or(|most| text.len() as u64 <= most);
-    let mut values = Vec::new();
-    match &column.ty {
-        ColumnType::Text { max_chars: most } | ColumnType::Bytes { max_bytes: most } => {
-            let made = [text, short].into_iter().find(|t| fits(most, t));
-            let bytes = matches!(column.ty, ColumnType::Bytes { .. });
-            values.extend(made.map(|t| if bytes { OwnedCell::Bytes(t.into_bytes()) } else { OwnedCell::Text(t) }));
-        }
-        ColumnType::Any => values.push(OwnedCell::Text(text)),
-        ColumnType::Integer { min, max } => {
-            // Most checks forbid what is below zero, some what is large.
-            let number = i64::try_from(number).unwrap_or_default();
-            let ends = [i64::try_from(*max).ok().and_then(|m| m.checked_sub(number)), min.checked_add(number)];
-            values.extend(ends.into_iter().flatten().map(OwnedCell::Int));
-        }
-        _ => {}
-    }
-    if column.nullable {
-        values.push(OwnedCell::Null);
-    }
-    values.into_iter()
 }
