@@ -12,6 +12,7 @@ mod twice;
 
 use super::mapping::Mapping;
 use super::options::{Options, Parents};
+use super::run::Repeats;
 use super::{Finding, Findings, TableResult, graph};
 use crate::database::{Database, Snapshot};
 use crate::error::Result;
@@ -40,8 +41,8 @@ pub(super) struct Check<'a> {
     pub(super) snapshot: &'a mut dyn Snapshot,
     pub(super) findings: &'a mut dyn Findings,
     pub(super) tables: &'a mut [TableResult],
-    /// Tables in which a new record may be the second of its key.
-    pub(super) doubtful: Vec<usize>,
+    /// Tables in which a new record may be the second of its key, with what the backup had of records left as they are.
+    pub(super) doubtful: Vec<(usize, Repeats)>,
     /// Tables of which a record was pulled in as a parent since they were checked.
     pub(super) pulled_in: std::collections::BTreeSet<usize>,
     pub(super) progress: &'a dyn Progress,
@@ -54,8 +55,9 @@ impl Check<'_> {
         let order: Vec<usize> =
             graph::order(&self.mapping.schema).tables.into_iter().filter(|t| self.result(*t).is_some()).collect();
         for &table in &order {
-            if self.doubtful.contains(&table) {
-                self.twice(table)?;
+            if let Some(at) = self.doubtful.iter().position(|(t, _)| *t == table) {
+                let (_, repeats) = self.doubtful.swap_remove(at);
+                self.twice(table, &repeats)?;
             }
         }
         for &table in &order {

@@ -25,7 +25,7 @@ use readers::{
 use std::collections::HashSet;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use visit::Visit;
-pub(super) use visit::{key_values, rules};
+pub(super) use visit::{Repeats, key_values, rules};
 
 /// An earlier common state, opened as often as its order of tables asks for.
 pub struct Base<'a> {
@@ -216,8 +216,8 @@ struct Run<'a> {
     from_backup: Receiver<FromBackup>,
     from_current: Receiver<FromSide>,
     from_base: Receiver<FromSide>,
-    /// Tables in which a new record may be the second of its key.
-    doubtful: Vec<usize>,
+    /// Tables in which a new record may be the second of its key, with what the backup had of records left as they are.
+    doubtful: Vec<(usize, Repeats)>,
     /// How many records the backup had of each table joined.
     read: Vec<(usize, u64)>,
 }
@@ -312,6 +312,7 @@ impl Run<'_> {
             three_way,
             rules: rules(self.options),
             counts: Counts::default(),
+            repeats: Repeats::default(),
         };
         let mut done = 0;
         // A key that the user named may stand twice in current; one that the database declares can't.
@@ -386,11 +387,11 @@ impl Run<'_> {
         while !base_ended {
             base_ended = side_batch(&self.from_base)?.is_none();
         }
-        let counts = visit.counts;
+        let (counts, repeats) = (visit.counts, visit.repeats);
         self.read.push((table, done));
         let by_database = target.key.iter().any(|&c| target.columns[c].collation == Collation::Database);
         if seen.current_rows > 0 && (by_database || !seen.backup_ascending) {
-            self.doubtful.push(table);
+            self.doubtful.push((table, repeats));
         }
         Ok(self.result(table, header, counts, &learned, three_way))
     }

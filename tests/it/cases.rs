@@ -27,6 +27,7 @@ struct Case {
     again: Option<Vec<String>>,
     mirror: Option<String>,
     undo_leaves: Option<Vec<String>>,
+    folded: Option<usize>,
     refused: Option<String>,
     error: Option<String>,
     engines: Option<Vec<String>>,
@@ -50,7 +51,7 @@ impl Case {
             replace!(
                 schema, base, current, backup, strategy, rules, deletes, strict, keys, expect, decide, merged, again
             );
-            replace!(mirror, undo_leaves, refused, error, engines);
+            replace!(mirror, undo_leaves, folded, refused, error, engines);
         }
         case.engines.as_ref().is_none_or(|only| only.iter().any(|e| e == engine)).then_some(case)
     }

@@ -3,6 +3,7 @@
 
 use super::{Check, values};
 use crate::analyzer::classify::{Sides, classify};
+use crate::analyzer::run::Repeats;
 use crate::analyzer::{Finding, digests, run};
 use crate::error::{Result, fail};
 use crate::model::change::Class;
@@ -10,7 +11,7 @@ use crate::model::compare::same;
 use crate::model::{OwnedCell, Table, Value, encode};
 
 impl Check<'_> {
-    pub(super) fn twice(&mut self, table: usize) -> Result<()> {
+    pub(super) fn twice(&mut self, table: usize, repeats: &Repeats) -> Result<()> {
         self.each(table, &[Class::New], &mut |check, page| {
             let target = &check.mapping.schema.tables[table];
             if target.key.is_empty() {
@@ -55,7 +56,7 @@ impl Check<'_> {
                             same_backup(target, first, &finding, &values_of(&current))
                         }
                         Some(first) => first.fields == verdict.fields,
-                        None => verdict.class == Class::Unchanged,
+                        None => verdict.class == Class::Unchanged || repeats.has(&finding.key_bytes, &backup),
                     };
                     if !identical {
                         return Err(fail!(

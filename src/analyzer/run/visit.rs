@@ -10,7 +10,8 @@ use crate::error::Result;
 use crate::model::calendar::Timestamp;
 use crate::model::change::{Class, Counts, Reason};
 use crate::model::{Table, encode};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 pub(crate) fn rules(options: &Options) -> Rules {
     let tolerance_nanos = i128::from(options.tolerance_millis) * 1_000_000;
@@ -37,6 +38,29 @@ pub(super) struct Visit<'a> {
     pub(super) three_way: bool,
     pub(super) rules: Rules,
     pub(super) counts: Counts,
+    /// What the backup had of records that only current changed since the base.
+    pub(super) repeats: Repeats,
+}
+
+/// Digests of backup records that are known to change nothing though they differ from current: a base says so. The same
+/// record may come once more, when its base has met its partners already.
+#[derive(Debug, Default)]
+pub(crate) struct Repeats(HashMap<u128, u64>);
+
+impl Repeats {
+    /// More are not kept; 32 bytes each. A record that is repeated beyond them is refused.
+    const MOST: usize = 1 << 20;
+
+    fn note(&mut self, key: &[u8], body: &[u8]) {
+        if self.0.len() < Self::MOST {
+            self.0.insert(xxh3_128(key), xxh3_64(body));
+        }
+    }
+
+    /// Tells whether a record of the backup is the same as one noted.
+    pub(crate) fn has(&self, key: &[u8], body: &[u8]) -> bool {
+        self.0.get(&xxh3_128(key)) == Some(&xxh3_64(body))
+    }
 }
 
 impl Visit<'_> {
@@ -99,6 +123,9 @@ impl Visit<'_> {
         *self.counts.of(verdict.class) += 1;
         let stays = verdict.class == Class::CurrentOnly && verdict.reason == Reason::OnlyInCurrent;
         if verdict.class == Class::Unchanged || stays {
+            if let (Some(_), Some(backup), true) = (base, backup, self.three_way) {
+                self.repeats.note(backup.key, backup.body);
+            }
             return Ok(());
         }
         let row = current.or(backup).expect("a record on one side at least");

@@ -171,8 +171,10 @@ impl<'a> Runner<'a> {
             let reason = r.finding.reason.word();
             r.finding.class == Class::Conflict && matches!(&*reason, "deleted_in_backup" | "still_referenced")
         };
-        let all = of_backup + stored(plan).iter().filter(lacking).count();
+        let all = of_backup - self.case.folded.unwrap_or(0) + stored(plan).iter().filter(lacking).count();
         assert_eq!(plan.meta().counts().backup_records(), all as u64, "every record of the backup is counted");
+        let repeated = plan.meta().notes.iter().any(|n| n.contains("repeat an identical one"));
+        assert_eq!(repeated, self.case.folded.is_some(), "what repeats is noted: {:?}", plan.meta().notes);
         for record in stored(plan).iter().filter(|r| matches!(r.finding.class, Class::Conflict | Class::Blocked)) {
             let named = record.finding.note.is_some() || record.finding.fields.iter().any(|f| f.in_conflict);
             assert!(named, "{} has a class and no explanation", name(plan, record));
