@@ -117,8 +117,12 @@ pub struct Identity {
 /// Another record that holds or claims a unique key.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Holder {
-    /// The unique key's columns.
+    /// The columns that decide what a record claims of the unique key.
     pub columns: Vec<usize>,
+    /// Whether the other record goes on holding it even with everything that the backup brings for it, though some of the
+    /// columns change: what an expression or a predicate makes of them stays.
+    #[serde(default)]
+    pub stays: bool,
     /// The other record's key, as canonical bytes.
     pub key_bytes: Vec<u8>,
     /// What it does, as people see it: `email = a@x is held by users/57`.

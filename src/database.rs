@@ -4,6 +4,7 @@
 //! [`Database::store`] turns a canonical value into such a cell or says why it can't be held.
 
 mod blocking;
+mod claims;
 mod fit;
 pub mod mysql;
 pub mod postgres;
@@ -11,7 +12,7 @@ pub mod url;
 
 use crate::error::Result;
 use crate::model::schema::Engine;
-use crate::model::{Cell, Column, OwnedCell, Schema, Table, Value};
+use crate::model::{Cell, Column, OwnedCell, Schema, Table, Unique, Value};
 use std::time::Duration;
 
 mod connect;
@@ -264,6 +265,32 @@ pub trait Snapshot: Send {
     /// # Errors
     /// As `scan`.
     fn violations(&mut self, table: &Table, records: &[Vec<OwnedCell>]) -> Result<Vec<Option<Violation>>>;
+
+    /// Asks the engine what records would claim of a unique key that only it can tell ([`crate::model::Unique::reads`]).
+    ///
+    /// *Shape:* records as for `violations`; one answer per record, none where it claims nothing: outside a predicate, or
+    /// with a null that collides with nothing.
+    ///
+    /// # Errors
+    /// As `scan`.
+    fn claims(
+        &mut self,
+        table: &Table,
+        unique: &Unique,
+        records: &[Vec<OwnedCell>],
+    ) -> Result<Vec<Option<Vec<OwnedCell>>>>;
+
+    /// Fetches the records that hold one of these claims, as `fetch` does.
+    ///
+    /// # Errors
+    /// As `scan`.
+    fn claimants(
+        &mut self,
+        table: &Table,
+        unique: &Unique,
+        claims: &[Vec<OwnedCell>],
+        sink: &mut FetchSink<'_>,
+    ) -> Result<()>;
 
     /// Returns how many records refer to each of the wanted keys of a table through a foreign key.
     ///

@@ -278,12 +278,12 @@ fn reused(table: &Table, compared: &[bool], current: &[u8], backup: &[u8], field
     let natural = table
         .uniques
         .iter()
-        .filter(|u| u.columns != table.key && u.predicate.is_none())
+        .filter(|u| u.columns != table.key && u.is_plain())
         .any(|u| u.columns.iter().all(|&c| !table.columns[c].nullable) && u.columns.iter().any(|&c| differs(c)));
     if !natural {
         return false;
     }
-    let in_unique = |c: usize| table.uniques.iter().any(|u| u.columns.contains(&c));
+    let in_unique = |c: usize| table.uniques.iter().any(|u| u.decided_by().contains(&c));
     let others: Vec<usize> = encode::split(backup)
         .enumerate()
         .filter(|(c, bytes)| {

@@ -201,7 +201,7 @@ fn why_not(table: &Table, columns: &[usize]) -> Option<&'static str> {
         columns.sort_unstable();
         columns
     };
-    let unique = table.uniques.iter().any(|u| u.predicate.is_none() && sorted(&u.columns) == sorted(columns));
+    let unique = table.uniques.iter().any(|u| u.is_plain() && sorted(&u.columns) == sorted(columns));
     if !unique {
         return Some("no unique constraint is on exactly these columns");
     }

@@ -46,7 +46,14 @@ fn table(name: &str, columns: &[(&str, ColumnType)]) -> Table {
 }
 
 fn unique(columns: &[usize]) -> Unique {
-    Unique { name: "u".to_owned(), columns: columns.to_vec(), predicate: None, nulls_equal: false, deferrable: false }
+    Unique {
+        name: "u".to_owned(),
+        columns: columns.to_vec(),
+        predicate: None,
+        nulls_equal: false,
+        deferrable: false,
+        reads: Vec::new(),
+    }
 }
 
 fn refers(column: usize, to: usize) -> ForeignKey {

@@ -4,6 +4,7 @@
 //! off, and nothing is written by a statement that could change another record than the one meant.
 
 mod catalog;
+mod claims;
 mod decode;
 mod errors;
 mod option_file;

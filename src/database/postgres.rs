@@ -4,6 +4,7 @@
 //! them. Names and types in statements come from the catalog of that very connection.
 
 mod catalog;
+mod claims;
 mod counters;
 mod decode;
 mod errors;

@@ -2,6 +2,7 @@
 //!
 //! A database is opened only if it exists; journal mode and every other lasting setting stay as they are.
 
+mod claims;
 mod read;
 mod sample;
 mod schema;

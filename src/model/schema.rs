@@ -235,6 +235,22 @@ pub struct Unique {
     pub nulls_equal: bool,
     /// Whether the engine can check it at the end of the transaction.
     pub deferrable: bool,
+    /// The stored columns that decide what a record claims where `columns` alone do not: expressions, a predicate, computed
+    /// columns, nulls that collide. Only the database can tell the claim then; empty: it is the values of `columns`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reads: Vec<usize>,
+}
+
+impl Unique {
+    /// Tells whether the values of the columns are what must be unique.
+    pub fn is_plain(&self) -> bool {
+        self.reads.is_empty()
+    }
+
+    /// Returns the columns that decide what a record claims.
+    pub fn decided_by(&self) -> &[usize] {
+        if self.is_plain() { &self.columns } else { &self.reads }
+    }
 }
 
 /// A foreign key.

@@ -199,7 +199,7 @@ fn no_new_key(table: &Table, record: &Stored) -> Option<String> {
             f.column == *c && f.current.as_ref().zip(f.backup.as_ref()).is_some_and(|(a, b)| !a.is_null() && same(a, b))
         })
     };
-    let shared = table.uniques.iter().filter(|u| u.predicate.is_none() && !u.columns.contains(&column));
+    let shared = table.uniques.iter().filter(|u| u.is_plain() && !u.columns.contains(&column));
     let shared = shared.filter(|_| finding.reason == Reason::ReusedKey).find(|u| u.columns.iter().all(alike))?;
     Some(format!("{} is the same in both, so both can't be in the table", table.names(&shared.columns).join(" + ")))
 }

@@ -528,7 +528,7 @@ impl Plan {
                 let changes = |column: usize, value: &Value| {
                     found.finding.fields.iter().any(|f| f.column == column && f.current.as_ref() != Some(value))
                 };
-                writes.iter().any(|(c, v)| holder.columns.contains(c) && changes(*c, v))
+                !holder.stays && writes.iter().any(|(c, v)| holder.columns.contains(c) && changes(*c, v))
             }
             _ => false,
         })

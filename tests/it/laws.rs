@@ -7,7 +7,7 @@ use merganser::database::{
     Capabilities, Database, FetchSink, Identity, RowSink, RowUpdate, Snapshot, Transaction, Violation, WriteOptions,
 };
 use merganser::executor::{self, MergeOptions, OnBlocked};
-use merganser::model::{Column, ForeignKey, OwnedCell, Schema, Table, Value};
+use merganser::model::{Column, ForeignKey, OwnedCell, Schema, Table, Unique, Value};
 use merganser::progress::Quiet;
 use merganser::{Error, ErrorKind, Result};
 use serde_json::json;
@@ -79,6 +79,25 @@ where
 
     fn violations(&mut self, table: &Table, records: &[Vec<OwnedCell>]) -> Result<Vec<Option<Violation>>> {
         self.1.call(|| self.0.violations(table, records))
+    }
+
+    fn claims(
+        &mut self,
+        table: &Table,
+        unique: &Unique,
+        records: &[Vec<OwnedCell>],
+    ) -> Result<Vec<Option<Vec<OwnedCell>>>> {
+        self.1.call(|| self.0.claims(table, unique, records))
+    }
+
+    fn claimants(
+        &mut self,
+        table: &Table,
+        unique: &Unique,
+        claims: &[Vec<OwnedCell>],
+        sink: &mut FetchSink<'_>,
+    ) -> Result<()> {
+        self.1.call(|| self.0.claimants(table, unique, claims, sink))
     }
 
     fn referrers(&mut self, table: &Table, foreign_key: &ForeignKey, wanted: &[Vec<OwnedCell>]) -> Result<Vec<u64>> {

@@ -8,11 +8,27 @@ use crate::analyzer::{Finding, Holder};
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
 use crate::model::schema::Engine;
-use crate::model::{Key, OwnedCell, Table, Value};
+use crate::model::{Column, Key, OwnedCell, Table, Unique, Value};
 use std::collections::{HashMap, HashSet};
 
 /// Claimants of one unique key that are compared with each other; more than these are compared with these.
 const CLAIMANTS: usize = 16;
+
+/// What a record would have that nobody else may have.
+struct Claim {
+    /// To compare with.
+    bytes: Vec<u8>,
+    /// To look it up; none where the database can't hold it.
+    cells: Option<Vec<OwnedCell>>,
+    /// As people see it: `email = a@x`.
+    text: String,
+}
+
+impl Claim {
+    fn hash(&self) -> u64 {
+        xxhash_rust::xxh3::xxh3_64(&self.bytes)
+    }
+}
 
 const ARRIVING: [Class; 3] = [Class::New, Class::Updated, Class::Conflict];
 
@@ -109,60 +125,101 @@ impl Check<'_> {
     }
 
     /// Returns the unique keys of a table besides the one that identifies its records.
-    fn claimed_uniques(&self, table: usize) -> Vec<Vec<usize>> {
+    fn claimed_uniques(&self, table: usize) -> Vec<Unique> {
         let target = &self.mapping.schema.tables[table];
-        let others = target.uniques.iter().filter(|u| u.columns != target.key && u.predicate.is_none());
-        others.map(|u| u.columns.clone()).collect()
+        target.uniques.iter().filter(|u| !u.is_plain() || u.columns != target.key).cloned().collect()
     }
 
     /// Blocks records of the backup that claim one unique key, and notes which current records hold the claimed keys.
     pub(super) fn claims(&mut self, table: usize) -> Result<()> {
-        let target = &self.mapping.schema.tables[table];
-        for columns in self.claimed_uniques(table) {
-            let claimed_twice = self.claimed_twice(table, &columns)?;
+        for unique in self.claimed_uniques(table) {
+            let claimed_twice = self.claimed_twice(table, &unique)?;
             let mut claimed: HashMap<u64, Vec<Vec<u8>>> = HashMap::new();
             let mut clashes: Vec<(Vec<u8>, Vec<u8>, String)> = Vec::new();
             self.each(table, &ARRIVING, &mut |check, page| {
-                let page: Vec<Finding> = page.into_iter().filter(|f| Self::brings(f, &columns)).collect();
-                let records = check.complete(table, &page)?;
-                for (finding, record) in page.iter().zip(&records) {
-                    let Some(values) = tuple(record, &columns) else { continue };
-                    let hash = xxhash_rust::xxh3::xxh3_64(&tuple_bytes(target, &columns, &values));
-                    if !claimed_twice.contains(&hash) {
-                        continue;
-                    }
-                    let others = claimed.entry(hash).or_default();
+                let (page, claims) = check.claiming(table, &unique, page)?;
+                for (finding, claim) in page.iter().zip(&claims) {
+                    let Some(claim) = claim.as_ref().filter(|c| claimed_twice.contains(&c.hash())) else { continue };
+                    let others = claimed.entry(claim.hash()).or_default();
                     for other in others.iter().filter(|other| **other != finding.key_bytes) {
-                        let why =
-                            format!("another record of the backup has {} too", tuple_text(target, &columns, &values));
+                        let why = format!("another record of the backup has {} too", claim.text);
                         clashes.push((other.clone(), finding.key_bytes.clone(), why));
                     }
                     if others.len() < CLAIMANTS {
                         others.push(finding.key_bytes.clone());
                     }
                 }
-                check.holders(table, &columns, page, &records)
+                check.holders(table, &unique, page, &claims)
             })?;
             for (first, second, why) in clashes {
-                self.clash(table, &columns, [first, second], &why)?;
+                self.clash(table, unique.decided_by(), [first, second], &why)?;
             }
         }
         Ok(())
     }
 
+    /// Returns the findings that bring something for a unique key, each with what its record would claim.
+    fn claiming(
+        &mut self,
+        table: usize,
+        unique: &Unique,
+        page: Vec<Finding>,
+    ) -> Result<(Vec<Finding>, Vec<Option<Claim>>)> {
+        let page: Vec<Finding> = page.into_iter().filter(|f| Self::brings(f, unique.decided_by())).collect();
+        let records = self.complete(table, &page)?;
+        let claims = self.claims_of(table, unique, &records)?;
+        Ok((page, claims))
+    }
+
+    /// Returns what records claim of a unique key; none where they claim nothing.
+    fn claims_of(
+        &mut self,
+        table: usize,
+        unique: &Unique,
+        records: &[Vec<Option<Value>>],
+    ) -> Result<Vec<Option<Claim>>> {
+        let target = &self.mapping.schema.tables[table];
+        if unique.is_plain() {
+            let claim = |record: &Vec<Option<Value>>| {
+                let values = tuple(record, &unique.columns)?;
+                let cells = unique.columns.iter().zip(&values).map(|(&c, v)| self.store(&target.columns[c], v).ok());
+                Some(Claim {
+                    bytes: tuple_bytes(target, &unique.columns, &values),
+                    cells: cells.collect(),
+                    text: tuple_text(target, &unique.columns, &values),
+                })
+            };
+            return Ok(records.iter().map(claim).collect());
+        }
+        let cell = |column: &Column, value: &Option<Value>| match value {
+            Some(value) => self.store(column, value).or_else(|_| self.database.store_any(column, value)).ok(),
+            None => None,
+        };
+        let rows: Vec<Vec<OwnedCell>> = records
+            .iter()
+            .map(|r| target.columns.iter().zip(r).map(|(c, v)| cell(c, v).unwrap_or(OwnedCell::Absent)).collect())
+            .collect();
+        let claims = if rows.is_empty() { Vec::new() } else { self.snapshot.claims(target, unique, &rows)? };
+        let claim = |(cells, record): (Option<Vec<OwnedCell>>, &Vec<Option<Value>>)| {
+            let cells = cells?;
+            let parts =
+                unique.reads.iter().filter_map(|&c| Some((target.columns[c].name.as_str(), record[c].as_ref()?)));
+            let parts: Vec<String> = parts.map(|(name, value)| format!("{name} = {value}")).collect();
+            let text = format!("{} in {}", parts.join(", "), unique.name);
+            Some(Claim { bytes: format!("{cells:?}").into_bytes(), cells: Some(cells), text })
+        };
+        Ok(claims.into_iter().zip(records).map(claim).collect())
+    }
+
     /// Finds the digests of a unique key that more than one arriving record claims.
     ///
     /// *Units:* 8 bytes a record, for this pass only; what is really claimed twice is looked at again by its values.
-    fn claimed_twice(&mut self, table: usize, columns: &[usize]) -> Result<HashSet<u64>> {
-        let target = &self.mapping.schema.tables[table];
+    fn claimed_twice(&mut self, table: usize, unique: &Unique) -> Result<HashSet<u64>> {
         let (mut once, mut twice) = (HashSet::new(), HashSet::new());
         self.each(table, &ARRIVING, &mut |check, page| {
-            let page: Vec<Finding> = page.into_iter().filter(|f| Self::brings(f, columns)).collect();
-            for record in check.complete(table, &page)? {
-                let Some(values) = tuple(&record, columns) else { continue };
-                let hash = xxhash_rust::xxh3::xxh3_64(&tuple_bytes(target, columns, &values));
-                if !once.insert(hash) {
-                    twice.insert(hash);
+            for claim in check.claiming(table, unique, page)?.1.into_iter().flatten() {
+                if !once.insert(claim.hash()) {
+                    twice.insert(claim.hash());
                 }
             }
             Ok(())
@@ -180,7 +237,8 @@ impl Check<'_> {
         let open = [&first, &second].iter().any(|f| f.class == Class::Conflict);
         for (mut finding, other) in [(first, &keys[1]), (second, &keys[0])] {
             if open {
-                let rival = Holder { columns: columns.to_vec(), key_bytes: other.clone(), text: why.to_owned() };
+                let (columns, key_bytes, text) = (columns.to_vec(), other.clone(), why.to_owned());
+                let rival = Holder { columns, stays: false, key_bytes, text };
                 if !finding.limits.rivals.contains(&rival) {
                     finding.limits.rivals.push(rival);
                     self.findings.revise(&finding)?;
@@ -193,49 +251,71 @@ impl Check<'_> {
     }
 
     /// Notes on each record which current record holds the unique key that it claims.
-    fn holders(
-        &mut self,
-        table: usize,
-        columns: &[usize],
-        page: Vec<Finding>,
-        records: &[Vec<Option<Value>>],
-    ) -> Result<()> {
+    fn holders(&mut self, table: usize, unique: &Unique, page: Vec<Finding>, claims: &[Option<Claim>]) -> Result<()> {
         let target = &self.mapping.schema.tables[table];
-        let mut asked = Vec::new();
-        for (position, record) in records.iter().enumerate() {
-            let Some(values) = tuple(record, columns) else { continue };
-            let cells: Option<Vec<OwnedCell>> =
-                columns.iter().zip(&values).map(|(&c, v)| self.store(&target.columns[c], v).ok()).collect();
-            asked.extend(cells.map(|cells| (position, values, cells)));
-        }
-        let wanted: Vec<Vec<OwnedCell>> = asked.iter().map(|(_, _, cells)| cells.clone()).collect();
+        let claims = claims.iter().enumerate().filter_map(|(position, claim)| Some((position, claim.as_ref()?)));
+        let asked: Vec<(usize, &Claim, &Vec<OwnedCell>)> =
+            claims.filter_map(|(position, claim)| Some((position, claim, claim.cells.as_ref()?))).collect();
+        let wanted: Vec<Vec<OwnedCell>> = asked.iter().map(|(_, _, cells)| (*cells).clone()).collect();
         let mut found: Vec<Option<Vec<Option<Value>>>> = vec![None; asked.len()];
         if !wanted.is_empty() {
-            self.snapshot.fetch(target, columns, &wanted, &mut |position, cells| {
+            let mut sink = |position: usize, cells: &[crate::model::Cell<'_>]| {
                 found[position] = Some(super::values(target, cells));
                 Ok(())
-            })?;
+            };
+            match unique.is_plain() {
+                true => self.snapshot.fetch(target, &unique.columns, &wanted, &mut sink)?,
+                false => self.snapshot.claimants(target, unique, &wanted, &mut sink)?,
+            }
         }
-        for ((position, values, _), holder) in asked.iter().zip(found) {
+        for ((position, claim, _), holder) in asked.iter().zip(found) {
             let Some(key) = holder.as_ref().and_then(|h| tuple(h, &target.key)) else { continue };
             let key_bytes = tuple_bytes(target, &target.key, &key);
             if key_bytes == page[*position].key_bytes {
                 continue;
             }
-            let what = tuple_text(target, columns, values);
-            let text = format!("{what} is held by {}/{}", target.label(), Key(key));
+            let stays = !unique.is_plain() && self.stays(table, unique, &key_bytes, claim)?;
+            let text = format!("{} is held by {}/{}", claim.text, target.label(), Key(key));
             let mut finding = page[*position].clone();
             // An earlier unique key of the table may have added a holder since the page was read.
             if let Some(stored) = self.findings.find(table, &finding.key_bytes)? {
                 finding.limits = stored.limits;
             }
-            let holder = Holder { columns: columns.to_vec(), key_bytes, text };
+            let holder = Holder { columns: unique.decided_by().to_vec(), stays, key_bytes, text };
             if !finding.limits.holders.contains(&holder) {
                 finding.limits.holders.push(holder);
                 self.findings.revise(&finding)?;
             }
         }
         Ok(())
+    }
+
+    /// Finds the current record that holds what a finding's record claims.
+    pub(super) fn claimant(
+        &mut self,
+        table: usize,
+        unique: &Unique,
+        finding: &Finding,
+    ) -> Result<Option<Vec<OwnedCell>>> {
+        let target = &self.mapping.schema.tables[table];
+        let records = self.complete(table, std::slice::from_ref(finding))?;
+        let claim = self.claims_of(table, unique, &records)?.pop().flatten().and_then(|c| c.cells);
+        let mut found = None;
+        if let Some(cells) = claim {
+            self.snapshot.claimants(target, unique, &[cells], &mut |_, row| {
+                found = Some(row.iter().map(|&c| OwnedCell::from(c)).collect());
+                Ok(())
+            })?;
+        }
+        Ok(found)
+    }
+
+    /// Tells whether a holder, with everything that the backup brings for it, still claims the same.
+    fn stays(&mut self, table: usize, unique: &Unique, holder: &[u8], claim: &Claim) -> Result<bool> {
+        let Some(found) = self.findings.find(table, holder)? else { return Ok(true) };
+        let records = self.complete(table, std::slice::from_ref(&found))?;
+        let claims = self.claims_of(table, unique, &records)?;
+        Ok(claims.into_iter().flatten().any(|c| c.bytes == claim.bytes))
     }
 
     /// Turns records that claim a unique key whose holder keeps it into conflicts; returns whether there were any.
@@ -265,8 +345,10 @@ impl Check<'_> {
     fn moves_away(&mut self, table: usize, holder: &Holder) -> Result<bool> {
         let Some(found) = self.findings.find(table, &holder.key_bytes)? else { return Ok(false) };
         Ok(match found.class {
-            Class::Updated => Self::brings(&found, &holder.columns),
-            Class::Conflict => found.reason != Reason::UniqueTaken && Self::brings(&found, &holder.columns),
+            Class::Updated => !holder.stays && Self::brings(&found, &holder.columns),
+            Class::Conflict => {
+                !holder.stays && found.reason != Reason::UniqueTaken && Self::brings(&found, &holder.columns)
+            }
             Class::CurrentOnly => super::parents::is_deletion(&found),
             Class::New | Class::Unchanged | Class::Blocked | Class::Excluded => false,
         })

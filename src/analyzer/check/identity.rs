@@ -44,30 +44,10 @@ impl Check<'_> {
     ) -> Result<()> {
         let target = &self.mapping.schema.tables[table];
         for mut finding in page {
-            let held: Vec<Vec<usize>> = match finding.reason {
-                Reason::ReusedKey => vec![target.key.clone()],
-                _ => {
-                    // The one that the conflict is about, not one that gives its key up.
-                    let about = |h: &&crate::analyzer::Holder| Some(&h.text) == finding.note.as_ref();
-                    finding.limits.holders.iter().filter(about).map(|h| h.columns.clone()).collect()
-                }
+            let found = match finding.reason {
+                Reason::ReusedKey => self.held_by(table, &target.key, &finding)?.map(|row| (target.key.clone(), row)),
+                _ => self.in_the_way(table, &finding)?,
             };
-            let mut found: Option<(Vec<usize>, Vec<OwnedCell>)> = None;
-            for columns in held {
-                let value = |c: &usize| match finding.fields.iter().find(|f| f.column == *c) {
-                    Some(field) => field.backup.clone(),
-                    None => target.key.iter().position(|k| k == c).and_then(|at| finding.key.get(at).cloned()),
-                };
-                let values: Option<Vec<Value>> = columns.iter().map(value).collect();
-                let Some(cells) = values.and_then(|values| self.stored(target, &columns, &values)) else { continue };
-                self.snapshot.fetch(target, &columns, &[cells], &mut |_, row| {
-                    found = Some((columns.clone(), row.iter().map(|&c| OwnedCell::from(c)).collect()));
-                    Ok(())
-                })?;
-                if found.is_some() {
-                    break;
-                }
-            }
             let Some((columns, row)) = found else { continue };
             let cells: Vec<Cell<'_>> = row.iter().map(OwnedCell::as_cell).collect();
             let record = super::values(target, &cells);
@@ -96,6 +76,43 @@ impl Check<'_> {
             self.findings.revise(&finding)?;
         }
         Ok(())
+    }
+
+    /// Finds the record that a conflict is about, and the columns by which it holds what the other wants.
+    fn in_the_way(&mut self, table: usize, finding: &Finding) -> Result<Option<(Vec<usize>, Vec<OwnedCell>)>> {
+        let target = &self.mapping.schema.tables[table];
+        // Not one that gives its key up.
+        let about = |h: &&crate::analyzer::Holder| Some(&h.text) == finding.note.as_ref();
+        let held: Vec<Vec<usize>> = finding.limits.holders.iter().filter(about).map(|h| h.columns.clone()).collect();
+        for columns in held {
+            let derived = target.uniques.iter().find(|u| !u.is_plain() && u.reads == columns);
+            let row = match derived {
+                Some(unique) => self.claimant(table, unique, finding)?,
+                None => self.held_by(table, &columns, finding)?,
+            };
+            if let Some(row) = row {
+                return Ok(Some((columns, row)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Finds the current record that has a finding's values in some columns.
+    fn held_by(&mut self, table: usize, columns: &[usize], finding: &Finding) -> Result<Option<Vec<OwnedCell>>> {
+        let target = &self.mapping.schema.tables[table];
+        let value = |c: &usize| match finding.fields.iter().find(|f| f.column == *c) {
+            Some(field) => field.backup.clone(),
+            None => target.key.iter().position(|k| k == c).and_then(|at| finding.key.get(at).cloned()),
+        };
+        let values: Option<Vec<Value>> = columns.iter().map(value).collect();
+        let mut found = None;
+        if let Some(cells) = values.and_then(|values| self.stored(target, columns, &values)) {
+            self.snapshot.fetch(target, columns, &[cells], &mut |_, row| {
+                found = Some(row.iter().map(|&c| OwnedCell::from(c)).collect());
+                Ok(())
+            })?;
+        }
+        Ok(found)
     }
 
     /// Finds new records that current has already once their references follow records that meet existing ones.

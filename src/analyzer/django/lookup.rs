@@ -139,8 +139,7 @@ impl Lookups {
 
 /// Lists the unique keys that a natural key may be, favourites first; the id itself last.
 pub(super) fn candidates(table: &Table) -> Vec<Vec<usize>> {
-    let mut found: Vec<Vec<usize>> =
-        table.uniques.iter().filter(|u| u.predicate.is_none()).map(|u| u.columns.clone()).collect();
+    let mut found: Vec<Vec<usize>> = table.uniques.iter().filter(|u| u.is_plain()).map(|u| u.columns.clone()).collect();
     let rank = |columns: &Vec<usize>| {
         let favourite = match columns.as_slice() {
             [only] => FAVOURITES.iter().position(|name| *name == table.columns[*only].name),

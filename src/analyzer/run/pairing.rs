@@ -72,7 +72,7 @@ impl Mapping {
     /// Tells whether the database itself keeps the key of a table from standing twice.
     pub(super) fn proven(&self, table: usize) -> bool {
         let target = &self.schema.tables[table];
-        !target.key.is_empty() && target.uniques.iter().any(|u| u.columns == target.key && u.predicate.is_none())
+        !target.key.is_empty() && target.uniques.iter().any(|u| u.columns == target.key && u.is_plain())
     }
 }
 

@@ -3,6 +3,7 @@
 use super::catalog::{self, CatalogColumn, text};
 use super::session::Session;
 use super::{types, violations};
+use crate::database::claims;
 use crate::error::Result;
 use crate::model::schema::{Check, Engine, Generated, Storage, Trigger};
 use crate::model::{Column, ColumnType, ForeignKey, Schema, Table, Unique};
@@ -130,7 +131,7 @@ fn column(column: &CatalogColumn, checks: &[Check]) -> Column {
         declared: format!("{}{charset}", column.column_type),
         storage: Storage::Native,
         nullable: column.nullable,
-        default: column.default.clone(),
+        default: if generated == Generated::Computed { column.expression.clone() } else { column.default.clone() },
         generated,
         collation: types::collation(column),
         enforced: true,
@@ -152,6 +153,7 @@ fn index(tables: &mut [Table], row: &MySqlRow) {
                 predicate: None,
                 nulls_equal: false,
                 deferrable: false,
+                reads: Vec::new(),
             }),
         },
     }
@@ -161,8 +163,9 @@ fn index(tables: &mut [Table], row: &MySqlRow) {
 fn settle_uniques(table: &mut Table) {
     let opaque = table.opaque_uniques.clone();
     table.uniques.retain(|u| !opaque.contains(&u.name));
+    claims::settle(table);
     table.key_is_primary = table.uniques.first().is_some_and(|u| u.name == "PRIMARY");
-    let whole = |u: &&Unique| u.columns.iter().all(|&c| !table.columns[c].nullable);
+    let whole = |u: &&Unique| u.is_plain() && u.columns.iter().all(|&c| !table.columns[c].nullable);
     table.key = table.uniques.iter().find(whole).map(|u| u.columns.clone()).unwrap_or_default();
 }
 

@@ -4,11 +4,11 @@ use super::catalog::{Shape, ShapeColumn, text};
 use super::decode::Decoder;
 use super::params::{batches, equal, extent, keys};
 use super::session::Session;
-use super::violations;
+use super::{claims, violations};
 use crate::database::blocking::pull;
 use crate::database::{FetchSink, RowSink, Snapshot, Violation};
 use crate::error::{Error, Result};
-use crate::model::{Cell, ForeignKey, OwnedCell, Table};
+use crate::model::{Cell, ForeignKey, OwnedCell, Table, Unique};
 use futures_util::StreamExt;
 use sqlx::AssertSqlSafe;
 use sqlx::mysql::{MySqlArguments, MySqlRow};
@@ -174,6 +174,25 @@ impl Snapshot for View {
 
     fn violations(&mut self, table: &Table, records: &[Vec<OwnedCell>]) -> Result<Vec<Option<Violation>>> {
         violations::find(self, table, records)
+    }
+
+    fn claims(
+        &mut self,
+        table: &Table,
+        unique: &Unique,
+        records: &[Vec<OwnedCell>],
+    ) -> Result<Vec<Option<Vec<OwnedCell>>>> {
+        claims::claims(self, table, unique, records)
+    }
+
+    fn claimants(
+        &mut self,
+        table: &Table,
+        unique: &Unique,
+        claims: &[Vec<OwnedCell>],
+        sink: &mut FetchSink<'_>,
+    ) -> Result<()> {
+        self.fetch(table, &unique.columns, claims, sink)
     }
 
     fn referrers(&mut self, table: &Table, foreign_key: &ForeignKey, wanted: &[Vec<OwnedCell>]) -> Result<Vec<u64>> {

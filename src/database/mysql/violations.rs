@@ -10,9 +10,9 @@ use crate::model::{ColumnType, OwnedCell, Table};
 use sqlx::mysql::MySqlArguments;
 
 /// How many records one statement judges: each is a part of a `UNION`.
-const RECORDS: usize = 64;
+pub(super) const RECORDS: usize = 64;
 /// The column of positions; no table of a person's has such a name.
-const PLACE: &str = "`merganser: place`";
+pub(super) const PLACE: &str = "`merganser: place`";
 
 /// A check by name and expression.
 pub(super) struct Rule {
@@ -140,18 +140,32 @@ fn judge(
     Ok(())
 }
 
-/// Builds the question: typed values, then generated columns over them, then the rules over both.
+/// Builds the question which rule does not hold.
 fn statement(
     shape: &Shape,
     rules: &[Rule],
     records: &[Vec<OwnedCell>],
     members: &[usize],
 ) -> Result<(String, MySqlArguments)> {
-    // Only what some rule or generated column names: each column costs in every part of the union.
+    let mentions: Vec<&str> = rules.iter().map(|r| r.expression.as_str()).collect();
+    let (source, arguments) = source(shape, &mentions, records, members)?;
+    let rules = rules.iter().enumerate();
+    let verdict: Vec<String> = rules.map(|(n, rule)| format!("WHEN NOT ({}) THEN {n}", rule.expression)).collect();
+    let sql = format!("SELECT CAST({PLACE} AS CHAR), CAST(CASE {} END AS CHAR) FROM {source}", verdict.join(" "),);
+    Ok((sql, arguments))
+}
+
+/// Builds what expressions are asked over: typed values, then generated columns over them, and the column of places.
+pub(super) fn source(
+    shape: &Shape,
+    mentions: &[&str],
+    records: &[Vec<OwnedCell>],
+    members: &[usize],
+) -> Result<(String, MySqlArguments)> {
+    // Only what some expression or generated column names: each column costs in every part of the union.
     let named = |quoted: &str| {
-        let mut expressions =
-            rules.iter().map(|r| &r.expression).chain(shape.columns.iter().filter_map(|c| c.expression.as_ref()));
-        expressions.any(|expression| expression.contains(quoted))
+        let computed = shape.columns.iter().filter_map(|c| c.expression.as_deref());
+        mentions.iter().copied().chain(computed).any(|expression| expression.contains(quoted))
     };
     let named: Vec<bool> = shape.columns.iter().map(|c| named(&c.quoted)).collect();
     let mut arguments = MySqlArguments::default();
@@ -179,12 +193,6 @@ fn statement(
     }
     let computed = shape.columns.iter().filter_map(|c| Some(format!(", ({}) AS {}", c.expression.as_ref()?, c.quoted)));
     let computed: String = computed.collect();
-    let rules = rules.iter().enumerate();
-    let verdict: Vec<String> = rules.map(|(n, rule)| format!("WHEN NOT ({}) THEN {n}", rule.expression)).collect();
-    let sql = format!(
-        "SELECT CAST({PLACE} AS CHAR), CAST(CASE {} END AS CHAR) FROM (SELECT b.*{computed} FROM ({}) b) v",
-        verdict.join(" "),
-        parts.join(" UNION ALL ")
-    );
-    Ok((sql, arguments))
+    let source = format!("(SELECT b.*{computed} FROM ({}) b) v", parts.join(" UNION ALL "));
+    Ok((source, arguments))
 }

@@ -3,6 +3,7 @@
 use super::catalog::{self, CatalogColumn, bind};
 use super::session::Session;
 use super::types;
+use crate::database::claims;
 use crate::error::Result;
 use crate::model::schema::{Check, Collation, Engine, Generated, Storage, Trigger};
 use crate::model::{Column, ColumnType, ForeignKey, Schema, Table, Unique};
@@ -22,14 +23,16 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT IN ('pg_catalog',
   AND n.nspname NOT LIKE 'pg\\_toast%' AND n.nspname NOT LIKE 'pg\\_temp%' AND ($1::text IS NULL OR n.nspname = $1)
 ORDER BY n.nspname <> $2, n.nspname, c.relname";
 
-/// Leaves expression and exclusion constraints to be told apart by the reader.
+/// Leaves expressions, predicates and exclusion constraints to be told apart by the reader.
 const INDEXES: &str = "
 SELECT i.indrelid::int8, coalesce(co.conname, ic.relname)::text, i.indisprimary,
   (SELECT array_agg(k ORDER BY p) FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS u(k, p) WHERE p <= i.indnkeyatts),
   pg_get_expr(i.indpred, i.indrelid), coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::bool, false),
   coalesce(co.condeferrable, false), coalesce(co.contype = 'x' OR (to_jsonb(co) ->> 'conperiod')::bool, false),
   EXISTS (SELECT FROM unnest(i.indcollation::oid[]) AS u(id) JOIN pg_collation l ON l.oid = u.id
-          WHERE NOT l.collisdeterministic)
+          WHERE NOT l.collisdeterministic),
+  (SELECT string_agg(pg_get_indexdef(i.indexrelid, p, true), ', ') FROM generate_series(1, i.indnkeyatts) p)
+    || ' ' || coalesce(pg_get_expr(i.indpred, i.indrelid), '')
 FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid
 LEFT JOIN pg_constraint co ON co.conindid = i.indexrelid AND co.contype IN ('p', 'u', 'x')
 WHERE i.indrelid = ANY($1::int8[]) AND (i.indisunique OR i.indisexclusion)
@@ -177,8 +180,9 @@ fn table<'a>(
     for row in rows("index") {
         index(&mut table, own, row);
     }
+    claims::settle(&mut table);
     if !table.key_is_primary {
-        let whole = |u: &&Unique| u.predicate.is_none() && u.columns.iter().all(|&c| !table.columns[c].nullable);
+        let whole = |u: &&Unique| u.is_plain() && u.columns.iter().all(|&c| !table.columns[c].nullable);
         table.key = table.uniques.iter().find(whole).map(|u| u.columns.clone()).unwrap_or_default();
     }
     for row in rows("foreign") {
@@ -224,19 +228,25 @@ fn index(table: &mut Table, own: &[CatalogColumn], row: &PgRow) {
     let numbers: Vec<i16> = row.get(3);
     let columns: Option<Vec<usize>> = numbers.iter().map(|&n| position(own, n)).collect();
     let (exclusion, loose): (bool, bool) = (row.get(7), row.get(8));
-    let Some(columns) = columns.filter(|columns| {
-        // An index whose collation is looser than the column's holds more texts equal than comparing the column tells.
-        let looser = loose && !columns.iter().any(|&c| table.columns[c].collation == Collation::Database);
-        !exclusion && !looser
-    }) else {
+    // An index whose collation is looser than the column's holds more texts equal than comparing the column tells.
+    let collated = |c: &Vec<usize>| c.iter().any(|&c| table.columns[c].collation == Collation::Database);
+    if exclusion || (loose && !columns.as_ref().is_some_and(collated)) {
         table.opaque_uniques.push(name);
         return;
+    }
+    let predicate: Option<String> = row.get(4);
+    // Expressions and a predicate are the database's to evaluate; what they read is known by name.
+    let reads = match (&columns, &predicate) {
+        (Some(_), None) => Vec::new(),
+        _ => claims::named(&table.columns, &row.get::<String, _>(9)),
     };
+    let columns = columns.unwrap_or_default();
     if row.get(2) {
         table.key = columns.clone();
         table.key_is_primary = true;
     }
-    let unique = Unique { name, columns, predicate: row.get(4), nulls_equal: row.get(5), deferrable: row.get(6) };
+    let (nulls_equal, deferrable) = (row.get(5), row.get(6));
+    let unique = Unique { name, columns, predicate, nulls_equal, deferrable, reads };
     table.uniques.push(unique);
 }
 

@@ -4,13 +4,13 @@ use super::catalog::{Shape, bind, quote};
 use super::decode::{CopySplitter, Decoder, Front};
 use super::params::Params;
 use super::session::Session;
-use super::violations;
+use super::{claims, violations};
 use crate::database::blocking::pull;
 use crate::database::{FetchSink, RowSink, Snapshot, Violation};
 use crate::error::{Error, Result};
-use crate::model::{Cell, ForeignKey, OwnedCell, Table};
+use crate::model::{Cell, ForeignKey, OwnedCell, Table, Unique};
 use futures_util::StreamExt;
-use sqlx::postgres::PgRow;
+use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{AssertSqlSafe, Row, ValueRef};
 use std::collections::HashMap;
 
@@ -171,42 +171,12 @@ impl Snapshot for View {
         sink: &mut FetchSink<'_>,
     ) -> Result<()> {
         let shape = self.shape(table)?;
-        let doing = format!("reading records of {}", table.label());
-        // Locking a record is a matter of UPDATE.
-        self.session.needs(if self.lock == Lock::Rows { "SELECT, UPDATE" } else { "SELECT" }, table);
-        let reads: Vec<&str> = shape.columns.iter().map(|c| c.read.as_str()).collect();
-        let lock = if self.lock == Lock::Rows { " FOR UPDATE OF t" } else { "" };
         for (start, batch) in batches(wanted, |key| weight(key)) {
             let mut params = Params::default();
             let values = key_values(&mut params, &shape, columns, batch, |key| key.as_slice())?;
-            // Records are locked in the caller's order, so that two merges never wait for each other crosswise.
-            let sql = format!(
-                "SELECT u.place::int8, {} FROM {} JOIN {} t ON {} ORDER BY u.place{lock}",
-                reads.join(", "),
-                params.source(),
-                shape.from,
-                equal(&shape, columns, &values)
-            );
-            let mut decoder = Decoder::new(shape.columns.iter().map(|c| c.wire).collect());
-            let (runtime, connection) = self.session.parts()?;
-            let query = sqlx::query_with(AssertSqlSafe(sql), params.into_arguments()).persistent(false);
-            let outcome = (|| {
-                let mut stream = query.fetch(connection).fuse();
-                let mut rows: Vec<PgRow> = Vec::new();
-                loop {
-                    pull(runtime, &mut stream, &mut rows).map_err(Stop::Server)?;
-                    if rows.is_empty() {
-                        return Ok(());
-                    }
-                    for row in &rows {
-                        let (place, fields) = split_row(row, shape.columns.len()).map_err(Stop::Server)?;
-                        let mut record = Vec::with_capacity(fields.len());
-                        decoder.record(&fields, &mut record).map_err(Stop::Sink)?;
-                        sink(start + place, &record).map_err(Stop::Sink)?;
-                    }
-                }
-            })();
-            self.settle(outcome, &doing)?;
+            let (source, condition) = (params.source(), equal(&shape, columns, &values));
+            let mut sink = |place, cells: &[Cell<'_>]| sink(start + place, cells);
+            self.placed(table, "u.place", &source, &condition, params.into_arguments(), &mut sink)?;
         }
         Ok(())
     }
@@ -234,6 +204,25 @@ impl Snapshot for View {
         violations::find(self, table, records)
     }
 
+    fn claims(
+        &mut self,
+        table: &Table,
+        unique: &Unique,
+        records: &[Vec<OwnedCell>],
+    ) -> Result<Vec<Option<Vec<OwnedCell>>>> {
+        claims::claims(self, table, unique, records)
+    }
+
+    fn claimants(
+        &mut self,
+        table: &Table,
+        unique: &Unique,
+        claims: &[Vec<OwnedCell>],
+        sink: &mut FetchSink<'_>,
+    ) -> Result<()> {
+        claims::claimants(self, table, unique, claims, sink)
+    }
+
     fn referrers(&mut self, table: &Table, foreign_key: &ForeignKey, wanted: &[Vec<OwnedCell>]) -> Result<Vec<u64>> {
         let shape = self.shape(table)?;
         let doing = format!("counting the records of {} that refer to others", table.label());
@@ -256,6 +245,50 @@ impl Snapshot for View {
 }
 
 impl View {
+    /// Reads the records that meet a condition with what is asked for, each with the place of what it answers.
+    pub(super) fn placed(
+        &mut self,
+        table: &Table,
+        place: &str,
+        source: &str,
+        condition: &str,
+        arguments: PgArguments,
+        sink: &mut FetchSink<'_>,
+    ) -> Result<()> {
+        let shape = self.shape(table)?;
+        let doing = format!("reading records of {}", table.label());
+        // Locking a record is a matter of UPDATE.
+        self.session.needs(if self.lock == Lock::Rows { "SELECT, UPDATE" } else { "SELECT" }, table);
+        let reads: Vec<&str> = shape.columns.iter().map(|c| c.read.as_str()).collect();
+        let lock = if self.lock == Lock::Rows { " FOR UPDATE OF t" } else { "" };
+        // Records are locked in the caller's order, so that two merges never wait for each other crosswise.
+        let sql = format!(
+            "SELECT {place}::int8, {} FROM {source} JOIN {} t ON {condition} ORDER BY {place}{lock}",
+            reads.join(", "),
+            shape.from,
+        );
+        let mut decoder = Decoder::new(shape.columns.iter().map(|c| c.wire).collect());
+        let (runtime, connection) = self.session.parts()?;
+        let query = sqlx::query_with(AssertSqlSafe(sql), arguments).persistent(false);
+        let outcome = (|| {
+            let mut stream = query.fetch(connection).fuse();
+            let mut rows: Vec<PgRow> = Vec::new();
+            loop {
+                pull(runtime, &mut stream, &mut rows).map_err(Stop::Server)?;
+                if rows.is_empty() {
+                    return Ok(());
+                }
+                for row in &rows {
+                    let (place, fields) = split_row(row, shape.columns.len()).map_err(Stop::Server)?;
+                    let mut record = Vec::with_capacity(fields.len());
+                    decoder.record(&fields, &mut record).map_err(Stop::Sink)?;
+                    sink(place, &record).map_err(Stop::Sink)?;
+                }
+            }
+        })();
+        self.settle(outcome, &doing)
+    }
+
     /// Closes the connection where a stream did not come to its end.
     fn settle(&mut self, outcome: std::result::Result<(), Stop>, doing: &str) -> Result<()> {
         match outcome {

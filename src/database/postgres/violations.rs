@@ -8,6 +8,7 @@ use crate::database::Violation;
 use crate::error::Result;
 use crate::model::{OwnedCell, Table};
 use sqlx::Row;
+use sqlx::postgres::PgRow;
 
 /// With more leaves than this the check for a fitting partition is left to the merge itself.
 const MOST_PARTITIONS: usize = 500;
@@ -25,18 +26,25 @@ pub(super) fn find(view: &mut View, table: &Table, records: &[Vec<OwnedCell>]) -
     let shape = view.shape(table)?;
     let rules = rules(view, table, &shape)?;
     let mut answers: Vec<Option<Violation>> = records.iter().map(|r| missing(table, &shape, r)).collect();
-    let mut groups: Vec<(Vec<bool>, Vec<usize>)> = Vec::new();
-    for (position, record) in records.iter().enumerate().filter(|(p, _)| answers[*p].is_none()) {
-        let absent: Vec<bool> = record.iter().map(|cell| *cell == OwnedCell::Absent).collect();
-        match groups.iter_mut().find(|(mask, _)| *mask == absent) {
-            Some((_, members)) => members.push(position),
-            None => groups.push((absent, vec![position])),
-        }
-    }
-    for (absent, members) in &groups {
-        for (_, batch) in batches(members, |&m| weight(&records[m])) {
-            let judge = Judge { table, shape: &shape, rules: &rules, absent, records };
-            judge.batch(view, batch, &mut answers)?;
+    let cases = rules.iter().enumerate().map(|(n, rule)| format!("WHEN NOT ({}) THEN {n}", rule.expression));
+    let cases: Vec<String> = cases.collect();
+    let verdict = if cases.is_empty() { "NULL::int4".to_owned() } else { format!("CASE {} END", cases.join(" ")) };
+    let open: Vec<usize> = (0..records.len()).filter(|p| answers[*p].is_none()).collect();
+    let said = ask(view, Asked { table, shape: &shape, records }, &open, &verdict)?;
+    for (member, said) in said {
+        let rule = match said {
+            Said::Row(row) => row.get::<Option<i32>, _>(1).and_then(|r| rules.get(usize::try_from(r).ok()?)),
+            Said::Refused { constraint, message } => {
+                answers[member] = Some(Violation { constraint, message });
+                continue;
+            }
+        };
+        if let Some(rule) = rule {
+            let message = match rule.name.as_str() {
+                "partition" => "no partition takes this record".to_owned(),
+                name => format!("the check {name} does not hold: {}", rule.expression),
+            };
+            answers[member] = Some(Violation { constraint: rule.name.clone(), message });
         }
     }
     Ok(answers)
@@ -75,18 +83,52 @@ fn rules(view: &mut View, table: &Table, shape: &Shape) -> Result<Vec<Rule>> {
     Ok(rules)
 }
 
-struct Judge<'a> {
-    table: &'a Table,
-    shape: &'a Shape,
-    rules: &'a [Rule],
-    absent: &'a [bool],
-    records: &'a [Vec<OwnedCell>],
+/// Records of a table that the server is asked about.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) table: &'a Table,
+    pub(super) shape: &'a Shape,
+    pub(super) records: &'a [Vec<OwnedCell>],
 }
 
-impl Judge<'_> {
-    /// Judges records together; where the server can't read one of them, halves until it stands alone.
-    fn batch(&self, view: &mut View, members: &[usize], answers: &mut [Option<Violation>]) -> Result<()> {
-        let doing = format!("checking values for {}", self.table.label());
+/// What the server says of one record.
+pub(super) enum Said {
+    /// A row: the place, then what was asked for.
+    Row(PgRow),
+    /// The record's values are not even what its columns hold.
+    Refused { constraint: String, message: String },
+}
+
+/// Asks for expressions over some of the records: typed values, generated columns over them, the question over both.
+pub(super) fn ask(view: &mut View, asked: Asked<'_>, members: &[usize], question: &str) -> Result<Vec<(usize, Said)>> {
+    let mut groups: Vec<(Vec<bool>, Vec<usize>)> = Vec::new();
+    for &position in members {
+        let absent: Vec<bool> = asked.records[position].iter().map(|cell| *cell == OwnedCell::Absent).collect();
+        match groups.iter_mut().find(|(mask, _)| *mask == absent) {
+            Some((_, members)) => members.push(position),
+            None => groups.push((absent, vec![position])),
+        }
+    }
+    let mut said = Vec::new();
+    for (absent, members) in &groups {
+        for (_, batch) in batches(members, |&m| weight(&asked.records[m])) {
+            Question { asked, absent, question }.batch(view, batch, &mut said)?;
+        }
+    }
+    Ok(said)
+}
+
+/// A question about records that lack the same fields.
+struct Question<'a> {
+    asked: Asked<'a>,
+    absent: &'a [bool],
+    question: &'a str,
+}
+
+impl Question<'_> {
+    /// Asks about records together; where the server can't read one of them, halves until it stands alone.
+    fn batch(&self, view: &mut View, members: &[usize], said: &mut Vec<(usize, Said)>) -> Result<()> {
+        let doing = format!("checking values for {}", self.asked.table.label());
         let (sql, params) = self.statement(members)?;
         view.session.run("SAVEPOINT violations", &doing)?;
         let rows = match view.session.try_rows(&sql, params.into_arguments())? {
@@ -96,12 +138,12 @@ impl Judge<'_> {
                 view.session.run("ROLLBACK TO SAVEPOINT violations; RELEASE SAVEPOINT violations", &doing)?;
                 if members.len() > 1 {
                     let (left, right) = members.split_at(members.len() / 2);
-                    self.batch(view, left, answers)?;
-                    return self.batch(view, right, answers);
+                    self.batch(view, left, said)?;
+                    return self.batch(view, right, said);
                 }
-                // A check that can't be evaluated apart from its table (class 42) is left to the merge itself.
+                // An expression that can't be evaluated apart from its table (class 42) is left to the merge itself.
                 match errors::about_values(&error) {
-                    Some((constraint, message)) => answers[members[0]] = Some(Violation { constraint, message }),
+                    Some((constraint, message)) => said.push((members[0], Said::Refused { constraint, message })),
                     None if errors::code(&error).is_some_and(|code| code.starts_with("42")) => {}
                     None => return Err(view.session.fail(error, &doing)),
                 }
@@ -109,17 +151,10 @@ impl Judge<'_> {
             }
         };
         view.session.run("RELEASE SAVEPOINT violations", &doing)?;
-        for row in &rows {
-            let (place, rule): (i64, Option<i32>) = (row.get(0), row.get(1));
+        for row in rows {
+            let place: i64 = row.get(0);
             let member = usize::try_from(place - 1).ok().and_then(|p| members.get(p));
-            let rule = rule.and_then(|r| self.rules.get(usize::try_from(r).ok()?));
-            if let (Some(&member), Some(rule)) = (member, rule) {
-                let message = match rule.name.as_str() {
-                    "partition" => "no partition takes this record".to_owned(),
-                    name => format!("the check {name} does not hold: {}", rule.expression),
-                };
-                answers[member] = Some(Violation { constraint: rule.name.clone(), message });
-            }
+            said.extend(member.map(|&member| (member, Said::Row(row))));
         }
         Ok(())
     }
@@ -129,7 +164,7 @@ impl Judge<'_> {
         let mut params = Params::default();
         let mut values = vec![format!("u.place AS {PLACE}")];
         let mut computed = Vec::new();
-        for (position, column) in self.shape.columns.iter().enumerate() {
+        for (position, column) in self.asked.shape.columns.iter().enumerate() {
             let name = &column.quoted;
             match &column.expression {
                 Some(expression) if column.generated => computed.push(format!("({expression}) AS {name}")),
@@ -139,7 +174,7 @@ impl Judge<'_> {
                 }
                 _ if self.absent[position] => values.push(format!("NULL::{} AS {name}", column.cast)),
                 _ => {
-                    let cells = members.iter().map(|&m| &self.records[m][position]);
+                    let cells = members.iter().map(|&m| &self.asked.records[m][position]);
                     let value = params.column(column, cells)?;
                     let domain = column.domain.as_deref().map(|d| format!("::{d}")).unwrap_or_default();
                     values.push(format!("({value}){domain} AS {name}"));
@@ -150,15 +185,13 @@ impl Judge<'_> {
             // Nothing but defaults: one text a record keeps the number of rows right.
             params.places(members.len())?;
         }
-        let rules = self.rules.iter().enumerate();
-        let rules: Vec<String> = rules.map(|(n, rule)| format!("WHEN NOT ({}) THEN {n}", rule.expression)).collect();
-        let verdict = if rules.is_empty() { "NULL::int4".to_owned() } else { format!("CASE {} END", rules.join(" ")) };
         let computed = computed.iter().map(|c| format!(", {c}")).collect::<String>();
         let source = params.source();
         // Naming the whole record, and subqueries that can't be merged into the rest, keep the planner from leaving out
         // values that no rule looks at: domains check them, and what is computed may overflow its type.
         let sql = format!(
-            "SELECT {PLACE}::int8, {verdict}, (v.*) IS NULL FROM (SELECT b.*{computed} FROM (SELECT {} FROM {source} OFFSET 0) b OFFSET 0) v",
+            "SELECT {PLACE}::int8, {}, (v.*) IS NULL FROM (SELECT b.*{computed} FROM (SELECT {} FROM {source} OFFSET 0) b OFFSET 0) v",
+            self.question,
             values.join(", "),
         );
         Ok((sql, params))

@@ -1,10 +1,10 @@
 //! A consistent read-only view of an SQLite database: one connection inside one read transaction.
 
 use super::values::{bound, cell_of};
-use super::{error, sql};
+use super::{claims, error, sql};
 use crate::database::{FetchSink, RowSink, Snapshot, Violation};
 use crate::error::Result;
-use crate::model::{Cell, ForeignKey, OwnedCell, Table};
+use crate::model::{Cell, ForeignKey, OwnedCell, Table, Unique};
 use rusqlite::{Connection, params_from_iter};
 use std::collections::HashMap;
 
@@ -50,17 +50,36 @@ impl Snapshot for View {
         self.scratch.violations(&self.connection, table, records)
     }
 
+    fn claims(
+        &mut self,
+        table: &Table,
+        unique: &Unique,
+        records: &[Vec<OwnedCell>],
+    ) -> Result<Vec<Option<Vec<OwnedCell>>>> {
+        claims::claims(&mut self.scratch, &self.connection, table, unique, records)
+    }
+
+    fn claimants(
+        &mut self,
+        table: &Table,
+        unique: &Unique,
+        claims: &[Vec<OwnedCell>],
+        sink: &mut FetchSink<'_>,
+    ) -> Result<()> {
+        claims::claimants(&self.connection, table, unique, claims, sink)
+    }
+
     fn referrers(&mut self, table: &Table, foreign_key: &ForeignKey, wanted: &[Vec<OwnedCell>]) -> Result<Vec<u64>> {
         referrers(&self.connection, table, foreign_key, wanted)
     }
 }
 
-fn select_list(table: &Table) -> String {
+pub(super) fn select_list(table: &Table) -> String {
     table.columns.iter().map(sql::selected).collect::<Vec<_>>().join(", ")
 }
 
 /// Reads one row's cells; computed columns are absent.
-fn read_row<'a>(row: &'a rusqlite::Row<'_>, table: &Table, cells: &mut Vec<Cell<'a>>) -> Result<()> {
+pub(super) fn read_row<'a>(row: &'a rusqlite::Row<'_>, table: &Table, cells: &mut Vec<Cell<'a>>) -> Result<()> {
     for (position, column) in table.columns.iter().enumerate() {
         cells.push(if column.writable() { cell_of(row.get_ref(position).map_err(error)?) } else { Cell::Absent });
     }
@@ -157,6 +176,14 @@ impl Scratch {
         table: &Table,
         records: &[Vec<OwnedCell>],
     ) -> Result<Vec<Option<Violation>>> {
+        match self.table(source, table)? {
+            Some(memory) => records.iter().map(|record| probe(memory, table, record)).collect(),
+            None => Ok(vec![None; records.len()]),
+        }
+    }
+
+    /// Makes the table where it can be made, and returns the database that it is in.
+    pub(super) fn table(&mut self, source: &Connection, table: &Table) -> Result<Option<&Connection>> {
         if self.connection.is_none() {
             let memory = Connection::open_in_memory().map_err(error)?;
             memory.execute_batch("PRAGMA foreign_keys = OFF").map_err(error)?;
@@ -172,14 +199,12 @@ impl Scratch {
             let made = create.is_some_and(|sql| memory.execute_batch(&sql).is_ok());
             self.made.insert(table.name.clone(), made);
         }
-        if !self.made[&table.name] {
-            return Ok(vec![None; records.len()]);
-        }
-        records.iter().map(|record| probe(memory, table, record)).collect()
+        Ok(self.made[&table.name].then_some(memory))
     }
 }
 
-fn probe(memory: &Connection, table: &Table, record: &[OwnedCell]) -> Result<Option<Violation>> {
+/// Inserts a record: what is absent is left to the table.
+pub(super) fn insert(memory: &Connection, table: &Table, record: &[OwnedCell]) -> rusqlite::Result<()> {
     let given: Vec<usize> =
         (0..table.columns.len()).filter(|&c| table.columns[c].writable() && record[c] != OwnedCell::Absent).collect();
     let name = sql::quote(&table.name);
@@ -189,13 +214,15 @@ fn probe(memory: &Connection, table: &Table, record: &[OwnedCell]) -> Result<Opt
         let marks = vec!["?"; given.len()].join(", ");
         format!("INSERT OR ABORT INTO {name} ({}) VALUES ({marks})", sql::list(table, &given))
     };
+    memory.prepare_cached(&text)?.execute(params_from_iter(given.iter().map(|&c| bound(&record[c])))).map(drop)
+}
+
+fn probe(memory: &Connection, table: &Table, record: &[OwnedCell]) -> Result<Option<Violation>> {
     memory.execute_batch("SAVEPOINT probe").map_err(error)?;
-    let outcome = memory
-        .prepare_cached(&text)
-        .and_then(|mut statement| statement.execute(params_from_iter(given.iter().map(|&c| bound(&record[c])))));
+    let outcome = insert(memory, table, record);
     memory.execute_batch("ROLLBACK TO probe; RELEASE probe").map_err(error)?;
     match outcome {
-        Ok(_) => Ok(None),
+        Ok(()) => Ok(None),
         Err(rusqlite::Error::SqliteFailure(failure, message))
             if failure.code == rusqlite::ErrorCode::ConstraintViolation
                 || failure.code == rusqlite::ErrorCode::TypeMismatch =>

@@ -92,7 +92,7 @@ fn table(connection: &Connection, name: &str, without_rowid: bool, strict: bool)
     let refused = key_collations(connection, name, &key, &mut columns)?;
     let (mut uniques, opaque_uniques) = uniques(connection, name, &columns)?;
     if !key.is_empty() {
-        uniques.retain(|u| u.columns != key || u.predicate.is_some());
+        uniques.retain(|u| u.columns != key || !u.is_plain());
         uniques.insert(
             0,
             Unique {
@@ -101,15 +101,16 @@ fn table(connection: &Connection, name: &str, without_rowid: bool, strict: bool)
                 predicate: None,
                 nulls_equal: false,
                 deferrable: false,
+                reads: Vec::new(),
             },
         );
     }
     if key.is_empty() {
-        let natural = uniques.iter().find(|u| u.predicate.is_none() && u.columns.iter().all(|&c| !columns[c].nullable));
+        let natural = uniques.iter().find(|u| u.is_plain() && u.columns.iter().all(|&c| !columns[c].nullable));
         key = natural.map(|u| u.columns.clone()).unwrap_or_default();
     }
     let notes = if without_rowid { vec!["WITHOUT ROWID".to_owned()] } else { Vec::new() };
-    Ok(Table {
+    let mut table = Table {
         schema: None,
         name: name.to_owned(),
         columns,
@@ -123,7 +124,9 @@ fn table(connection: &Connection, name: &str, without_rowid: bool, strict: bool)
         timestamp: None,
         refused,
         notes,
-    })
+    };
+    crate::database::claims::settle(&mut table);
+    Ok(table)
 }
 
 /// Maps a declared type to what applications mean by it; SQLite itself looks at less (<https://sqlite.org/datatype3.html>).
@@ -214,8 +217,8 @@ fn key_collations(
     Ok(None)
 }
 
-/// Returns the unique indexes over plain columns by the columns' own collations, and the names of the others: those over
-/// expressions, with a predicate, or with another collation.
+/// Returns the unique indexes, and the names of those whose definition can't be read. What an index over expressions, with
+/// a predicate or with another collation is over, only the database can tell of a record.
 fn uniques(connection: &Connection, table: &str, columns: &[Column]) -> Result<(Vec<Unique>, Vec<String>)> {
     let mut found = Vec::new();
     let mut opaque = Vec::new();
@@ -241,9 +244,18 @@ fn uniques(connection: &Connection, table: &str, columns: &[Column]) -> Result<(
         match positions {
             Some(columns) if !partial => {
                 let shown = if name.starts_with("sqlite_autoindex_") { format!("unique in {table}") } else { name };
-                found.push(Unique { name: shown, columns, predicate: None, nulls_equal: false, deferrable: false });
+                let (predicate, reads) = (None, Vec::new());
+                found.push(Unique { name: shown, columns, predicate, nulls_equal: false, deferrable: false, reads });
             }
-            _ => opaque.push(name),
+            _ => match super::claims::definition(connection, &name)? {
+                Some(index) => {
+                    let text = format!("{} {}", index.parts.join(", "), index.predicate.as_deref().unwrap_or_default());
+                    let reads = crate::database::claims::named(columns, &text);
+                    let (nulls_equal, deferrable, predicate) = (false, false, index.predicate);
+                    found.push(Unique { name, columns: Vec::new(), predicate, nulls_equal, deferrable, reads });
+                }
+                None => opaque.push(name),
+            },
         }
     }
     Ok((found, opaque))

@@ -61,6 +61,59 @@ pub(crate) fn checks(create: &str) -> Vec<Check> {
     found
 }
 
+/// What an index is over.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct IndexSql {
+    /// Its columns and expressions, with their collations.
+    pub(crate) parts: Vec<String>,
+    /// Which records are in it, where not all are.
+    pub(crate) predicate: Option<String>,
+}
+
+/// Reads a CREATE INDEX statement as SQLite keeps it.
+pub(crate) fn index(create: &str) -> Option<IndexSql> {
+    let mut at = 0;
+    while at < create.len() && &create[at..skip_token(create, at)] != "(" {
+        at = skip_token(create, at);
+    }
+    if at >= create.len() {
+        return None;
+    }
+    let close = matching(create, at);
+    let mut parts = vec![String::new()];
+    let (mut depth, mut position) = (0, at + 1);
+    while position < close {
+        let next = skip_token(create, position);
+        let token = &create[position..next];
+        match token {
+            "(" => depth += 1,
+            ")" => depth -= 1,
+            _ => {}
+        }
+        if token == "," && depth == 0 {
+            parts.push(String::new());
+        } else if !token.starts_with("--") && !token.starts_with("/*") {
+            parts.last_mut().expect("one at least").push_str(token);
+        }
+        position = next;
+    }
+    for part in &mut parts {
+        let whole = part.trim();
+        let direction = |word: &&str| whole.len() > word.len() && whole.to_ascii_uppercase().ends_with(word);
+        let end = [" ASC", " DESC"].iter().find(|w| direction(w)).map_or(whole.len(), |w| whole.len() - w.len());
+        *part = whole[..end].trim().to_owned();
+    }
+    let mut rest = close + 1;
+    while rest < create.len() {
+        let next = skip_token(create, rest);
+        if create[rest..next].eq_ignore_ascii_case("WHERE") {
+            return Some(IndexSql { parts, predicate: Some(create[next..].trim().to_owned()) });
+        }
+        rest = next;
+    }
+    Some(IndexSql { parts, predicate: None })
+}
+
 /// Returns the end of the token that starts at a position: a word, a quoted thing, a comment, or one character.
 fn skip_token(text: &str, start: usize) -> usize {
     let rest = &text[start..];
@@ -130,6 +183,20 @@ mod tests {
         );
         assert!(checks("CREATE TABLE t (a CHECK (").len() <= 1);
         assert!(checks("").is_empty());
+    }
+
+    #[test]
+    fn an_index_is_read_with_its_expressions_and_its_predicate() {
+        let read = |sql: &str| index(sql).map(|i| (i.parts, i.predicate));
+        let parts = |parts: &[&str]| parts.iter().map(|p| (*p).to_owned()).collect::<Vec<_>>();
+        assert_eq!(
+            read(
+                r#"CREATE UNIQUE INDEX "a (b" ON "t,1" (lower(a), coalesce(b, ',') COLLATE NOCASE DESC , c asc) WHERE x = ')' AND y"#
+            ),
+            Some((parts(&["lower(a)", "coalesce(b, ',') COLLATE NOCASE", "c"]), Some("x = ')' AND y".to_owned())))
+        );
+        assert_eq!(read("CREATE UNIQUE INDEX i ON t (a, \"b\")"), Some((parts(&["a", "\"b\""]), None)));
+        assert_eq!(read("CREATE UNIQUE INDEX i ON t"), None);
     }
 
     #[test]

@@ -5,10 +5,10 @@
 
 use super::read::{self, Scratch};
 use super::values::bound;
-use super::{error, sql};
+use super::{claims, error, sql};
 use crate::database::{FetchSink, RowSink, RowUpdate, Snapshot, Transaction, Violation};
 use crate::error::{Error, ErrorKind, Result, fail};
-use crate::model::{ForeignKey, OwnedCell, Table};
+use crate::model::{ForeignKey, OwnedCell, Table, Unique};
 use rusqlite::{Connection, params_from_iter};
 
 /// The transaction.
@@ -114,6 +114,25 @@ impl Snapshot for Write {
 
     fn violations(&mut self, table: &Table, records: &[Vec<OwnedCell>]) -> Result<Vec<Option<Violation>>> {
         self.scratch.violations(&self.connection, table, records)
+    }
+
+    fn claims(
+        &mut self,
+        table: &Table,
+        unique: &Unique,
+        records: &[Vec<OwnedCell>],
+    ) -> Result<Vec<Option<Vec<OwnedCell>>>> {
+        claims::claims(&mut self.scratch, &self.connection, table, unique, records)
+    }
+
+    fn claimants(
+        &mut self,
+        table: &Table,
+        unique: &Unique,
+        claims: &[Vec<OwnedCell>],
+        sink: &mut FetchSink<'_>,
+    ) -> Result<()> {
+        claims::claimants(&self.connection, table, unique, claims, sink)
     }
 
     fn referrers(&mut self, table: &Table, foreign_key: &ForeignKey, wanted: &[Vec<OwnedCell>]) -> Result<Vec<u64>> {

@@ -1,40 +1,236 @@
-//! Where a unique value can stay for a moment while its holder lets another record have it: a value that the column, the
-//! table's checks and what is computed from it allow, and that nobody holds or takes.
+//! Unique values that one record takes while another still holds them: the holder is parked, moved for a moment to a value
+//! that the column, the table's checks and what is computed from it allow, and that nobody holds or takes.
 
-use super::{Image, Parked, Prepare};
-use crate::error::Result;
-use crate::model::{Column, ColumnType, OwnedCell, Table};
+use super::room::Refused;
+use super::{Image, Parked, Prepare, Prepared, key_values};
+use crate::error::{Result, fail};
+use crate::model::calendar::Timestamp;
+use crate::model::{Column, ColumnType, Key, OwnedCell, Table, Unique, Value};
 use crate::plan::ActionKind;
+use std::collections::HashSet;
 
 /// A value below this may well be one that a record takes; those above are made so that none does.
 const COMMON: i64 = 1 << 12;
 
+/// What a record has of a unique key; nothing where it claims nothing.
+type Claim = Option<Vec<OwnedCell>>;
+
 impl Prepare<'_> {
-    /// Finds a column of a record and a value that can stand in it for a moment.
-    pub(super) fn passing(
+    /// Parks the holders of unique values that others take and that they give up; returns who takes one that is kept.
+    pub(super) fn make_room(&mut self, table: usize, prepared: &mut Prepared) -> Result<Vec<Refused>> {
+        prepared.parked.retain(|p| p.table != table);
+        let target = self.plan.meta().schema.tables[table].clone();
+        let mut refused = Vec::new();
+        let mut parked: HashSet<(String, usize)> = HashSet::new();
+        for unique in target.uniques.iter().filter(|u| !u.is_plain() || u.columns != target.key) {
+            for kind in [ActionKind::Insert, ActionKind::Update] {
+                self.pages(kind, table, &mut |prepare, images| {
+                    let taking = prepare.taking(&target, unique, images)?;
+                    let claims: Vec<Vec<OwnedCell>> = taking.iter().map(|(_, claim)| claim.clone()).collect();
+                    let mut holders: Vec<Option<Vec<OwnedCell>>> = vec![None; claims.len()];
+                    prepare
+                        .holding(&target, unique, &claims, &mut |position, holder| holders[position] = Some(holder))?;
+                    for ((image, claim), holder) in taking.iter().zip(holders) {
+                        let Some(holder) = holder else { continue };
+                        let taken = Taken { table, unique, claim, holder };
+                        if let Some(why) = prepare.room_for(&target, image, &taken, prepared, &mut parked)? {
+                            refused.push(Refused { image: (*image).clone(), why });
+                        }
+                    }
+                    Ok(())
+                })?;
+            }
+        }
+        Ok(refused)
+    }
+
+    /// Returns the images that claim something of a unique key that they did not have, each with its claim.
+    fn taking<'i>(
         &mut self,
-        table: usize,
         target: &Table,
-        holder: &[OwnedCell],
+        unique: &Unique,
+        images: &'i [Image],
+    ) -> Result<Vec<(&'i Image, Vec<OwnedCell>)>> {
+        let differs = |i: &&Image| unique.decided_by().iter().any(|&c| i.before.get(c) != Some(&i.after[c]));
+        let changed: Vec<&Image> = images.iter().filter(differs).collect();
+        let rows: Vec<Vec<OwnedCell>> = changed.iter().map(|i| i.after.clone()).collect();
+        let after = self.claims(target, unique, &rows)?;
+        let before = if unique.is_plain() {
+            vec![None; changed.len()]
+        } else {
+            let known: Vec<usize> = (0..changed.len()).filter(|&p| !changed[p].before.is_empty()).collect();
+            let rows: Vec<Vec<OwnedCell>> = known.iter().map(|&p| changed[p].before.clone()).collect();
+            let mut before = vec![None; changed.len()];
+            for (position, claim) in known.into_iter().zip(self.claims(target, unique, &rows)?) {
+                before[position] = claim;
+            }
+            before
+        };
+        let taken = changed.into_iter().zip(after).zip(before);
+        Ok(taken
+            .filter_map(|((image, after), before)| Some((image, after.filter(|a| Some(a) != before.as_ref())?)))
+            .collect())
+    }
+
+    /// Returns what records claim of a unique key.
+    fn claims(&mut self, target: &Table, unique: &Unique, records: &[Vec<OwnedCell>]) -> Result<Vec<Claim>> {
+        if !unique.is_plain() {
+            return if records.is_empty() { Ok(Vec::new()) } else { self.transaction.claims(target, unique, records) };
+        }
+        let tuple = |record: &Vec<OwnedCell>| -> Claim {
+            let cells: Vec<OwnedCell> = unique.columns.iter().map(|&c| record[c].clone()).collect();
+            Some(cells).filter(|cells| !cells.iter().any(|c| matches!(c, OwnedCell::Null | OwnedCell::Absent)))
+        };
+        Ok(records.iter().map(tuple).collect())
+    }
+
+    /// Finds the records that hold claims now.
+    fn holding(
+        &mut self,
+        target: &Table,
+        unique: &Unique,
+        claims: &[Vec<OwnedCell>],
+        found: &mut dyn FnMut(usize, Vec<OwnedCell>),
+    ) -> Result<()> {
+        if claims.is_empty() {
+            return Ok(());
+        }
+        let mut sink = |position: usize, cells: &[crate::model::Cell<'_>]| {
+            found(position, cells.iter().map(|&c| OwnedCell::from(c)).collect());
+            Ok(())
+        };
+        match unique.is_plain() {
+            true => self.transaction.fetch(target, &unique.columns, claims, &mut sink),
+            false => self.transaction.claimants(target, unique, claims, &mut sink),
+        }
+    }
+
+    /// Parks the holder of what an image takes; says why where it keeps it.
+    fn room_for(
+        &mut self,
+        target: &Table,
+        image: &Image,
+        taken: &Taken<'_>,
+        prepared: &mut Prepared,
+        parked: &mut HashSet<(String, usize)>,
+    ) -> Result<Option<String>> {
+        let (unique, holder) = (taken.unique, &taken.holder);
+        let key: Vec<OwnedCell> = target.key.iter().map(|&c| holder[c].clone()).collect();
+        if key == image.key {
+            return Ok(None);
+        }
+        // Only what the holder's own image writes again, or deletes, may be taken from it for a moment.
+        let mover = self.receipt.find(image.table, &key)?;
+        let given_up = match &mover {
+            Some(mover) if mover.kind == ActionKind::Delete => unique.decided_by().to_vec(),
+            Some(mover) if mover.kind == ActionKind::Update => {
+                let changes = |c: &usize| mover.columns.contains(c) && mover.after[*c] != mover.before[*c];
+                unique.decided_by().iter().copied().filter(changes).collect()
+            }
+            _ => Vec::new(),
+        };
+        let keeps = match &mover {
+            Some(mover) if mover.kind == ActionKind::Update && !unique.is_plain() && !given_up.is_empty() => {
+                self.claims(target, unique, std::slice::from_ref(&mover.after))?[0].as_ref() == Some(taken.claim)
+            }
+            _ => given_up.is_empty(),
+        };
+        let names = target.names(unique.decided_by()).join(", ");
+        if keeps {
+            let holder = Key(key_values(target, holder));
+            return Ok(Some(format!("{names}: held by {}/{holder} ({})", target.label(), unique.name)));
+        }
+        let spoken_for = format!("{key:?}");
+        let waits = unique.deferrable && self.database.capabilities().defers_declared;
+        if waits || self.is_parked(target, taken, &spoken_for, prepared, parked)? {
+            return Ok(None);
+        }
+        let free: Vec<usize> = given_up.into_iter().filter(|c| !target.key.contains(c)).collect();
+        let after = mover.filter(|m| m.kind == ActionKind::Update).map(|m| m.after);
+        let Some((column, value)) = self.passing(target, taken, after.as_deref(), &free, &prepared.parked)? else {
+            return Err(fail!(
+                Refused,
+                "{}: values of {names} swap places and none of the columns can hold a passing value",
+                target.label()
+            )
+            .hint("Leave one of the records out, or change one of them by hand first."));
+        };
+        parked.insert((spoken_for, column));
+        prepared.parked.push(Parked { table: image.table, key, column, before: holder[column].clone(), parked: value });
+        Ok(None)
+    }
+
+    /// Tells whether a holder is parked already so that it has given up what is taken.
+    fn is_parked(
+        &mut self,
+        target: &Table,
+        taken: &Taken<'_>,
+        holder: &str,
+        prepared: &Prepared,
+        parked: &HashSet<(String, usize)>,
+    ) -> Result<bool> {
+        let by: Vec<usize> =
+            taken.unique.decided_by().iter().copied().filter(|&c| parked.contains(&(holder.to_owned(), c))).collect();
+        if by.is_empty() || taken.unique.is_plain() {
+            return Ok(!by.is_empty());
+        }
+        let mut record = taken.holder.clone();
+        for one in prepared.parked.iter().filter(|p| p.table == taken.table && by.contains(&p.column)) {
+            if target.key.iter().zip(&one.key).all(|(&c, cell)| record[c] == *cell) {
+                record[one.column] = one.parked.clone();
+            }
+        }
+        Ok(self.claims(target, taken.unique, &[record])?[0].as_ref() != Some(taken.claim))
+    }
+
+    /// Finds a column of a record and a value that can stand in it for a moment.
+    fn passing(
+        &mut self,
+        target: &Table,
+        taken: &Taken<'_>,
+        after: Option<&[OwnedCell]>,
         columns: &[usize],
         parked: &[Parked],
     ) -> Result<Option<(usize, OwnedCell)>> {
-        let candidates = columns.iter().flat_map(|&c| values(&target.columns[c], parked.len()).map(move |v| (c, v)));
-        let mut candidates: Vec<(usize, OwnedCell)> = candidates.collect();
         // Null is the only value that is in nobody's way for certain.
-        candidates.sort_by_key(|(_, value)| *value != OwnedCell::Null);
+        let nullable = columns.iter().filter(|&&c| target.columns[c].nullable);
+        let mut candidates: Vec<(usize, OwnedCell)> = nullable.map(|&c| (c, OwnedCell::Null)).collect();
+        for &c in columns {
+            let column = &target.columns[c];
+            let stored = values(column, parked.len()).into_iter().filter_map(|v| self.database.store(column, &v).ok());
+            candidates.extend(stored.map(|cell| (c, cell)));
+        }
+        // What it will be in the end may be possible at once: it is no longer active, say.
+        candidates.extend(columns.iter().filter_map(|&c| Some((c, after?[c].clone()))));
+        candidates.retain(|(column, value)| taken.holder[*column] != *value);
         // A few at a time: mostly one of the first will do.
         for candidates in candidates.chunks(4) {
             let with = |(column, value): &(usize, OwnedCell)| {
-                let mut record = holder.to_vec();
+                let mut record = taken.holder.clone();
                 record[*column] = value.clone();
                 record
             };
             let records: Vec<Vec<OwnedCell>> = candidates.iter().map(with).collect();
             let refused = self.transaction.violations(target, &records)?;
             for (((column, value), record), refused) in candidates.iter().zip(&records).zip(refused) {
-                let passes = |p: &Parked| p.table == table && p.column == *column && p.parked == *value;
-                if refused.is_none() && !parked.iter().any(passes) && self.nobody_has(table, target, *column, record)? {
+                let passes = |p: &Parked| p.table == taken.table && p.column == *column && p.parked == *value;
+                let own = after.is_some_and(|after| after[*column] == *value);
+                if refused.is_some() {
+                    continue;
+                }
+                let passes = match self.nobody_has(target, taken, *column, record)? {
+                    Room::None => false,
+                    Room::Any => true,
+                    Room::Free if own => true,
+                    Room::Free if parked.iter().any(passes) => false,
+                    Room::Free => match value {
+                        OwnedCell::Int(number) if (-COMMON..COMMON).contains(number) => {
+                            self.nobody_takes(taken.table, *column, *number)?
+                        }
+                        _ => true,
+                    },
+                };
+                if passes {
                     return Ok(Some((*column, value.clone())));
                 }
             }
@@ -42,23 +238,28 @@ impl Prepare<'_> {
         Ok(None)
     }
 
-    /// Tells whether no record has, and none of this merge takes, a unique key that a record would have.
-    fn nobody_has(&mut self, table: usize, target: &Table, column: usize, record: &[OwnedCell]) -> Result<bool> {
-        for unique in target.uniques.iter().filter(|u| u.columns.contains(&column) && u.predicate.is_none()) {
-            let tuple: Vec<OwnedCell> = unique.columns.iter().map(|&c| record[c].clone()).collect();
-            let mut free = true;
-            self.transaction.fetch(target, &unique.columns, std::slice::from_ref(&tuple), &mut |_, _| {
-                free = false;
-                Ok(())
-            })?;
+    /// Tells whether a record gives up what is taken from it, and no other has, or takes in this merge, what it has then.
+    fn nobody_has(
+        &mut self,
+        target: &Table,
+        taken: &Taken<'_>,
+        column: usize,
+        record: &Vec<OwnedCell>,
+    ) -> Result<Room> {
+        let mut claims = 0;
+        for unique in target.uniques.iter().filter(|u| u.decided_by().contains(&column)) {
+            let Some(claim) = self.claims(target, unique, std::slice::from_ref(record))?.remove(0) else { continue };
+            claims += 1;
+            let same = unique.name == taken.unique.name && claim == *taken.claim;
+            // Nulls that collide are as common as nulls.
+            let mut free = !same && !(unique.nulls_equal && record[column] == OwnedCell::Null);
+            let own = |other: &[OwnedCell]| target.key.iter().all(|&c| other[c] == record[c]);
+            self.holding(target, unique, &[claim], &mut |_, other| free &= own(&other))?;
             if !free {
-                return Ok(false);
+                return Ok(Room::None);
             }
         }
-        match &record[column] {
-            OwnedCell::Int(number) if (-COMMON..COMMON).contains(number) => self.nobody_takes(table, column, *number),
-            _ => Ok(true),
-        }
+        Ok(if claims == 0 { Room::Any } else { Room::Free })
     }
 
     fn nobody_takes(&mut self, table: usize, column: usize, number: i64) -> Result<bool> {
@@ -73,30 +274,56 @@ impl Prepare<'_> {
     }
 }
 
-/// Lists values that hardly any record has, to stand in for a unique value for a moment.
-fn values(column: &Column, number: usize) -> impl Iterator<Item = OwnedCell> + use<> {
-    let text = format!("\u{1}parked {number}");
-    // A control character and a number fit almost any code.
-    let short = format!("\u{1}{number}");
-    let fits = |most: &Option<u64>, text: &str| most.is_none_or(|most| text.len() as u64 <= most);
-    let mut values = Vec::new();
-    match &column.ty {
-        ColumnType::Text { max_chars: most } | ColumnType::Bytes { max_bytes: most } => {
-            let made = [text, short].into_iter().find(|t| fits(most, t));
-            let bytes = matches!(column.ty, ColumnType::Bytes { .. });
-            values.extend(made.map(|t| if bytes { OwnedCell::Bytes(t.into_bytes()) } else { OwnedCell::Text(t) }));
-        }
-        ColumnType::Any => values.push(OwnedCell::Text(text)),
-        ColumnType::Integer { min, max } => {
-            values.extend(numbers(*min, i64::try_from(*max).unwrap_or(i64::MAX), number).map(OwnedCell::Int));
-        }
-        _ => {}
-    }
-    if column.nullable {
-        values.push(OwnedCell::Null);
-    }
-    values.into_iter()
+/// What a value leaves of unique keys.
+enum Room {
+    /// Somebody has what the record would have with it.
+    None,
+    /// Nobody has it now.
+    Free,
+    /// The record claims nothing with it.
+    Any,
 }
+
+/// A unique key that a record takes and another holds.
+struct Taken<'a> {
+    table: usize,
+    unique: &'a Unique,
+    claim: &'a Vec<OwnedCell>,
+    /// The record that holds it, as it is now.
+    holder: Vec<OwnedCell>,
+}
+
+/// Lists values that hardly any record has, to stand in for a unique value for a moment.
+fn values(column: &Column, number: usize) -> Vec<Value> {
+    // A control character and a number fit almost any code.
+    let texts = [format!("\u{1}parked {number}"), format!("\u{1}{number}")].map(Value::Text);
+    let far = i64::try_from(number).unwrap_or_default();
+    match &column.ty {
+        ColumnType::Text { .. } | ColumnType::Any => texts.to_vec(),
+        ColumnType::Bytes { .. } => vec![Value::Bytes(format!("\u{1}{number}").into_bytes())],
+        ColumnType::Integer { min, max } => numbers(*min, i64::try_from(*max).unwrap_or(i64::MAX), number)
+            .map(|n| Value::Integer(i128::from(n)))
+            .collect(),
+        ColumnType::Decimal { precision, scale } => {
+            let digits = precision.unwrap_or(12).saturating_sub(scale.unwrap_or(0)).min(15);
+            numbers(0, 10i64.pow(digits) - 1, number).map(|n| Value::Integer(i128::from(n))).collect()
+        }
+        ColumnType::Float { .. } => [1e30, -1e30].map(|n| Value::Float(n / (number + 1) as f64)).to_vec(),
+        ColumnType::Boolean => [true, false].map(Value::Bool).to_vec(),
+        ColumnType::Enum(words) => words.iter().cloned().map(Value::Text).collect(),
+        // Days and instants of the eighty-first century.
+        ColumnType::Date => vec![Value::Date(DAYS + far)],
+        ColumnType::Timestamp { zoned, digits } => {
+            let at = |seconds| Timestamp { seconds, nanos: 0, digits: *digits, zoned: *zoned };
+            [(DAYS + far) * 86_400, i64::from(i32::MAX) - 1 - far].map(at).map(Value::Timestamp).to_vec()
+        }
+        ColumnType::Uuid => vec![Value::Uuid(u128::MAX - number as u128)],
+        ColumnType::Json | ColumnType::Time { .. } | ColumnType::Other(_) => Vec::new(),
+    }
+}
+
+/// Days from 1970 to about the year 8000.
+const DAYS: i64 = 2_200_000;
 
 /// Lists numbers from the ends of a range inwards: checks forbid what is large or below zero, and what is computed from a
 /// number overflows long before the number itself does.

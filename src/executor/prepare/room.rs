@@ -1,16 +1,15 @@
-//! What one record's change asks of others, looked at when all images are there: unique values that have to be parked
-//! because their holder gives them up only later, deletions that something still refers to, children whose parent was refused.
+//! What one record's change asks of others, looked at when all images are there: deletions that something still refers to,
+//! children whose parent was refused.
 
-use super::{Image, PAGE, Parked, Prepare, Prepared, Refusal, key_values};
-use crate::error::{Result, fail};
+use super::{Image, PAGE, Prepare, Prepared, Refusal};
+use crate::error::Result;
 use crate::model::{Key, OwnedCell, Table};
 use crate::plan::{ActionKind, Outcome};
-use std::collections::HashSet;
 
 /// An image that can't be carried out after all.
 pub(super) struct Refused {
-    image: Image,
-    why: String,
+    pub(super) image: Image,
+    pub(super) why: String,
 }
 
 impl Prepare<'_> {
@@ -21,13 +20,23 @@ impl Prepare<'_> {
         table: usize,
         visit: &mut dyn FnMut(&mut Self, &Image) -> Result<()>,
     ) -> Result<()> {
+        self.pages(kind, table, &mut |prepare, images| images.iter().try_for_each(|image| visit(prepare, image)))
+    }
+
+    /// Visits the images of a kind and table, many at a time.
+    pub(super) fn pages(
+        &mut self,
+        kind: ActionKind,
+        table: usize,
+        visit: &mut dyn FnMut(&mut Self, &[Image]) -> Result<()>,
+    ) -> Result<()> {
         let mut after = (0, 0);
         loop {
             self.progress.go_on()?;
             let images = self.receipt.ordered(kind, table, after, PAGE)?;
             let Some(last) = images.last() else { return Ok(()) };
             after = (last.level, last.id);
-            images.iter().try_for_each(|image| visit(self, image))?;
+            visit(self, &images)?;
         }
     }
 
@@ -49,92 +58,6 @@ impl Prepare<'_> {
         let target = &self.plan.meta().schema.tables[image.table];
         prepared.blocked.push(Refusal { line: format!("{}: {why}", name(target, &image.key)) });
         Ok(())
-    }
-
-    /// Parks the holders of unique values that others take and that they give up; returns who takes one that is kept.
-    pub(super) fn make_room(&mut self, table: usize, prepared: &mut Prepared) -> Result<Vec<Refused>> {
-        prepared.parked.retain(|p| p.table != table);
-        let target = self.plan.meta().schema.tables[table].clone();
-        let mut refused = Vec::new();
-        if target.uniques.iter().all(|u| u.columns == target.key) {
-            return Ok(refused);
-        }
-        let mut parked: HashSet<(String, usize)> = HashSet::new();
-        for kind in [ActionKind::Insert, ActionKind::Update] {
-            self.images(kind, table, &mut |prepare, image| {
-                if let Some(why) = prepare.room_for(&target, image, prepared, &mut parked)? {
-                    refused.push(Refused { image: image.clone(), why });
-                }
-                Ok(())
-            })?;
-        }
-        Ok(refused)
-    }
-
-    fn room_for(
-        &mut self,
-        target: &Table,
-        image: &Image,
-        prepared: &mut Prepared,
-        parked: &mut HashSet<(String, usize)>,
-    ) -> Result<Option<String>> {
-        for unique in target.uniques.iter().filter(|u| u.columns != target.key && u.predicate.is_none()) {
-            let takes = unique.columns.iter().any(|&c| image.before.get(c) != Some(&image.after[c]));
-            let tuple: Vec<OwnedCell> = unique.columns.iter().map(|&c| image.after[c].clone()).collect();
-            if !takes || tuple.iter().any(|c| matches!(c, OwnedCell::Null | OwnedCell::Absent)) {
-                continue;
-            }
-            let mut holder: Option<Vec<OwnedCell>> = None;
-            self.transaction.fetch(target, &unique.columns, std::slice::from_ref(&tuple), &mut |_, cells| {
-                holder = Some(cells.iter().map(|&c| OwnedCell::from(c)).collect());
-                Ok(())
-            })?;
-            let Some(holder) = holder else { continue };
-            let key: Vec<OwnedCell> = target.key.iter().map(|&c| holder[c].clone()).collect();
-            if key == image.key {
-                continue;
-            }
-            // Only what the holder's own image writes again, or deletes, may be taken from it for a moment.
-            let mover = self.receipt.find(image.table, &key)?;
-            let given_up: Vec<usize> = match &mover {
-                Some(mover) if mover.kind == ActionKind::Delete => unique.columns.clone(),
-                Some(mover) if mover.kind == ActionKind::Update => {
-                    let changes = |c: &usize| mover.columns.contains(c) && mover.after[*c] != mover.before[*c];
-                    unique.columns.iter().copied().filter(changes).collect()
-                }
-                _ => Vec::new(),
-            };
-            if given_up.is_empty() {
-                let names = target.names(&unique.columns).join(", ");
-                let holder = Key(key_values(target, &holder));
-                return Ok(Some(format!("{names}: held by {}/{holder} ({})", target.label(), unique.name)));
-            }
-            let spoken_for = format!("{key:?}");
-            let waits = unique.deferrable && self.database.capabilities().defers_declared;
-            if waits || unique.columns.iter().any(|&c| parked.contains(&(spoken_for.clone(), c))) {
-                continue;
-            }
-            let free: Vec<usize> = given_up.into_iter().filter(|c| !target.key.contains(c)).collect();
-            let value = self.passing(image.table, target, &holder, &free, &prepared.parked)?;
-            let Some((column, value)) = value else {
-                let names = target.names(&unique.columns).join(", ");
-                return Err(fail!(
-                    Refused,
-                    "{}: values of {names} swap places and none of the columns can hold a passing value",
-                    target.label()
-                )
-                .hint("Leave one of the records out, or change one of them by hand first."));
-            };
-            parked.insert((spoken_for, column));
-            prepared.parked.push(Parked {
-                table: image.table,
-                key,
-                column,
-                before: holder[column].clone(),
-                parked: value,
-            });
-        }
-        Ok(None)
     }
 
     /// Finds deletions of records that others would still refer to: a cascade would take those along unseen.
