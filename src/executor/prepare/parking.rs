@@ -252,7 +252,8 @@ impl Prepare<'_> {
             claims += 1;
             let same = unique.name == taken.unique.name && claim == *taken.claim;
             // Nulls that collide are as common as nulls.
-            let mut free = !same && !(unique.nulls_equal && record[column] == OwnedCell::Null);
+            let collides = unique.nulls_equal && record[column] == OwnedCell::Null;
+            let mut free = !(same || collides);
             let own = |other: &[OwnedCell]| target.key.iter().all(|&c| other[c] == record[c]);
             self.holding(target, unique, &[claim], &mut |_, other| free &= own(&other))?;
             if !free {
