@@ -84,6 +84,18 @@ pub struct Limits {
     /// For a new record whose key holds a reference that may follow another record: who has that key by now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub already: Option<Box<Already>>,
+    /// Unique keys that the record would take from a current one once its references follow: a second profile of one user.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub turned: Vec<Turned>,
+}
+
+/// A unique key that a record would claim once its references follow, and the current record that holds it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Turned {
+    /// What it would claim, as canonical bytes.
+    pub tuple: Vec<u8>,
+    /// Who holds it.
+    pub holder: Holder,
 }
 
 /// A current record that a new one would become once its references follow.

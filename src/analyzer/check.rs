@@ -6,6 +6,7 @@
 mod cascades;
 mod constraints;
 mod deletions;
+mod follow;
 mod identity;
 mod parents;
 mod twice;
@@ -94,7 +95,7 @@ impl Check<'_> {
             self.identities(table)?;
         }
         for &table in &order {
-            self.already(table)?;
+            self.follow(table)?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 //! would do. One table says it; `docs/choices.md` shows it.
 
 use super::decision::{Decision, FieldDecision};
-use super::identity;
+use super::identity::{self, Followers, Hindered};
 use super::store::Stored;
 use super::{Plan, codec};
 use crate::error::Result;
@@ -232,7 +232,8 @@ fn listed(counts: &[(String, u64)]) -> String {
     counts.iter().map(|(table, count)| format!("{count} of {table}")).collect::<Vec<_>>().join(", ")
 }
 
-fn consequence(plan: &Plan, record: &Stored, choice: Choice, followers: &[(String, u64)]) -> String {
+fn consequence(plan: &Plan, record: &Stored, choice: Choice, found: &Followers) -> String {
+    let followers = &found.all;
     let finding = &record.finding;
     let table = &plan.meta().schema.tables[finding.table];
     let own = format!("{}/{}", table.label(), Key(finding.key.clone()));
@@ -243,6 +244,8 @@ fn consequence(plan: &Plan, record: &Stored, choice: Choice, followers: &[(Strin
     let kept = identity.map(|i| listed(&i.referrers)).filter(|text| !text.is_empty());
     let keeps = kept.map(|text| format!("; keeps {text} under {existing}")).unwrap_or_default();
     let points = if followers.is_empty() { String::new() } else { format!("; re-points {}", listed(followers)) };
+    let cant = |h: &Hindered| format!("; blocks {} of {}: {}", h.count, h.table, h.why);
+    let hindered: String = found.hindered.iter().map(cant).collect();
     let arrives = finding.current_digests.is_empty();
     let lost = if followers.is_empty() || !arrives {
         String::new()
@@ -270,7 +273,7 @@ fn consequence(plan: &Plan, record: &Stored, choice: Choice, followers: &[(Strin
         Choice::Current => format!("{own} stays as it is"),
         Choice::Fields if arrives => format!("inserts {own} with the values given"),
         Choice::Fields => format!("changes of {own} what is taken from the backup or given; the rest stays"),
-        Choice::IntoExisting => format!("changes {fields} of {existing}{keeps}{points}"),
+        Choice::IntoExisting => format!("changes {fields} of {existing}{keeps}{points}{hindered}"),
         Choice::NewKey => format!("inserts {own} of the backup under a new key{keeps}{points}"),
         Choice::Undelete => format!("takes back what marks {own} as deleted; the rest stays"),
         Choice::Skip => format!("writes nothing for {own}{lost}"),

@@ -9,7 +9,7 @@ use super::decision::Decision;
 use super::settle::{Settled, Strategies, Target, exists, inserted, refused};
 use super::store::Stored;
 use super::{Outcome, Plan, codec, lost};
-use crate::analyzer::{graph, made_key};
+use crate::analyzer::{Turned, graph, made_key};
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
 use crate::model::compare::same;
@@ -19,6 +19,23 @@ use rusqlite::{OptionalExtension, params};
 
 /// Records looked at in one go.
 const PAGE: usize = 500;
+
+/// The arriving records that refer to a record, by table.
+#[derive(Debug, Default)]
+pub(super) struct Followers {
+    pub(super) all: Vec<(String, u64)>,
+    /// Those that can't refer to the existing record instead: another record has what they would have then.
+    pub(super) hindered: Vec<Hindered>,
+}
+
+/// Records of a table that can't follow.
+#[derive(Debug)]
+pub(super) struct Hindered {
+    pub(super) table: String,
+    pub(super) count: u64,
+    /// Why; of one of them.
+    pub(super) why: String,
+}
 
 /// A choice about identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -201,6 +218,14 @@ fn known(table: &Table, record: &Stored, settled: &Settled, column: usize) -> Op
     written
         .or_else(|| finding.fields.iter().find(|f| f.column == column).and_then(|f| f.current.clone()))
         .or_else(|| table.key.iter().position(|&k| k == column).and_then(|at| finding.key.get(at).cloned()))
+}
+
+/// Tells whether a record claims what it was foreseen to claim once its references follow.
+pub(super) fn claims(plan: &Plan, record: &Stored, settled: &Settled, turned: &Turned) -> bool {
+    let table = &plan.meta().schema.tables[record.finding.table];
+    let columns = &turned.holder.columns;
+    let values: Option<Vec<Value>> = columns.iter().map(|&c| known(table, record, settled, c)).collect();
+    values.is_some_and(|values| tuple_bytes(table, columns, &values) == turned.tuple)
 }
 
 /// Encodes a tuple as the analysis encodes keys.
@@ -471,12 +496,12 @@ impl Plan {
     ///
     /// # Errors
     /// `PlanMismatch` for a damaged plan.
-    pub(super) fn followers(&self, record: &Stored) -> Result<Vec<(String, u64)>> {
+    pub(super) fn followers(&self, record: &Stored) -> Result<Followers> {
         let schema = &self.meta().schema;
         let (table, target) = (record.finding.table, &schema.tables[record.finding.table]);
-        let mut counted = Vec::new();
+        let mut followers = Followers::default();
         for (position, child) in schema.tables.iter().enumerate() {
-            let mut count = 0;
+            let (mut count, mut hindered) = (0, Hindered { table: child.label(), count: 0, why: String::new() });
             for foreign_key in
                 child.foreign_keys.iter().filter(|f| f.table == Some(table) && f.references == target.key)
             {
@@ -493,14 +518,23 @@ impl Plan {
                     let refers = foreign_key.applies(|_| kind.as_ref())
                         && tuple.is_some_and(|t| tuple_bytes(target, &target.key, &t) == record.finding.key_bytes);
                     count += u64::from(refers);
+                    let mut turned = other.finding.limits.turned.iter();
+                    let turned = turned.find(|t| t.holder.columns.iter().any(|c| foreign_key.columns.contains(c)));
+                    if let Some(turned) = turned.filter(|_| refers) {
+                        hindered.count += 1;
+                        hindered.why.clone_from(&turned.holder.text);
+                    }
                     Ok(())
                 })?;
             }
             if count > 0 {
-                counted.push((child.label(), count));
+                followers.all.push((child.label(), count));
+            }
+            if hindered.count > 0 {
+                followers.hindered.push(hindered);
             }
         }
-        Ok(counted)
+        Ok(followers)
     }
 }
 

@@ -465,7 +465,10 @@ impl Plan {
             after = last.finding.id;
             for record in page {
                 let limits = &record.finding.limits;
-                let alone = limits.holders.is_empty() && limits.rivals.is_empty() && limits.identity.is_none();
+                let alone = limits.holders.is_empty()
+                    && limits.rivals.is_empty()
+                    && limits.turned.is_empty()
+                    && limits.identity.is_none();
                 if alone || !arrives(&record) {
                     continue;
                 }
@@ -491,6 +494,11 @@ impl Plan {
                 for holder in limits.holders.iter().filter(touches) {
                     if !self.gives_up(table, strategies, holder)? {
                         in_the_way = Some(holder.text.clone());
+                    }
+                }
+                for turned in limits.turned.iter().filter(|t| identity::claims(self, &record, &settled, t)) {
+                    if !self.gives_up(table, strategies, &turned.holder)? {
+                        in_the_way = Some(turned.holder.text.clone());
                     }
                 }
                 for rival in limits.rivals.iter().filter(touches) {

@@ -88,6 +88,49 @@ fn f45_the_backup_goes_into_the_existing_record_and_its_children_follow() {
 }
 
 #[test]
+fn f45_a_one_to_one_child_that_the_existing_record_has_already_is_foreseen() {
+    let world = World::new(
+        "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT UNIQUE NOT NULL, name TEXT);
+         CREATE TABLE profiles (id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL UNIQUE REFERENCES users(id), bio TEXT);
+         CREATE TABLE avatars (profile_id INTEGER PRIMARY KEY REFERENCES profiles(id), url TEXT);
+         INSERT INTO users VALUES (57, 'a@x', 'Ada'), (58, 'b@x', 'Bob');
+         INSERT INTO profiles VALUES (3, 57, 'here');",
+    );
+    world.backup(
+        "b.json",
+        &[
+            (
+                "users",
+                json!([{"id": 90, "email": "a@x", "name": "Ada L"}, {"id": 91, "email": "b@x", "name": "Bob L"}]),
+            ),
+            ("profiles", json!([{"id": 9, "user_id": 90, "bio": "there"}, {"id": 10, "user_id": 91, "bio": "new"}])),
+            ("avatars", json!([{"profile_id": 9, "url": "nine"}, {"profile_id": 10, "url": "ten"}])),
+        ],
+    );
+    let (mut plan, _) = world.analyze("b.json", None, "manual", Options::default()).expect("analyzes");
+    let record = plan.record("users/90").expect("is there");
+    let said = consequences(&plan, &record).expect("a readable plan");
+    let into = said.iter().find(|o| o.choice == Choice::IntoExisting).expect("is offered");
+    let wanted = "blocks 1 of profiles: once its references follow: user_id = 57 is held by profiles/3";
+    assert!(into.consequence.as_deref().is_some_and(|c| c.contains(wanted)), "{:?}", into.consequence);
+    decide(&world, &mut plan, "users/90", Decision::IntoExisting);
+    decide(&world, &mut plan, "users/91", Decision::IntoExisting);
+    let (preview, _) = plan.settle(&merganser::progress::Quiet).expect("settles");
+    plan.update_meta(&world.home.key().expect("a key"), |_| {}).expect("seals");
+    assert_eq!((preview.blocked, preview.inserted, preview.updated), (2, 2, 2), "{:?}", listed(&plan));
+    let why = plan.record("profiles/9").expect("is there").why;
+    assert_eq!(why.as_deref(), Some("once its references follow: user_id = 57 is held by profiles/3"));
+    let dry = world.merge(&mut plan, Ending::RollBack, OnBlocked::Skip).expect("a dry run");
+    assert_eq!(dry.counts, preview);
+    let merged = world.merge(&mut plan, Ending::Commit, OnBlocked::Skip).expect("merges");
+    assert_eq!(merged.counts, preview);
+    assert_eq!(
+        world.value("SELECT group_concat(id || ':' || user_id || bio) FROM (SELECT * FROM profiles ORDER BY id)"),
+        "3:57here,10:58new"
+    );
+}
+
+#[test]
 fn f44_both_records_of_a_reused_key_are_kept_and_references_follow() {
     let world = World::new(SHOP);
     world.backup(

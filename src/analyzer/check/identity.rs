@@ -5,10 +5,9 @@
 
 use super::{Check, tuple, tuple_bytes};
 use crate::analyzer::keys::generated;
-use crate::analyzer::{Already, Finding, Identity, digests};
+use crate::analyzer::{Finding, Identity, digests};
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
-use crate::model::compare::same;
 use crate::model::{Cell, ColumnType, OwnedCell, Value, encode};
 
 impl Check<'_> {
@@ -113,59 +112,6 @@ impl Check<'_> {
             })?;
         }
         Ok(found)
-    }
-
-    /// Finds new records that current has already once their references follow records that meet existing ones.
-    pub(super) fn already(&mut self, table: usize) -> Result<()> {
-        let target = &self.mapping.schema.tables[table];
-        let meets = |check: &mut Self, parent: usize| check.result(parent).is_some_and(|r| r.counts.conflict > 0);
-        let mut references = Vec::new();
-        for foreign_key in target.foreign_keys.iter().filter(|f| f.columns.iter().any(|c| target.key.contains(c))) {
-            let Some(parent) = foreign_key.table else { continue };
-            if foreign_key.references == self.mapping.schema.tables[parent].key && meets(self, parent) {
-                references.push((parent, foreign_key));
-            }
-        }
-        if references.is_empty() {
-            return Ok(());
-        }
-        self.each(table, &[Class::New], &mut |check, page| {
-            for mut finding in page {
-                let mut record: Vec<Option<Value>> = vec![None; target.columns.len()];
-                finding.fields.iter().for_each(|f| record[f.column].clone_from(&f.backup));
-                let before = tuple(&record, &target.key);
-                for (parent, foreign_key) in &references {
-                    let Some(values) = tuple(&record, &foreign_key.columns) else { continue };
-                    let named = &check.mapping.schema.tables[*parent];
-                    let bytes = tuple_bytes(named, &named.key, &values);
-                    let met = check.findings.find(*parent, &bytes)?.filter(|f| f.reason == Reason::UniqueTaken);
-                    let Some(identity) = met.and_then(|f| f.limits.identity) else { continue };
-                    for (&column, value) in foreign_key.columns.iter().zip(encode::split(&identity.key)) {
-                        record[column] = encode::decode(value);
-                    }
-                }
-                let Some(key) = tuple(&record, &target.key).filter(|key| Some(key) != before.as_ref()) else {
-                    continue;
-                };
-                let Some(cells) = check.stored(target, &target.key, &key) else { continue };
-                let mut there: Option<Vec<Option<Value>>> = None;
-                check.snapshot.fetch(target, &target.key, &[cells], &mut |_, row| {
-                    there = Some(super::values(target, row));
-                    Ok(())
-                })?;
-                let Some(there) = there else { continue };
-                let differs = |c: &usize| match (&record[*c], &there[*c]) {
-                    (Some(brought), Some(current)) => !same(brought, current),
-                    (brought, _) => brought.is_some(),
-                };
-                let differs =
-                    finding.fields.iter().map(|f| f.column).filter(|c| !target.key.contains(c)).filter(differs);
-                let key_bytes = tuple_bytes(target, &target.key, &key);
-                finding.limits.already = Some(Box::new(Already { key_bytes, differs: differs.collect() }));
-                check.findings.revise(&finding)?;
-            }
-            Ok(())
-        })
     }
 
     /// Counts the current records that refer to a record, by table.
