@@ -130,11 +130,24 @@ pub enum Storage {
         digits: u8,
         /// What follows.
         suffix: IsoSuffix,
+        /// How seconds without a fraction are written.
+        #[serde(default)]
+        whole: WholeSeconds,
     },
     /// A UUID as 32 hexadecimal digits without hyphens (Django on SQLite).
     HexText,
     /// Raw bytes (a UUID as 16 bytes).
     Binary,
+}
+
+/// How an ISO timestamp text that usually has a fraction is written where the fraction is zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WholeSeconds {
+    /// With as many zeros.
+    #[default]
+    Padded,
+    /// Without a fraction, as Python's `isoformat` does.
+    Bare,
 }
 
 /// The end of an ISO timestamp text.

@@ -3,11 +3,12 @@
 //! SQLite has no date type: Prisma writes milliseconds since 1970, Django writes text, others seconds or Julian days.
 
 use super::sql::quote;
+use super::values::iso_text;
 use crate::database::Sample;
 use crate::error::Result;
-use crate::model::calendar::parse_timestamp;
+use crate::model::calendar::{Timestamp, parse_timestamp};
 use crate::model::names::{self, Match};
-use crate::model::schema::{IsoSuffix, Storage};
+use crate::model::schema::{IsoSuffix, Storage, WholeSeconds};
 use crate::model::value::parse_uuid;
 use crate::model::{ColumnType, OwnedCell, Table};
 use rusqlite::Connection;
@@ -182,10 +183,11 @@ fn apply(table: &mut Table, column: usize, sample: &[rusqlite::types::Value]) {
 /// Takes a key column of instants that are not all spelled as they would be looked up for the text that it is.
 fn spelled_alike(table: &mut Table, column: usize, sample: &[rusqlite::types::Value]) {
     let target = &table.columns[column];
-    let Storage::IsoText { separator, digits, suffix } = target.storage else { return };
+    if !matches!(target.storage, Storage::IsoText { .. }) {
+        return;
+    }
     let alike = |v: &rusqlite::types::Value| match v {
-        rusqlite::types::Value::Text(t) => parse_timestamp(t)
-            .is_some_and(|stamp| stamp.format(separator, digits.max(stamp.digits), suffix.text()) == *t),
+        rusqlite::types::Value::Text(t) => parse_timestamp(t).is_some_and(|s| iso_text(s, target.storage) == *t),
         _ => true,
     };
     if table.key.contains(&column) && !sample.iter().all(alike) {
@@ -216,8 +218,17 @@ fn iso_style(texts: &[&str]) -> Option<Storage> {
     } else {
         IsoSuffix::None
     };
-    let digits = texts.iter().filter_map(|t| parse_timestamp(t)).map(|t| t.digits).max().unwrap_or(0);
-    Some(Storage::IsoText { separator, digits, suffix })
+    let stamps: Vec<_> = texts.iter().filter_map(|t| parse_timestamp(t)).collect();
+    let digits = stamps.iter().map(|t| t.digits).max().unwrap_or(0);
+    let is_bare = |t: &&Timestamp| t.digits == 0;
+    let is_padded = |t: &&Timestamp| t.digits > 0 && t.nanos == 0;
+    // Where no whole second is there to look at: microseconds after a space are Python's.
+    let whole = match (stamps.iter().any(|t| is_bare(&t)), stamps.iter().any(|t| is_padded(&t))) {
+        (true, false) => WholeSeconds::Bare,
+        (false, false) if digits == 6 && separator == ' ' => WholeSeconds::Bare,
+        (_, true) | (false, false) => WholeSeconds::Padded,
+    };
+    Some(Storage::IsoText { separator, digits, suffix, whole })
 }
 
 /// Gives a referring column without any value the type and style of the column it refers to.
@@ -248,7 +259,7 @@ pub(super) fn fill_empty_styles(tables: &mut [Table], prisma: bool) {
     let style = usual.unwrap_or(if prisma {
         Storage::Epoch { digits: 3 }
     } else {
-        Storage::IsoText { separator: ' ', digits: 0, suffix: IsoSuffix::None }
+        Storage::IsoText { separator: ' ', digits: 0, suffix: IsoSuffix::None, whole: WholeSeconds::Padded }
     });
     for column in tables.iter_mut().flat_map(|t| &mut t.columns) {
         if matches!(column.ty, ColumnType::Timestamp { .. }) && column.storage == Storage::Native {

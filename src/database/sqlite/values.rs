@@ -1,7 +1,7 @@
 //! Values to SQLite's five storage classes and back.
 
 use crate::model::calendar::{Timestamp, format_date};
-use crate::model::schema::{IsoSuffix, Storage};
+use crate::model::schema::{IsoSuffix, Storage, WholeSeconds};
 use crate::model::{Cell, Column, OwnedCell, Value};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
@@ -99,13 +99,20 @@ fn timestamp(stamp: Timestamp, storage: Storage) -> Result<OwnedCell, String> {
         Storage::JulianDay => {
             OwnedCell::Real(stamp.to_epoch(3).ok_or_else(beyond)? as f64 / 86_400_000.0 + 2_440_587.5)
         }
-        Storage::IsoText { separator, digits, suffix } => {
-            OwnedCell::Text(stamp.format(separator, digits.max(stamp.digits), suffix.text()))
-        }
-        Storage::Native | Storage::HexText | Storage::Binary => {
-            OwnedCell::Text(stamp.format(' ', stamp.digits, IsoSuffix::None.text()))
+        Storage::IsoText { .. } | Storage::Native | Storage::HexText | Storage::Binary => {
+            OwnedCell::Text(iso_text(stamp, storage))
         }
     })
+}
+
+/// Spells an instant in a column's own style of ISO text; in SQLite's, where it has none.
+pub(super) fn iso_text(stamp: Timestamp, storage: Storage) -> String {
+    let Storage::IsoText { separator, digits, suffix, whole } = storage else {
+        return stamp.format(' ', stamp.digits, IsoSuffix::None.text());
+    };
+    let bare = whole == WholeSeconds::Bare && stamp.nanos == 0;
+    let digits = if bare { 0 } else { digits.max(stamp.digits) };
+    stamp.format(separator, digits, suffix.text())
 }
 
 fn date(days: i64, storage: Storage) -> Result<OwnedCell, String> {

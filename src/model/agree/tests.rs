@@ -1,7 +1,7 @@
 //! Where the spelling says that two fields are the same, the canonical forms say so too.
 
 use super::agree;
-use crate::model::schema::{Collation, Column, ColumnType, Generated, IsoSuffix, Storage};
+use crate::model::schema::{Collation, Column, ColumnType, Generated, IsoSuffix, Storage, WholeSeconds};
 use crate::model::{Cell, OwnedCell, compare, encode, raw};
 use proptest::prelude::*;
 
@@ -21,7 +21,7 @@ fn column(ty: ColumnType, storage: Storage) -> Column {
 
 fn columns() -> Vec<Column> {
     let epoch = Storage::Epoch { digits: 3 };
-    let iso = Storage::IsoText { separator: 'T', digits: 6, suffix: IsoSuffix::Z };
+    let iso = Storage::IsoText { separator: 'T', digits: 6, suffix: IsoSuffix::Z, whole: WholeSeconds::Padded };
     let stamp = ColumnType::Timestamp { zoned: true, digits: 6 };
     let mut all: Vec<Column> = [
         ColumnType::Boolean,

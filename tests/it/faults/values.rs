@@ -139,3 +139,30 @@ fn f24_without_the_backup_that_was_asked_for_the_merge_does_not_begin() {
     assert!(said.contains("catalog.db"), "{said}");
     assert_eq!(world.content(), before);
 }
+
+#[test]
+fn f125_whole_seconds_are_written_as_the_column_writes_them() {
+    // Python leaves the fraction out where it is zero, others pad it: a record that comes back is spelled as it was.
+    for (whole, fraction) in [
+        ("2024-05-01 00:00:00", "2024-05-01 10:00:00.123456"),
+        ("2024-05-01T00:00:00.000Z", "2024-05-01T10:00:00.123Z"),
+    ] {
+        let schema = "CREATE TABLE t (id INTEGER PRIMARY KEY, created_at datetime, a TEXT)";
+        let world = World::new(&format!(
+            "{schema}; INSERT INTO t VALUES (1, '{whole}', 'a'), (2, '{fraction}', 'b'), (3, '{whole}', 'c')"
+        ));
+        let before = world.content();
+        let records = |at: [&str; 3]| json!([{"id": 1, "created_at": at[0], "a": "a"}, {"id": 2, "created_at": at[1], "a": "b"}, {"id": 3, "created_at": at[2], "a": "c"}]);
+        world.backup("b.json", &[("t", records([whole, fraction, whole]))]);
+        world.sqlite_backup(
+            "b.db",
+            &format!("{schema}; INSERT INTO t VALUES (1, '{whole}', 'a'), (2, '{fraction}', 'b'), (3, '{whole}', 'c')"),
+        );
+        for backup in ["b.json", "b.db"] {
+            world.sql("DELETE FROM t WHERE id = 3");
+            let (mut plan, _) = world.analyze(backup, None, "backup-wins", Options::default()).expect("analyzes");
+            world.merge(&mut plan, Ending::Commit, OnBlocked::Refuse).expect("merges");
+            assert_eq!(world.content(), before, "{backup}");
+        }
+    }
+}

@@ -5,7 +5,7 @@ use crate::backup::testing::{Content, read_bytes};
 use crate::backup::{AtomicFile, ReadOptions};
 use crate::error::ErrorKind;
 use crate::model::encode::encode;
-use crate::model::schema::{Collation, ColumnType, Generated, IsoSuffix, Storage};
+use crate::model::schema::{Collation, ColumnType, Generated, IsoSuffix, Storage, WholeSeconds};
 use crate::model::{Column, OwnedCell};
 use proptest::prelude::*;
 
@@ -25,7 +25,7 @@ fn column(name: &str, ty: ColumnType, storage: Storage) -> Column {
 
 fn columns() -> Vec<Column> {
     let integer = ColumnType::Integer { min: i64::MIN, max: u64::MAX };
-    let iso = Storage::IsoText { separator: ' ', digits: 6, suffix: IsoSuffix::None };
+    let iso = Storage::IsoText { separator: ' ', digits: 6, suffix: IsoSuffix::None, whole: WholeSeconds::Padded };
     let decimal = ColumnType::Decimal { precision: None, scale: None };
     vec![
         column("id", integer, Storage::Native),
