@@ -5,6 +5,9 @@
   const one = (selector, root = document) => root.querySelector(selector);
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const page = document.body.dataset.page;
+  // The words are the page's own, in the catalogue with all others.
+  const say = (name, holes = {}) =>
+    Object.entries(holes).reduce((text, [hole, value]) => text.replace(`{${hole}}`, value), document.body.getAttribute(`data-say-${name}`) || "");
 
   // Times: the viewer's zone, UTC on hover.
   for (const time of all("time[datetime]")) {
@@ -14,7 +17,7 @@
     }
   }
   const zone = one("[data-zone]");
-  if (zone) zone.textContent = "Times in " + Intl.DateTimeFormat().resolvedOptions().timeZone + "; UTC on hover";
+  if (zone) zone.textContent = say("zone", { zone: Intl.DateTimeFormat().resolvedOptions().timeZone });
 
   // Single-letter keys can be switched off (WCAG 2.1.4).
   const stored = (name, value) => {
@@ -40,12 +43,12 @@
       dialog.setAttribute("aria-labelledby", "help-title");
       const title = document.createElement("h2");
       title.id = "help-title";
-      title.textContent = "Keyboard";
+      title.textContent = say("keys");
       const form = document.createElement("form");
       form.method = "dialog";
       form.className = "actions";
       const close = document.createElement("button");
-      close.textContent = "Close";
+      close.textContent = say("close");
       close.autofocus = true;
       form.append(close);
       dialog.append(title, keys ? keys.firstElementChild : "", form);
@@ -173,14 +176,14 @@
       const request = new XMLHttpRequest();
       request.open("POST", upload.action);
       request.upload.addEventListener("progress", (sent) => {
-        if (sent.lengthComputable) said.textContent = `${Math.floor((sent.loaded / sent.total) * 100)} % sent`;
+        if (sent.lengthComputable) said.textContent = say("sent", { percent: Math.floor((sent.loaded / sent.total) * 100) });
       });
-      request.upload.addEventListener("load", () => { said.textContent = "All sent; it is being read."; });
+      request.upload.addEventListener("load", () => { said.textContent = say("read"); });
       request.addEventListener("load", () => {
         if (request.status < 400) { location.assign(request.responseURL); return; }
         document.open(); document.write(request.responseText); document.close();
       });
-      request.addEventListener("error", () => { delete upload.dataset.sent; said.textContent = "The connection was lost; nothing was kept. Try again."; });
+      request.addEventListener("error", () => { delete upload.dataset.sent; said.textContent = say("lost"); });
       request.send(new FormData(upload));
     });
   }
@@ -193,9 +196,16 @@
     const already = Number(elapsed.dataset.elapsed) || 0;
     setInterval(() => {
       const seconds = already + Math.floor((Date.now() - begun) / 1000);
-      elapsed.textContent = seconds < 90 ? `${seconds} s` : `${Math.floor(seconds / 60)} min`;
+      elapsed.textContent = seconds < 90 ? say("seconds", { n: seconds }) : say("minutes", { n: Math.floor(seconds / 60) });
     }, 1000);
-    let said = 0;
+    let said = 0, heard = null;
+    // What is read aloud comes at most every five seconds; numbers for the eye come as they are.
+    const tell = (text) => {
+      one("[data-detail]", run).textContent = text;
+      if (Date.now() - said < 5000) return;
+      said = Date.now();
+      status.textContent = text;
+    };
     const show = (event) => {
       let now;
       try { now = JSON.parse(event.data); } catch { return; }
@@ -207,16 +217,18 @@
           item.className = here ? "now" : passed ? "done" : "";
         }
         bar.toggleAttribute("hidden", true);
+        heard = null;
       }
       if (event.type === "progress") {
         const known = Number(now.total) > 0;
         bar.toggleAttribute("hidden", !known);
         if (known) one("rect", bar).setAttribute("width", Math.min(100, (now.done / now.total) * 100).toFixed(1));
-        if (Date.now() - said > 1000) {
-          said = Date.now();
-          const number = new Intl.NumberFormat().format;
-          status.textContent = `${now.table}: ${number(now.done)}${known ? " of " + number(now.total) : ""} records`;
-        }
+        const number = new Intl.NumberFormat().format;
+        if (!heard || heard.table !== now.table) heard = { table: now.table, done: now.done, at: Date.now() };
+        const seconds = (Date.now() - heard.at) / 1000;
+        const speed = seconds > 1 ? ", " + say("speed", { n: number(Math.round((now.done - heard.done) / seconds)) }) : "";
+        const counted = { table: now.table, done: number(now.done), total: known ? number(now.total) : "" };
+        tell(say(known ? "records-of" : "records", counted) + speed);
       }
     };
     const source = new EventSource(run.dataset.events);

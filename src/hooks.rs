@@ -33,6 +33,16 @@ pub enum Several {
     Many(Vec<Hook>),
 }
 
+impl Several {
+    /// Returns how many are told.
+    pub fn count(&self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::Many(hooks) => hooks.len(),
+        }
+    }
+}
+
 impl Default for Several {
     fn default() -> Self {
         Self::Many(Vec::new())
@@ -89,6 +99,21 @@ pub struct Event {
 }
 
 impl Event {
+    /// Makes an event that tells of nothing but that notices arrive.
+    pub fn test(outcome: Outcome, now: &str) -> Self {
+        Self {
+            schedule: "test".to_owned(),
+            target: "test".to_owned(),
+            outcome,
+            started_at: now.to_owned(),
+            duration_seconds: 0.0,
+            backup: None,
+            size_bytes: None,
+            records: None,
+            error: (outcome == Outcome::Failure).then(|| "a test; nothing failed".to_owned()),
+        }
+    }
+
     /// Returns one line for people.
     pub fn line(&self) -> String {
         match self.outcome {

@@ -11,6 +11,7 @@ pub mod assets;
 pub mod guard;
 pub mod health;
 pub mod jobs;
+pub mod logs;
 mod notify;
 pub mod pages;
 pub mod people;

@@ -89,6 +89,10 @@ pub(super) fn run(context: &Context<'_>, args: &KeyCommandArgs) -> Result<Done> 
                 .map_err(|e| fail!(Usage, "{} can't be written", out.display()).because(e))?;
             file.write_all(text.expose().as_bytes())?;
             file.sync_all()?;
+            let recipients: Vec<String> = read_identity(&path)?.iter().map(crate::backup::Key::recipient).collect();
+            let home = context.home()?;
+            let actor = context.actor();
+            crate::executor::audit::note(&home, "key_exported", &actor, &format!("{name} ({})", recipients.join(", ")))?;
             context
                 .out
                 .line(&format!("Key {name} copied to {}. Whoever has this file can read the backups.", out.display()));

@@ -35,6 +35,18 @@ impl Plan {
             .map_err(|e| lost(&self.path, e))
     }
 
+    /// Counts the conflicts that wait for a decision, by pattern; patterns of which none waits are not listed.
+    ///
+    /// # Errors
+    /// `PlanMismatch` for a damaged plan.
+    pub fn waiting(&self) -> Result<std::collections::BTreeMap<String, u64>> {
+        let sql = "SELECT pattern, count(*) FROM records WHERE class = 'conflict' AND outcome = 'undecided' GROUP BY 1";
+        self.connection
+            .prepare_cached(sql)
+            .and_then(|mut s| s.query_map([], |r| Ok((r.get(0)?, r.get::<_, i64>(1)?.unsigned_abs())))?.collect())
+            .map_err(|e| lost(&self.path, e))
+    }
+
     /// Counts the records of a pattern, and returns the first of them.
     ///
     /// # Errors

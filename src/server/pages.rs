@@ -5,6 +5,8 @@
 
 mod analysis;
 mod backups;
+mod beside;
+mod calendar;
 mod chrome;
 mod deciding;
 mod entry;
@@ -13,6 +15,7 @@ mod home;
 mod html;
 mod merges;
 mod operations;
+mod parts;
 mod patterns;
 mod record;
 mod review;
@@ -42,6 +45,10 @@ pub const ACCESS: &[Rule] = &[
     ("GET", "/setup", Access::Public),
     ("POST", "/setup", Access::Public),
     ("POST", "/logout", viewer(Scope::Read)),
+    ("GET", "/recovery", admin()),
+    ("POST", "/recovery", admin()),
+    ("GET", "/system/log.jsonl", admin()),
+    ("POST", "/settings/notice", admin()),
     ("GET", "/", viewer(Scope::Read)),
     ("GET", "/keys", viewer(Scope::Read)),
     ("GET", "/backups", viewer(Scope::Read)),
@@ -100,6 +107,10 @@ pub fn router() -> Router<App> {
         .route("/login", get(login_form).post(login))
         .route("/setup", get(setup_form).post(setup))
         .route("/logout", post(|s, p| page(s, p, entry::logout)))
+        .route(
+            "/recovery",
+            get(|s, p| page(s, p, |desk| entry::recovery(desk, None))).merge(form(|desk, _, form| entry::recover(desk, form))),
+        )
         .route("/", get(|s, p| page(s, p, home::home)))
         .route("/keys", get(|s, p| page(s, p, entry::keys)))
         .route("/backups", get(|s, p| page(s, p, backups::list)))
@@ -107,10 +118,9 @@ pub fn router() -> Router<App> {
         .route(
             "/backups/create",
             form(|desk, _, form| {
-                let wanted = service::backups::NewBackup {
-                    target: wizard::field(form, "target").to_owned(),
-                    ..Default::default()
-                };
+                let target = wizard::field(form, "target").to_owned();
+                let name = Some(backups::fresh_name(&target));
+                let wanted = service::backups::NewBackup { target, name, ..Default::default() };
                 let id = crate::executor::home::fresh_id('o');
                 let operation = service::backups::start_create(&desk.app, desk.person()?, id, &wanted)?;
                 chrome::go(&format!("/operations/{}", operation.id))
@@ -169,7 +179,9 @@ pub fn router() -> Router<App> {
         .route("/settings/users/remove", form(|desk, _, form| upkeep::remove_user(desk, form)))
         .route("/settings/tokens", form(|desk, _, form| upkeep::add_token(desk, form)))
         .route("/settings/tokens/revoke", form(|desk, _, form| upkeep::revoke_token(desk, form)))
+        .route("/settings/notice", form(|desk, _, _| upkeep::test_notice(desk)))
         .route("/system", get(|s, p| page(s, p, upkeep::system)))
+        .route("/system/log.jsonl", get(|s, p| page(s, p, |_| log())))
 }
 
 /// Answers with a page that needs nothing but who asks.
@@ -325,6 +337,15 @@ async fn schedules_page(State(app): State<App>, person: Person, Query(form): Que
 fn report(document: String) -> Answer<Response> {
     let policy = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
     Ok(([(header::CONTENT_SECURITY_POLICY, policy)], axum::response::Html(document)).into_response())
+}
+
+/// Hands out the last lines of the log, scrubbed, as a file.
+fn log() -> Answer<Response> {
+    let headers = [
+        (header::CONTENT_TYPE, "application/jsonl; charset=utf-8"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"merganser-log.jsonl\""),
+    ];
+    Ok((headers, super::logs::tail()).into_response())
 }
 
 fn export(desk: &Desk, csv: merges::Csv) -> Answer<Response> {

@@ -105,10 +105,10 @@ fn patient(builder: &mut hyper_util::server::conn::auto::Builder<hyper_util::rt:
     builder.http1().timer(hyper_util::rt::TokioTimer::new()).header_read_timeout(HEADERS).max_buf_size(64 * 1024);
 }
 
-/// Writes the service's log to stderr, one JSON object a line; `MERGANSER_LOG_LEVEL` says how much.
+/// Writes the service's log to stderr, one JSON object a line, and keeps its last lines at hand; `MERGANSER_LOG_LEVEL` says how much.
 fn log() {
     let level = tracing_subscriber::EnvFilter::try_from_env("MERGANSER_LOG_LEVEL")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("merganser=info"));
     // A second service in one process, in tests, keeps the first one's log.
-    let _ = tracing_subscriber::fmt().json().with_env_filter(level).with_writer(std::io::stderr).try_init();
+    let _ = tracing_subscriber::fmt().json().with_env_filter(level).with_writer(|| super::logs::Log).try_init();
 }

@@ -5,6 +5,7 @@ pub mod analyses;
 pub mod backups;
 pub mod decisions;
 pub mod history;
+pub mod keys;
 pub mod merges;
 pub mod operations;
 pub mod schedules;

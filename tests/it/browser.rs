@@ -4,5 +4,7 @@
 mod chromium;
 mod crowd;
 mod flow;
+mod hostile;
+mod shop;
 mod shots;
 mod site;

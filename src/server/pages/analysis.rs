@@ -55,7 +55,7 @@ impl Head {
             waiting: words::grouped(waiting_count),
             waiting_count,
             bar: bar(&counts, 0),
-            words: if said.is_empty() { "= nothing differs".to_owned() } else { said.join("  ") },
+            words: if said.is_empty() { words::NOTHING_DIFFERS.to_owned() } else { said.join("  ") },
         })
     }
 }
@@ -89,7 +89,7 @@ struct List {
 
 /// Draws the list.
 pub(super) fn list(desk: &Desk) -> Answer<Response> {
-    draw(&List { chrome: desk.chrome("analyses", "Analyses", "Analyses"), analyses: open(desk, 200)? })
+    draw(&List { chrome: desk.chrome("analyses", words::ANALYSES, words::ANALYSES), analyses: open(desk, 200)? })
 }
 
 /// A cell with a count.
@@ -119,6 +119,7 @@ struct ResultPage {
     a: Head,
     headline: String,
     nothing: bool,
+    waiting: u64,
     needs_title: String,
     needs: Vec<(String, String, &'static str)>,
     tiles: Vec<(&'static str, String)>,
@@ -158,18 +159,17 @@ pub(super) fn result(desk: &Desk, id: &str) -> Answer<Response> {
     let (counts, preview) = (meta.counts(), plan.settled()?);
     let nothing = counts.new + counts.updated + counts.conflict + counts.blocked + preview.writes() == 0;
     let headline = match (nothing, preview.undecided, preview.writes()) {
-        (true, ..) => "Current already has everything in this backup".to_owned(),
-        (_, 0, 0) => "A merge would write nothing".to_owned(),
-        (_, 0, n) => format!("{} ready to be merged", words::plural(n, "change")),
-        (_, n, _) => format!("{} to decide", words::plural(n, "conflict")),
+        (true, ..) => words::CURRENT_ALREADY_HAS_EVERYTHING_IN_THIS_BACKUP.to_owned(),
+        (_, 0, 0) => words::A_MERGE_WOULD_WRITE_NOTHING.to_owned(),
+        (_, 0, n) => format!(words::phrase!(READY_TO_BE_MERGED), words::plural(n, "change")),
+        (_, n, _) => format!(words::phrase!(TO_DECIDE_2), words::plural(n, "conflict")),
     };
-    let most = meta.tables.iter().map(|t| t.counts.backup_records()).max().unwrap_or(0);
     let link = |name: &str| format!("/analyses/{id}/tables/{}", encoded(name));
     let tables = meta.tables.iter().map(|t| TableRow {
         name: safe(&t.name),
         link: encoded(&t.name),
         from: Some(safe(&t.backup_name)).filter(|n| *n != t.name),
-        bar: bar(&t.counts, most),
+        bar: bar(&t.counts, 0),
         counts: ordered(&t.counts).into_iter().map(CountCell::of).collect(),
     });
     let mut needs = Vec::new();
@@ -177,56 +177,57 @@ pub(super) fn result(desk: &Desk, id: &str) -> Answer<Response> {
         let patterns = plan.patterns(None)?;
         let text = match patterns.first() {
             Some((_, n)) if counts.conflict >= 20 && *n * 2 > counts.conflict => format!(
-                "{} wait for a decision; {} of the conflicts differ in the same way",
+                words::phrase!(WAIT_FOR_A_DECISION_OF_THE_CONFLICTS),
                 words::plural(preview.undecided, "conflict"),
                 words::grouped(*n)
             ),
             _ => format!(
-                "{} for a decision",
+                words::phrase!(FOR_A_DECISION),
                 if preview.undecided == 1 {
-                    "1 conflict waits".to_owned()
+                    words::N_1_CONFLICT_WAITS.to_owned()
                 } else {
-                    format!("{} conflicts wait", words::grouped(preview.undecided))
+                    format!(words::phrase!(CONFLICTS_WAIT), words::grouped(preview.undecided))
                 }
             ),
         };
-        needs.push((text, format!("/analyses/{id}/conflicts"), "Decide"));
+        needs.push((text, format!("/analyses/{id}/conflicts"), words::DECIDE));
     }
     if preview.blocked > 0 {
         let secrets = desk.app.secrets();
         let selector = Selector { outcome: Some(Outcome::Blocked), ..Selector::default() };
         for record in plan.page(&selector, 0, 3)?.records {
             let text = safe(&text::line(&plan, &record, &secrets));
-            needs.push((text, format!("/analyses/{id}/records/{}", record.conflict_id), "Look"));
+            needs.push((text, format!("/analyses/{id}/records/{}", record.conflict_id), words::LOOK));
         }
         if preview.blocked > 3 {
             let name = meta.tables.iter().find(|t| t.counts.blocked > 0).map_or("", |t| t.name.as_str());
-            let text = format!("{} can't be written in all", words::plural(preview.blocked, "record"));
-            needs.push((text, format!("{}?class=blocked", link(name)), "List"));
+            let text = format!(words::phrase!(CANT_BE_WRITTEN_IN_ALL), words::plural(preview.blocked, "record"));
+            needs.push((text, format!("{}?class=blocked", link(name)), words::LIST));
         }
     }
     let compared = match &meta.base {
-        Some(base) => format!("{}, with the base {}", meta.compared_word(), safe(&base.path)),
-        None => "two-way: no common base is known".to_owned(),
+        Some(base) => format!(words::phrase!(WITH_THE_BASE), meta.compared_word(), safe(&base.path)),
+        None => words::TWO_WAY_NO_COMMON_BASE_IS_KNOWN.to_owned(),
     };
-    let mut chrome = desk.chrome("result", "Analyses", headline.clone());
+    let mut chrome = desk.chrome("result", words::ANALYSES, headline.clone());
     chrome.target = Some(desk.badge(&meta.database));
     let page = ResultPage {
         chrome,
         a: Head::of(desk, &plan)?,
         headline,
         nothing,
+        waiting: preview.undecided,
         needs_title: if needs.len() == 1 {
-            "One thing needs you".to_owned()
+            words::ONE_THING_NEEDS_YOU.to_owned()
         } else {
-            format!("{} things need you", needs.len())
+            format!(words::phrase!(THINGS_NEED_YOU), needs.len())
         },
         needs,
         tiles: words::CLASSES.iter().copied().zip(ordered(&counts).map(words::grouped)).collect(),
         tables: tables.collect(),
         total_bar: bar(&counts, 0),
         sum: format!(
-            "new + updated + conflict + unchanged + blocked + left out = {} in the backup. What is only in current is never touched unless deletions were asked for.",
+            words::phrase!(NEW_UPDATED_CONFLICT_UNCHANGED_BLOCKED_LEFT_OUT),
             words::plural(counts.backup_records(), "record")
         ),
         graph: graph(&plan, &link),

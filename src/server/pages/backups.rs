@@ -36,10 +36,10 @@ impl BackupRow {
             id: view.id.clone(),
             name: safe(&view.name),
             created: time(&view.created_at),
-            database: view.database.as_deref().map_or_else(|| "not known".to_owned(), safe),
+            database: view.database.as_deref().map_or_else(|| words::NOT_KNOWN.to_owned(), safe),
             kind: match view.kind.as_str() {
                 Some("full") => "whole",
-                Some("selected") => "some tables",
+                Some("selected") => words::SOME_TABLES,
                 Some("imported") => "uploaded",
                 _ => "backup",
             },
@@ -67,7 +67,7 @@ struct List {
 pub(super) fn list(desk: &Desk) -> Answer<Response> {
     let found = backups::list(&desk.app)?;
     draw(&List {
-        chrome: desk.chrome("backups", "Backups", "Backups"),
+        chrome: desk.chrome("backups", words::BACKUPS, words::BACKUPS),
         backups: found.iter().map(BackupRow::of).collect(),
         targets: targets::list(&desk.app),
         can_write: desk.can_write(),
@@ -77,7 +77,7 @@ pub(super) fn list(desk: &Desk) -> Answer<Response> {
 /// Takes an uploaded file in, streamed to a name of ours, and goes on to it.
 pub(super) async fn upload(app: App, person: Person, mut form: Multipart, length: Option<u64>) -> Answer<Response> {
     let unread = |e: axum::extract::multipart::MultipartError| {
-        Problem::own("malformed", format!("the upload can't be read: {}; nothing was kept", e.body_text()))
+        Problem::own("malformed", format!(words::phrase!(THE_UPLOAD_CANT_BE_READ_NOTHING_WAS), e.body_text()))
     };
     while let Some(mut field) = form.next_field().await.map_err(unread)? {
         if field.name() != Some("file") {
@@ -85,7 +85,7 @@ pub(super) async fn upload(app: App, person: Person, mut form: Multipart, length
         }
         let name = name_of(field.file_name().unwrap_or_default());
         if name.is_empty() {
-            return Err(Problem::invalid("/file", "no file was chosen").hint("Choose a file and upload it."));
+            return Err(Problem::invalid("/file", words::NO_FILE_WAS_CHOSEN).hint(words::CHOOSE_A_FILE_AND_UPLOAD_IT));
         }
         let mut upload = {
             let app = app.clone();
@@ -97,7 +97,13 @@ pub(super) async fn upload(app: App, person: Person, mut form: Multipart, length
         let view = blocking(move || upload.finish(&app, &person)).await?;
         return go(&format!("/backups/{}", view.id));
     }
-    Err(Problem::invalid("/file", "the form holds no file"))
+    Err(Problem::invalid("/file", words::THE_FORM_HOLDS_NO_FILE))
+}
+
+/// Names a backup that is made now: by its database and the time in UTC.
+pub(super) fn fresh_name(target: &str) -> String {
+    let fit: String = name_of(target).chars().take(64).collect();
+    format!("{fit} {}", chrono::Utc::now().format("%Y-%m-%d %H.%M.%S"))
 }
 
 /// Makes a backup's name of a file's: its last part, in characters that names have here.
@@ -179,7 +185,7 @@ pub(super) fn inspect(desk: &Desk, id: &str, query: &Query) -> Answer<Response> 
         }
     }
     let page = Inspect {
-        chrome: desk.chrome("inspect", "Backups", safe(&view.name)),
+        chrome: desk.chrome("inspect", words::BACKUPS, safe(&view.name)),
         backup: BackupRow::of(&view),
         problem,
         notes,
@@ -212,9 +218,9 @@ pub(super) fn delete(desk: &Desk, id: &str, confirm: &str) -> Answer<Response> {
     if confirm != view.name {
         return Err(Problem::invalid(
             "/confirm",
-            format!("{confirm:?} is not the name of the backup; it was not removed"),
+            format!(words::phrase!(IS_NOT_THE_NAME_OF_THE_BACKUP), confirm = confirm),
         )
-        .hint(format!("Type {}.", view.name)));
+        .hint(format!(words::phrase!(TYPE_2), view.name)));
     }
     backups::remove(&desk.app, desk.person()?, id)?;
     go("/backups")

@@ -79,7 +79,7 @@ impl Desk {
             page,
             place,
             user,
-            running: running.map(|o| Running { label: format!("{} is running", o.kind.word()), id: o.id }),
+            running: running.map(|o| Running { label: format!(words::phrase!(IS_RUNNING), o.kind.word()), id: o.id }),
             version: env!("CARGO_PKG_VERSION"),
             ..Chrome::default()
         }
@@ -87,7 +87,7 @@ impl Desk {
 
     /// Returns the person, whom the access table has made sure of.
     pub(super) fn person(&self) -> Answer<&Person> {
-        self.person.as_ref().ok_or_else(|| Problem::own("unauthenticated", "nobody is logged in"))
+        self.person.as_ref().ok_or_else(|| Problem::own("unauthenticated", words::NOBODY_IS_LOGGED_IN))
     }
 
     /// Tells whether the person may do what operators do.

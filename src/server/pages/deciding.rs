@@ -23,10 +23,9 @@ fn whole(take: &str) -> Answer<Option<Decision>> {
         "into-existing" => Ok(Some(Decision::IntoExisting)),
         "new-key" => Ok(Some(Decision::NewKey)),
         "clear" => Ok(None),
-        other => Err(Problem::invalid(
-            "/take",
-            format!("{other:?} is none of backup, current, skip, into-existing, new-key, fields and clear"),
-        )),
+        other => {
+            Err(Problem::invalid("/take", format!(words::phrase!(IS_NONE_OF_BACKUP_CURRENT_SKIP_INTO), other = other)))
+        }
     }
 }
 
@@ -61,7 +60,7 @@ pub(super) fn one(desk: &Desk, id: &str, conflict: &str, form: &Form) -> Answer<
         }
         Err(problem) if problem.code == "precondition_failed" => {
             let (by, _) = plan.decided(found.finding.id)?;
-            let changed_by = Some(by.unwrap_or_else(|| "somebody else".to_owned()));
+            let changed_by = Some(by.unwrap_or_else(|| words::SOMEBODY_ELSE.to_owned()));
             let mut response = record(desk, id, conflict, &Hitch { changed_by, error: None })?;
             *response.status_mut() = problem.status();
             Ok(response)
@@ -130,9 +129,7 @@ pub(super) fn ticked(desk: &Desk, id: &str, form: &Form) -> Answer<Response> {
         count += 1;
     }
     if count == 0 {
-        return Err(
-            Problem::invalid("/id", "no record was ticked").hint("Go back and tick the records that are meant.")
-        );
+        return Err(Problem::invalid("/id", words::NO_RECORD_WAS_TICKED).hint(words::GO_BACK_AND_TICK_THE_RECORDS_THAT));
     }
     go(&back.unwrap_or_else(|| format!("/analyses/{id}")))
 }
@@ -147,7 +144,7 @@ pub(super) fn pattern(desk: &Desk, id: &str, form: &Form) -> Answer<Response> {
         return Err(Problem::own(
             "precondition_failed",
             format!(
-                "{} were shown, now there are {}; nothing was decided",
+                words::phrase!(WERE_SHOWN_NOW_THERE_ARE_NOTHING_WAS),
                 shown,
                 words::plural(now.matched, "conflict")
             ),
@@ -179,7 +176,7 @@ pub(super) fn merge(desk: &Desk, id: &str, form: &Form) -> Answer<Response> {
             "this merge deletes {}; nothing was changed",
             words::plural(deletes, "record")
         );
-        return Err(why.hint("Type RESTORE on the review page to go on.").into());
+        return Err(why.hint(words::TYPE_RESTORE_ON_THE_REVIEW_PAGE_TO).into());
     }
     let target = crate::server::service::targets::of(&desk.app, &plan.meta().database)?;
     let confirm = match (target.settings.protected, deletes > 0) {
@@ -210,7 +207,7 @@ pub(super) fn undo(desk: &Desk, id: &str, form: &Form) -> Answer<Response> {
     let ticked: Vec<String> = form.iter().filter(|(n, _)| n == "table").map(|(_, v)| v.clone()).collect();
     let all = ticked.len().to_string() == field(form, "tables");
     if ticked.is_empty() && field(form, "tables") > "1" {
-        return Err(Problem::invalid("/table", "no table was ticked; nothing was taken back"));
+        return Err(Problem::invalid("/table", words::NO_TABLE_WAS_TICKED_NOTHING_WAS_TAKEN));
     }
     let request = NewUndo {
         only_tables: if all { Vec::new() } else { ticked },

@@ -9,6 +9,7 @@ use crate::server::access::{Address, cookie_name};
 use crate::server::app::App;
 use crate::server::people;
 use crate::server::problem::{Answer, Problem};
+use crate::server::service::keys;
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -35,10 +36,10 @@ fn chrome(desk: &Desk, page: &'static str, title: &str) -> Chrome {
 /// Draws the form.
 pub(super) fn login_form(desk: &Desk, next: &str) -> Answer<Response> {
     if people::needs_set_up(desk.app.state())? {
-        let problem = Problem::own("forbidden", "Nobody can log in yet: the first administrator has not been made.");
-        return Err(problem.hint("Open the set-up link that the service printed when it started."));
+        let problem = Problem::own("forbidden", words::NOBODY_CAN_LOG_IN_YET_THE_FIRST);
+        return Err(problem.hint(words::OPEN_THE_SET_UP_LINK_THAT_THE));
     }
-    draw(&Login { chrome: chrome(desk, "login", "Log in"), error: None, name: String::new(), next: inside(next) })
+    draw(&Login { chrome: chrome(desk, "login", words::LOG_IN), error: None, name: String::new(), next: inside(next) })
 }
 
 /// Logs in.
@@ -50,10 +51,12 @@ pub(super) fn login(desk: &Desk, form: &Form, address: &Address) -> Answer<Respo
         Ok((secret, _)) => with_cookie(&desk.app, go(&next)?, &secret),
         Err(problem) if problem.status < 500 => {
             let error = Some(match problem.retry_after_seconds {
-                Some(seconds) => format!("{}: {} to wait.", safe(&problem.detail), words::plural(seconds, "second")),
-                None => "The name or the password is not right.".to_owned(),
+                Some(seconds) => {
+                    format!(words::phrase!(TO_WAIT), safe(&problem.detail), words::plural(seconds, "second"))
+                }
+                None => words::THE_NAME_OR_THE_PASSWORD_IS_NOT.to_owned(),
             });
-            let page = Login { chrome: chrome(desk, "login", "Log in"), error, name: safe(name), next };
+            let page = Login { chrome: chrome(desk, "login", words::LOG_IN), error, name: safe(name), next };
             draw_with(problem.status(), &page)
         }
         Err(problem) => Err(problem),
@@ -92,6 +95,7 @@ struct Setup {
     token: String,
     targets: Vec<Tried>,
     folder: String,
+    encrypted: bool,
 }
 
 fn setup_page(desk: &Desk, secret: &str, name: &str, error: Option<String>) -> Setup {
@@ -101,12 +105,13 @@ fn setup_page(desk: &Desk, secret: &str, name: &str, error: Option<String>) -> S
         display: t.display,
     });
     Setup {
-        chrome: chrome(desk, "setup", "Welcome"),
+        chrome: chrome(desk, "setup", words::WELCOME),
         error,
         name: safe(name),
         token: secret.to_owned(),
         targets: tried.collect(),
         folder: safe(&desk.app.home().backups().display().to_string()),
+        encrypted: !desk.app.config().settings.backup.encrypt_to.is_empty(),
     }
 }
 
@@ -116,8 +121,9 @@ pub(super) fn setup_form(desk: &Desk, secret: &str) -> Answer<Response> {
         return go("/login");
     }
     if secret.is_empty() {
-        return Err(Problem::forbidden("The set-up page opens with the link that the service printed.")
-            .hint("Look at the terminal or the log of the service."));
+        return Err(
+            Problem::forbidden(words::THE_SET_UP_PAGE_OPENS_WITH_THE).hint(words::LOOK_AT_THE_TERMINAL_OR_THE_LOG)
+        );
     }
     draw(&setup_page(desk, secret, "", None))
 }
@@ -129,12 +135,43 @@ pub(super) fn setup(desk: &Desk, form: &Form, address: &Address) -> Answer<Respo
     match people::set_up(&desk.app, secret, name, password, &address.0) {
         Ok(user) => {
             let (session, _) = people::login(&desk.app, &user.name, password, &address.0)?;
-            with_cookie(&desk.app, go("/")?, &session)
+            let encrypt = !field(form, "encrypt").is_empty();
+            if encrypt {
+                keys::offer(&desk.app)?;
+            }
+            with_cookie(&desk.app, go(if encrypt { "/recovery" } else { "/" })?, &session)
         }
         Err(problem) if problem.code == "usage" => {
             let page = setup_page(desk, secret, name, Some(safe(&problem.detail)));
             draw_with(StatusCode::UNPROCESSABLE_ENTITY, &page)
         }
+        Err(problem) => Err(problem),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "recovery.html")]
+struct Recovery {
+    chrome: Chrome,
+    error: Option<String>,
+    secret: String,
+}
+
+/// Shows the recovery key until somebody shows that they wrote it down, and never afterwards.
+pub(super) fn recovery(desk: &Desk, error: Option<String>) -> Answer<Response> {
+    let Some(secret) = keys::unconfirmed(&desk.app)? else { return go("/settings") };
+    draw(&Recovery { chrome: desk.chrome("recovery", "", words::RECOVERY), error, secret: secret.expose().to_owned() })
+}
+
+/// Takes the proof, or goes on without encryption.
+pub(super) fn recover(desk: &Desk, form: &Form) -> Answer<Response> {
+    if !field(form, "without").is_empty() {
+        keys::decline(&desk.app)?;
+        return go("/");
+    }
+    match keys::confirm(&desk.app, desk.person()?, field(form, "proof")) {
+        Ok(()) => go("/"),
+        Err(problem) if problem.status < 500 => recovery(desk, Some(safe(&problem.detail))),
         Err(problem) => Err(problem),
     }
 }

@@ -8,9 +8,13 @@ use crate::report::html::escape;
 use crate::report::text::short;
 use std::fmt::Write as _;
 
-/// Tables that a picture can hold; of more only those are drawn in which something differs.
-const MOST: usize = 40;
-const WIDTH: usize = 180;
+/// Tables up to which all are drawn; of more only those in which something differs.
+const ALL: usize = 40;
+/// Tables that a picture can hold.
+const MOST: usize = 120;
+/// Tables one below the other; more of one rank stand in several columns.
+const TALL: usize = 14;
+const WIDTH: usize = 232;
 const HEIGHT: usize = 54;
 const GAP_X: usize = 64;
 const GAP_Y: usize = 18;
@@ -23,7 +27,7 @@ pub(super) fn graph(plan: &Plan, address: &dyn Fn(&str) -> String) -> Option<Htm
     let meta = plan.meta();
     let differs = |c: &Counts| c.new + c.updated + c.conflict + c.blocked > 0;
     let shown: Vec<_> =
-        meta.tables.iter().filter(|t| meta.tables.len() <= MOST || differs(&t.counts)).take(MOST).collect();
+        meta.tables.iter().filter(|t| meta.tables.len() <= ALL || differs(&t.counts)).take(MOST).collect();
     let position = |schema_table: usize| shown.iter().position(|t| t.table == schema_table);
     let mut edges: Vec<(usize, usize)> = Vec::new();
     for (child, result) in shown.iter().enumerate() {
@@ -45,20 +49,31 @@ pub(super) fn graph(plan: &Plan, address: &dyn Fn(&str) -> String) -> Option<Htm
         rank[child] =
             edges.iter().filter(|(c, p)| *c == child && *p < child).map(|(_, p)| rank[*p] + 1).max().unwrap_or(0);
     }
-    let columns = rank.iter().max().copied().unwrap_or(0) + 1;
-    let mut rows = vec![0_usize; columns];
+    let ranks = rank.iter().max().copied().unwrap_or(0) + 1;
+    // A rank begins behind all columns of the ones before it.
+    let wide = |r: usize| rank.iter().filter(|x| **x == r).count().div_ceil(TALL).max(1);
+    let first: Vec<usize> = (0..=ranks).map(|r| (0..r).map(wide).sum()).collect();
+    let columns = first[ranks];
+    let mut rows = vec![0_usize; ranks];
     let places: Vec<(usize, usize)> = rank
         .iter()
         .map(|&r| {
             rows[r] += 1;
-            (8 + OUTSIDE + r * (WIDTH + GAP_X), ABOVE + (rows[r] - 1) * (HEIGHT + GAP_Y))
+            let (column, row) = (first[r] + (rows[r] - 1) / TALL, (rows[r] - 1) % TALL);
+            (8 + OUTSIDE + column * (WIDTH + GAP_X), ABOVE + row * (HEIGHT + GAP_Y))
         })
         .collect();
-    let tallest = rows.iter().max().copied().unwrap_or(1);
+    let tallest = rows.iter().max().copied().unwrap_or(1).min(TALL);
     let (width, height) =
         (16 + OUTSIDE + columns * WIDTH + (columns - 1) * GAP_X, ABOVE + 8 + tallest * (HEIGHT + GAP_Y) - GAP_Y);
+    let left_out = (meta.tables.len() - shown.len()) as u64;
+    let note = if left_out == 0 {
+        String::new()
+    } else {
+        format!("<p class=\"soft small\">{}</p>", words::not_drawn(left_out))
+    };
     let mut svg = format!(
-        "<svg class=\"graph\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" role=\"group\" aria-label=\"Tables and what they refer to\">\
+        "{note}<svg class=\"graph\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" role=\"group\" aria-label=\"Tables and what they refer to\">\
 <defs><marker id=\"head\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" orient=\"auto-start-reverse\"><path class=\"head\" d=\"M0 0 8 4 0 8z\"/></marker></defs>"
     );
     for (child, parent) in edges {
@@ -107,7 +122,7 @@ fn node(svg: &mut String, name: &str, counts: &Counts, link: &str, x: usize, y: 
         .filter(|p| p.1 > 0)
         .map(|(word, n)| format!("{}{} {}", words::sign(word), words::grouped(n), words::class(word)))
         .collect();
-    let sub = if said.is_empty() { "= nothing differs".to_owned() } else { said.join(" ") };
+    let sub = if said.is_empty() { words::NOTHING_DIFFERS.to_owned() } else { said.join(" ") };
     let _ = write!(
         svg,
         "<a href=\"{}\"><rect class=\"node\" x=\"{x}\" y=\"{y}\" width=\"{WIDTH}\" height=\"{HEIGHT}\" rx=\"9\"/>\
@@ -115,10 +130,10 @@ fn node(svg: &mut String, name: &str, counts: &Counts, link: &str, x: usize, y: 
         escape(link),
         x + 11,
         y + 20,
-        escape(&short(name, 22)),
+        escape(&short(name, 28)),
         x + 11,
         y + 37,
-        escape(&short(&sub, 28)),
+        escape(&short(&sub, 38)),
     );
     let total = counts.backup_records().max(1) as f64;
     let mut at = 0.0;

@@ -34,26 +34,31 @@ pub(super) fn home(desk: &Desk) -> Answer<Response> {
     let targets = targets::list(&desk.app);
     let mut warnings = Vec::new();
     if targets.is_empty() {
-        warnings.push("No database is named in the configuration: add [targets.NAME] to merganser.toml.".to_owned());
+        warnings.push(words::NO_DATABASE_IS_NAMED_IN_THE_CONFIGURATION.to_owned());
     }
     let unverified = found.iter().filter(|b| b.verified_at.is_none()).count() as u64;
     if unverified > 0 && unverified == found.len() as u64 {
-        warnings.push("No backup was verified yet. Verifying reads one to its end and compares its digest.".to_owned());
+        warnings.push(words::NO_BACKUP_WAS_VERIFIED_YET_VERIFYING_READS.to_owned());
     }
     if merges.iter().any(|m| m.unknown) {
-        warnings.push("The outcome of a merge is not known; open it to find out.".to_owned());
+        warnings.push(words::THE_OUTCOME_OF_A_MERGE_IS_NOT.to_owned());
+    }
+    let unsafe_key = crate::server::service::keys::list(&desk.app)?.into_iter().find(|k| k.used && !k.exported);
+    warnings.extend(unsafe_key.map(|k| words::export_reminder(&k.name)));
+    if crate::server::service::keys::unconfirmed(&desk.app)?.is_some() {
+        warnings.push(words::KEY_WAITS.to_owned());
     }
     let waiting = analyses.iter().filter(|a| a.waiting_count > 0).count() as u64;
     let headline = match (found.len(), waiting) {
-        (0, _) => "Nothing is here yet. A backup is the first step.".to_owned(),
-        (_, 0) => "Everything is decided. Nothing waits for you.".to_owned(),
+        (0, _) => words::NOTHING_IS_HERE_YET_A_BACKUP_IS.to_owned(),
+        (_, 0) => words::EVERYTHING_IS_DECIDED_NOTHING_WAITS_FOR_YOU.to_owned(),
         (_, n) => format!(
-            "{} for your decisions.",
-            if n == 1 { "1 analysis waits".to_owned() } else { format!("{n} analyses wait") }
+            words::phrase!(FOR_YOUR_DECISIONS),
+            if n == 1 { words::N_1_ANALYSIS_WAITS.to_owned() } else { format!(words::phrase!(ANALYSES_WAIT), n = n) }
         ),
     };
     let page = Home {
-        chrome: desk.chrome("home", "Home", "Home"),
+        chrome: desk.chrome("home", words::HOME_TITLE, words::HOME_TITLE),
         headline,
         targets,
         warnings,

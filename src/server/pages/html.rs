@@ -58,9 +58,9 @@ fn drawn(value: Option<&Json>, missing: &str, most: usize) -> Drawn {
         Some(Json::Null) => return odd("NULL"),
         Some(Json::Bool(b)) => b.to_string(),
         Some(Json::Number(n)) => n.to_string(),
-        Some(Json::String(s)) if s.is_empty() => return odd("empty text"),
+        Some(Json::String(s)) if s.is_empty() => return odd(words::EMPTY_TEXT),
         Some(Json::String(s)) if s.chars().all(char::is_whitespace) => {
-            return Drawn::Odd(format!("{}, nothing else", words::plural(s.chars().count() as u64, "space")));
+            return Drawn::Odd(format!(words::phrase!(NOTHING_ELSE), words::plural(s.chars().count() as u64, "space")));
         }
         Some(Json::String(s)) => s.clone(),
         Some(Json::Object(map)) if map.len() == 1 => match map.iter().next() {
@@ -130,7 +130,7 @@ pub(super) fn value(value: Option<&Json>, missing: &str, most: usize) -> Html {
 /// Draws the two sides of a field, with what differs marked in both.
 pub(super) fn pair(current: Option<&Json>, backup: Option<&Json>, most: usize) -> (Html, Html) {
     let (left, right) =
-        (drawn(current, "no record in current", most), drawn(backup, "not carried by the backup", most));
+        (drawn(current, words::NO_RECORD_IN_CURRENT, most), drawn(backup, words::NOT_CARRIED_BY_THE_BACKUP, most));
     let (Drawn::Text(a, cut_a), Drawn::Text(b, cut_b)) = (&left, &right) else {
         return (Html(write(&left)), Html(write(&right)));
     };
@@ -158,7 +158,7 @@ fn marked(a: &str, b: &str) -> (String, String) {
             Part::Differs(old, new) => {
                 for (side, (tag, text)) in sides.iter_mut().zip([("del", old), ("ins", new)]) {
                     if !text.is_empty() {
-                        side.push_str(&whole(tag, "only here", &text));
+                        side.push_str(&whole(tag, words::ONLY_HERE, &text));
                     }
                 }
             }
@@ -247,9 +247,10 @@ pub(super) fn time(text: &str) -> Html {
     match chrono::DateTime::parse_from_rfc3339(text) {
         Ok(at) => {
             let at = at.to_utc();
-            let ago = age((chrono::Utc::now() - at).num_seconds());
+            let seconds = (chrono::Utc::now() - at).num_seconds();
+            let ago = if (0..5).contains(&seconds) { words::JUST_NOW.to_owned() } else { words::ago(&age(seconds)) };
             Html(format!(
-                "<time datetime=\"{}\" title=\"{} UTC\">{} UTC</time>, {ago} ago",
+                "<time datetime=\"{}\" title=\"{} UTC\">{} UTC</time>, {ago}",
                 at.format("%Y-%m-%dT%H:%M:%SZ"),
                 at.format("%Y-%m-%d %H:%M:%S"),
                 at.format("%Y-%m-%d %H:%M")
@@ -275,7 +276,7 @@ pub(super) fn bar(counts: &Counts, most: u64) -> Html {
         .filter(|p| p.1 > 0)
         .map(|(word, n)| format!("{} {}", words::grouped(n), words::class(word)))
         .collect();
-    let label = if said.is_empty() { "no records".to_owned() } else { said.join(", ") };
+    let label = if said.is_empty() { words::NO_RECORDS.to_owned() } else { said.join(", ") };
     let mut html = format!(
         "<svg class=\"bar\" viewBox=\"0 0 100 4\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"{label}\"><title>{label}</title>"
     );

@@ -8,6 +8,7 @@ use crate::executor::receipt::{self, ReceiptMeta};
 use crate::executor::{Receipt, State, audit};
 use crate::plan::{ActionKind, PlanKind, Preview};
 use crate::report::Undone;
+use crate::report::html::escape;
 use crate::server::app::is_id;
 use crate::server::problem::{Answer, Problem};
 use crate::server::service::targets;
@@ -31,9 +32,9 @@ pub(super) struct MergeRow {
 
 fn what(kind: &PlanKind) -> &'static str {
     match kind {
-        PlanKind::Merge => "Merge",
-        PlanKind::Undo { .. } => "Undo",
-        PlanKind::Redo { .. } => "Redo",
+        PlanKind::Merge => words::MERGE_2,
+        PlanKind::Undo { .. } => words::UNDO,
+        PlanKind::Redo { .. } => words::REDO,
     }
 }
 
@@ -55,11 +56,11 @@ fn taken_back<'a>(all: &'a [ReceiptMeta], id: &str) -> Option<&'a ReceiptMeta> {
 
 fn state(meta: &ReceiptMeta, back: Option<&ReceiptMeta>) -> &'static str {
     match (meta.state, back) {
-        (State::Committed, Some(_)) => "taken back",
+        (State::Committed, Some(_)) => words::TAKEN_BACK,
         (State::Committed, None) => "done",
-        (State::RolledBack, _) => "rolled back",
-        (State::Intent, _) => "running, or ended without a word",
-        (State::Unknown, _) => "outcome not known",
+        (State::RolledBack, _) => words::ROLLED_BACK,
+        (State::Intent, _) => words::RUNNING_OR_ENDED_WITHOUT_A_WORD,
+        (State::Unknown, _) => words::OUTCOME_NOT_KNOWN,
     }
 }
 
@@ -78,7 +79,7 @@ pub(super) fn latest(desk: &Desk, most: usize) -> Answer<Vec<MergeRow>> {
             state: state(meta, back),
             can_undo: meta.state == State::Committed && back.is_none(),
             unknown: matches!(meta.state, State::Unknown),
-            back: if matches!(meta.kind, PlanKind::Undo { .. }) { "Redo" } else { "Undo" },
+            back: if matches!(meta.kind, PlanKind::Undo { .. }) { words::REDO } else { words::UNDO },
         }
     });
     Ok(rows.collect())
@@ -129,43 +130,51 @@ pub(super) fn merge(desk: &Desk, id: &str) -> Answer<Response> {
                 "✓",
                 format!(
                     "{} in {place}.",
-                    words::plural(total, "record") + if total == 1 { " was written" } else { " were written" }
+                    words::plural(total, "record") + if total == 1 { words::WAS_WRITTEN } else { words::WERE_WRITTEN }
                 ),
             )
         }
-        (State::Committed, Some(by)) => ("warn", "!", format!("This was done, and taken back by {}.", by.id)),
-        (State::RolledBack, _) => ("bad", "×", format!("It was rolled back. {}", words::UNCHANGED)),
-        (State::Intent | State::Unknown, _) => ("warn", "!", "It is not known yet how this ended.".to_owned()),
+        (State::Committed, Some(by)) => ("warn", "!", format!(words::phrase!(THIS_WAS_DONE_AND_TAKEN_BACK_BY), by.id)),
+        (State::RolledBack, _) => ("bad", "×", format!(words::phrase!(IT_WAS_ROLLED_BACK), words::UNCHANGED)),
+        (State::Intent | State::Unknown, _) => ("warn", "!", words::IT_IS_NOT_KNOWN_YET_HOW_THIS.to_owned()),
     };
     let mut facts = vec![
-        ("Began", time(&meta.started_at)),
-        ("Who", Html::text(&meta.actor)),
-        ("Database", Html::text(&meta.database.display)),
+        (words::BEGAN, time(&meta.started_at)),
+        (words::WHO, Html::text(&meta.actor)),
+        (words::DATABASE, Html::text(&meta.database.display)),
         (
-            "Records",
-            Html::text(&format!("{} — planned and written are the same, each was read back", records(&meta.counts))),
+            words::RECORDS,
+            Html::text(&format!(words::phrase!(PLANNED_AND_WRITTEN_ARE_THE_SAME_EACH), records(&meta.counts))),
         ),
     ];
     if let Some(at) = &meta.committed_at {
-        facts.insert(1, ("Committed", time(at)));
+        facts.insert(1, (words::COMMITTED, time(at)));
     }
-    if let Some((path, _)) = &meta.backup {
-        facts.push(("Backup", Html::text(path)));
+    if let Some((path, digest)) = &meta.backup {
+        let kept = crate::catalog::Catalog::open(desk.app.home())?.list()?.into_iter().find(|e| e.digest == *digest);
+        let file = std::path::Path::new(path).file_name().map_or(path.as_str().into(), |n| n.to_string_lossy());
+        facts.push((
+            words::BACKUP,
+            match kept {
+                Some(e) => Html::made(format!("<a href=\"/backups/{}\">{}</a>", escape(&e.id), escape(&safe(&e.name)))),
+                None => Html::text(&file),
+            },
+        ));
     }
     if let Some(note) = &meta.note {
-        facts.push(("Note", Html::text(note)));
+        facts.push((words::NOTE, Html::text(note)));
     }
-    let undo = if matches!(meta.kind, PlanKind::Undo { .. }) { "Redo" } else { "Undo" };
+    let undo = if matches!(meta.kind, PlanKind::Undo { .. }) { words::REDO } else { words::UNDO };
     let mut links = Vec::new();
     if meta.state == State::Committed && back.is_none() && desk.can_write() {
         links.push((format!("/merges/{id}/undo"), undo, true));
     }
     if let Some(by) = back {
-        links.push((format!("/merges/{}", by.id), "Open what took it back", true));
+        links.push((format!("/merges/{}", by.id), words::OPEN_WHAT_TOOK_IT_BACK, true));
     }
-    links.push((format!("/merges/{id}/report.html"), "Report", false));
-    links.push(("/history".to_owned(), "History", false));
-    let mut chrome = desk.chrome("merge", "History", format!("{} {id}", what(&meta.kind)));
+    links.push((format!("/merges/{id}/report.html"), words::REPORT, false));
+    links.push(("/history".to_owned(), words::HISTORY, false));
+    let mut chrome = desk.chrome("merge", words::HISTORY, format!("{} {id}", what(&meta.kind)));
     chrome.target = Some(desk.badge(&meta.database));
     let title = chrome.title.clone();
     draw(&Outcome {
@@ -209,15 +218,15 @@ fn written(desk: &Desk, receipt: &Receipt) -> Answer<PerTable> {
             let word = match image.kind {
                 ActionKind::Insert => {
                     counts.inserted += 1;
-                    "+ inserted"
+                    words::INSERTED_2
                 }
                 ActionKind::Update => {
                     counts.updated += 1;
-                    "~ updated"
+                    words::UPDATED_2
                 }
                 ActionKind::Delete => {
                     counts.deleted += 1;
-                    "− deleted"
+                    words::DELETED_2
                 }
             };
             if lines.len() == LISTED {
@@ -281,8 +290,8 @@ pub(super) fn undo(desk: &Desk, id: &str) -> Answer<Response> {
     let [reversed, kept, blocked] = lists.counts;
     let shown = |list: &[String]| list.iter().map(|l| safe(l)).collect::<Vec<_>>();
     let bucket = |title, text, list: &[String], count: u64| (title, text, shown(list), count - list.len() as u64);
-    let (verb, word) = if redo { ("Redo", "put back") } else { ("Undo", "taken back") };
-    let mut chrome = desk.chrome("undo", "History", format!("{verb} {id}"));
+    let (verb, word) = if redo { (words::REDO, words::PUT_BACK) } else { (words::UNDO, words::TAKEN_BACK) };
+    let mut chrome = desk.chrome("undo", words::HISTORY, format!("{verb} {id}"));
     chrome.target = Some(desk.badge(&meta.database));
     draw(&UndoPage {
         title: chrome.title.clone(),
@@ -290,7 +299,7 @@ pub(super) fn undo(desk: &Desk, id: &str) -> Answer<Response> {
         id: id.to_owned(),
         verb,
         subject: safe(&format!(
-            "Of {} by {}, in {}. What somebody changed since stays as it is.",
+            words::phrase!(OF_BY_IN_WHAT_SOMEBODY_CHANGED_SINCE),
             crate::report::text::when(&meta.started_at),
             meta.actor,
             meta.database.display
@@ -299,18 +308,27 @@ pub(super) fn undo(desk: &Desk, id: &str) -> Answer<Response> {
         counts: (reversed, kept, blocked),
         buckets: vec![
             bucket(
-                if redo { "Will be put back" } else { "Will be taken back" },
-                "Each returns to exactly what it was.",
+                if redo { words::WILL_BE_PUT_BACK } else { words::WILL_BE_TAKEN_BACK },
+                words::EACH_RETURNS_TO_EXACTLY_WHAT_IT_WAS,
                 &lists.reversed,
                 reversed,
             ),
-            bucket("Stays, because it was changed since", "Your later work is not overwritten.", &lists.kept, kept),
-            bucket("Can't be taken back", "Other records refer to these now.", &lists.blocked, blocked),
+            bucket(
+                words::STAYS_BECAUSE_IT_WAS_CHANGED_SINCE,
+                words::YOUR_LATER_WORK_IS_NOT_OVERWRITTEN,
+                &lists.kept,
+                kept,
+            ),
+            bucket(words::CANT_BE_TAKEN_BACK, words::OTHER_RECORDS_REFER_TO_THESE_NOW, &lists.blocked, blocked),
         ],
         tables,
         protected: target.settings.protected,
         target_name: safe(&target.name),
-        button: format!("{} {}", if redo { "Put back" } else { "Take back" }, words::plural(reversed, "change")),
+        button: format!(
+            "{} {}",
+            if redo { words::PUT_BACK_2 } else { words::TAKE_BACK },
+            words::plural(reversed, "change")
+        ),
         once: crate::executor::home::fresh_id('k'),
         can_write: desk.can_write(),
     })
@@ -379,7 +397,7 @@ pub(super) fn history(desk: &Desk, query: &Query) -> Answer<Response> {
     });
     let skip = query.skip + ON_A_PAGE;
     draw(&History {
-        chrome: desk.chrome("history", "History", "History"),
+        chrome: desk.chrome("history", words::HISTORY, words::HISTORY),
         chain: audit::verify(desk.app.home()).map_err(|e| safe(&e.full_message())),
         query: query.q.clone(),
         entries: rows.collect(),

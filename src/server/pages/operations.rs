@@ -60,7 +60,7 @@ fn running(desk: &Desk, operation: Operation) -> Answer<Response> {
     let at = operation.phase.as_deref().and_then(|p| known.iter().position(|k| *k == p));
     let rows = known.iter().enumerate().map(|(position, word)| PhaseRow {
         word,
-        text: if *word == "commit" && operation.kind == Kind::DryRun { "Roll back" } else { words::phase(word) },
+        text: if *word == "commit" && operation.kind == Kind::DryRun { words::ROLL_BACK } else { words::phase(word) },
         state: match at {
             Some(at) if position < at => "done",
             Some(at) if position == at => "now",
@@ -69,21 +69,26 @@ fn running(desk: &Desk, operation: Operation) -> Answer<Response> {
     });
     let percent = operation.total.filter(|t| *t > 0).map(|t| (operation.done * 100 / t).min(100));
     let detail = match (&operation.table, operation.total) {
-        (Some(table), Some(total)) => {
-            safe(&format!("{table}: {} of {} records", words::grouped(operation.done), words::grouped(total)))
+        (Some(table), Some(total)) => safe(&format!(
+            words::phrase!(OF_RECORDS),
+            words::grouped(operation.done),
+            words::grouped(total),
+            table = table
+        )),
+        (Some(table), None) => {
+            safe(&format!(words::phrase!(RECORDS_SO_FAR), words::grouped(operation.done), table = table))
         }
-        (Some(table), None) => safe(&format!("{table}: {} records so far", words::grouped(operation.done))),
-        _ => "Working.".to_owned(),
+        _ => words::WORKING.to_owned(),
     };
     let begun = chrono::DateTime::parse_from_rfc3339(&operation.started_at).map(|t| t.to_utc());
     let seconds = begun.map_or(0, |t| (chrono::Utc::now() - t).num_seconds().max(0)).unsigned_abs();
     let title = match operation.kind {
-        Kind::Backup => "Making a backup",
-        Kind::Verify => "Verifying a backup",
-        Kind::Analysis => "Analyzing",
-        Kind::Merge => "Merging",
-        Kind::DryRun => "Trying, without keeping anything",
-        Kind::Undo => "Taking back",
+        Kind::Backup => words::MAKING_A_BACKUP,
+        Kind::Verify => words::VERIFYING_A_BACKUP,
+        Kind::Analysis => words::ANALYZING,
+        Kind::Merge => words::MERGING,
+        Kind::DryRun => words::TRYING_WITHOUT_KEEPING_ANYTHING,
+        Kind::Undo => words::TAKING_BACK,
     };
     let mut chrome = desk.chrome("running", place(operation.kind), title);
     chrome.refresh = Some(2);
@@ -92,16 +97,20 @@ fn running(desk: &Desk, operation: Operation) -> Answer<Response> {
         chrome,
         title,
         subject: safe(&match (&operation.target, operation.kind) {
-            (Some(target), Kind::Merge | Kind::Undo | Kind::DryRun) => format!("In {target}, in one transaction."),
-            (Some(target), Kind::Analysis) => format!("Against {target}. Nothing is changed by it."),
-            (Some(target), _) => format!("Of {target}."),
+            (Some(target), Kind::Merge | Kind::Undo | Kind::DryRun) => {
+                format!(words::phrase!(IN_IN_ONE_TRANSACTION), target = target)
+            }
+            (Some(target), Kind::Analysis) => {
+                format!(words::phrase!(AGAINST_NOTHING_IS_CHANGED_BY_IT), target = target)
+            }
+            (Some(target), _) => format!(words::phrase!(OF_3), target = target),
             (None, _) => String::new(),
         }),
         events: format!("/api/v1/operations/{}/events", operation.id),
         phases: rows.collect(),
         percent,
         percent_or_zero: percent.unwrap_or(0),
-        bar_words: percent.map_or_else(String::new, |p| format!("{p} % of this table")),
+        bar_words: percent.map_or_else(String::new, |p| format!(words::phrase!(OF_THIS_TABLE), p = p)),
         detail,
         started: seconds,
         elapsed: crate::report::text::age(seconds.cast_signed()),
@@ -112,9 +121,9 @@ fn running(desk: &Desk, operation: Operation) -> Answer<Response> {
 
 fn place(kind: Kind) -> &'static str {
     match kind {
-        Kind::Backup | Kind::Verify => "Backups",
-        Kind::Analysis | Kind::DryRun => "Analyses",
-        Kind::Merge | Kind::Undo => "History",
+        Kind::Backup | Kind::Verify => words::BACKUPS,
+        Kind::Analysis | Kind::DryRun => words::ANALYSES,
+        Kind::Merge | Kind::Undo => words::HISTORY,
     }
 }
 
@@ -130,18 +139,18 @@ fn done(desk: &Desk, operation: &Operation) -> Answer<Response> {
         }
         Kind::Merge | Kind::Undo if !made("merge").is_empty() => go(&format!("/merges/{}", made("merge"))),
         Kind::Merge | Kind::Undo => {
-            let mut page = blank(desk, operation, "Nothing had to be written");
+            let mut page = blank(desk, operation, words::NOTHING_HAD_TO_BE_WRITTEN);
             (page.kind, page.sign) = ("good", "✓");
-            page.sentence = format!("{} Everything was as it should be already.", words::UNCHANGED);
+            page.sentence = format!(words::phrase!(EVERYTHING_WAS_AS_IT_SHOULD_BE_ALREADY), words::UNCHANGED);
             draw(&page)
         }
     }
 }
 
 fn blank(desk: &Desk, operation: &Operation, title: &str) -> Outcome {
-    let mut facts = vec![("Began", time(&operation.started_at)), ("Who", Html::text(&operation.user))];
+    let mut facts = vec![(words::BEGAN, time(&operation.started_at)), (words::WHO, Html::text(&operation.user))];
     if let Some(target) = &operation.target {
-        facts.push(("Database", Html::text(target)));
+        facts.push((words::DATABASE, Html::text(target)));
     }
     let back = match (&operation.subject, operation.kind) {
         (Some(id), Kind::Merge | Kind::DryRun) => format!("/analyses/{id}/review"),
@@ -162,23 +171,21 @@ fn blank(desk: &Desk, operation: &Operation, title: &str) -> Outcome {
         facts,
         tables: Vec::new(),
         written: Vec::new(),
-        links: vec![(back, "Go back", false), ("/history".to_owned(), "History", false)],
+        links: vec![(back, words::GO_BACK, false), ("/history".to_owned(), words::HISTORY, false)],
     }
 }
 
 fn ended_badly(desk: &Desk, operation: &Operation) -> Answer<Response> {
-    let fallback = Problem::own("conflict", "it ended without saying why");
+    let fallback = Problem::own("conflict", words::IT_ENDED_WITHOUT_SAYING_WHY);
     let problem = operation.problem.as_ref().unwrap_or(&fallback);
     let unknown = operation.state == OperationState::Unknown;
-    let mut page = blank(desk, operation, if unknown { "The outcome is not known" } else { "It was not done" });
+    let mut page =
+        blank(desk, operation, if unknown { words::THE_OUTCOME_IS_NOT_KNOWN } else { words::IT_WAS_NOT_DONE });
     page.sentence = match operation.state {
-        OperationState::Unknown => {
-            "The connection was lost while the changes were being committed. They are either all there or not at all."
-                .to_owned()
-        }
+        OperationState::Unknown => words::THE_CONNECTION_WAS_LOST_WHILE_THE_CHANGES.to_owned(),
         // What only reads or rolls back changes nothing; of a merge the receipt has to say so.
         _ if unchanged(desk, operation, problem)? => words::UNCHANGED.to_owned(),
-        _ => "What it changed is not known; look at the database's state below.".to_owned(),
+        _ => words::WHAT_IT_CHANGED_IS_NOT_KNOWN_LOOK.to_owned(),
     };
     page.detail = safe(&problem.detail);
     if unknown {
@@ -187,7 +194,7 @@ fn ended_badly(desk: &Desk, operation: &Operation) -> Answer<Response> {
     }
     if operation.state == OperationState::Cancelled {
         page.kind = "warn";
-        page.title = "Stopped".to_owned();
+        page.title = words::STOPPED.to_owned();
     }
     let part = |row: &serde_json::Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
     page.lines = problem
@@ -204,8 +211,8 @@ fn ended_badly(desk: &Desk, operation: &Operation) -> Answer<Response> {
     if problem.code == "plan_stale"
         && let Some(id) = &operation.subject
     {
-        page.links.insert(0, (format!("/analyses/{id}"), "Open the analysis", true));
-        page.hint = "Analyze the backup again; the database changed since.".to_owned();
+        page.links.insert(0, (format!("/analyses/{id}"), words::OPEN_THE_ANALYSIS, true));
+        page.hint = words::ANALYZE_THE_BACKUP_AGAIN_THE_DATABASE_CHANGED.to_owned();
     }
     draw_with(StatusCode::OK, &page)
 }

@@ -24,6 +24,14 @@ struct PatternRow {
     reason: &'static str,
     fields: String,
     first: String,
+    waiting: u64,
+}
+
+/// One column that keeps most conflicts busy.
+struct Noise {
+    sentence: String,
+    pattern: String,
+    button: String,
 }
 
 struct Preview {
@@ -41,9 +49,14 @@ struct Patterns {
     chrome: Chrome,
     a: Head,
     total: u64,
+    waiting: u64,
     patterns: Vec<PatternRow>,
+    noise: Option<Noise>,
     preview: Option<Preview>,
 }
+
+/// Conflicts of one column from which it is worth saying that it is this column only.
+const NOISY: u64 = 20;
 
 /// Draws the patterns of an analysis, and what deciding one of them would do.
 pub(super) fn patterns(desk: &Desk, id: &str, query: &Query) -> Answer<Response> {
@@ -51,6 +64,7 @@ pub(super) fn patterns(desk: &Desk, id: &str, query: &Query) -> Answer<Response>
     let meta = plan.meta();
     let found = plan.patterns(None)?;
     let total = found.iter().map(|p| p.1).sum();
+    let undecided = plan.waiting()?;
     let mut rows = Vec::new();
     for (pattern, count) in found.into_iter().take(500) {
         let (_, first) = plan.pattern_size(&pattern)?;
@@ -61,8 +75,9 @@ pub(super) fn patterns(desk: &Desk, id: &str, query: &Query) -> Answer<Response>
             bar: share(count, total),
             table: safe(&table),
             reason: record.as_ref().map_or("", |r| crate::report::text::explained(r.finding.reason)),
-            fields: if fields.is_empty() { "the whole record".to_owned() } else { safe(&fields) },
+            fields: if fields.is_empty() { words::THE_WHOLE_RECORD.to_owned() } else { safe(&fields) },
             first: format!("/analyses/{id}/records/{}", first.unwrap_or_default()),
+            waiting: undecided.get(&pattern).copied().unwrap_or(0),
             pattern,
             count,
         });
@@ -73,9 +88,27 @@ pub(super) fn patterns(desk: &Desk, id: &str, query: &Query) -> Answer<Response>
     };
     let preview =
         preview.map(|p: Preview| Preview { sentence: format!("{}: {}", p.button, said(&rows, &p.pattern)), ..p });
-    let mut chrome = desk.chrome("patterns", "Analyses", "Conflicts");
+    let mut chrome = desk.chrome("patterns", words::ANALYSES, words::CONFLICTS);
     chrome.target = Some(desk.badge(&meta.database));
-    draw(&Patterns { chrome, a: Head::of(desk, &plan)?, total, patterns: rows, preview })
+    let noise =
+        rows.first().filter(|r| preview.is_none() && r.waiting >= NOISY && r.waiting * 2 > total).and_then(noise);
+    let waiting = undecided.values().sum();
+    draw(&Patterns { chrome, a: Head::of(desk, &plan)?, total, waiting, patterns: rows, noise, preview })
+}
+
+/// Offers to leave one column alone where most conflicts are about nothing else.
+fn noise(row: &PatternRow) -> Option<Noise> {
+    let single = row.pattern.rsplit_once(": ").is_some_and(|(_, fields)| !fields.is_empty() && !fields.contains(", "));
+    single.then(|| Noise {
+        sentence: format!(
+            words::phrase!(IN_DIFFER_ONLY_IN_IGNORE_THIS_COLUMN),
+            words::plural(row.count, "conflict"),
+            row.table,
+            row.fields
+        ),
+        button: format!(words::phrase!(LEAVE_AS_IT_IS_IN_CURRENT), row.fields),
+        pattern: row.pattern.clone(),
+    })
 }
 
 /// Says in words which conflicts a pattern means.
@@ -88,13 +121,15 @@ fn asked(pattern: &str, take: &str, count: u64) -> Answer<Preview> {
         return Err(Problem::not_found("pattern", pattern));
     }
     let (verb, consequence) = match take {
-        "backup" => (
-            "Take Backup",
-            "The Backup's records replace the Current ones, except where a newer Current record is kept.",
-        ),
-        "current" => ("Keep Current", "The Current records stay as they are; nothing is written for these."),
-        "skip" => ("Skip", "Nothing is written for these, and they count as left out."),
-        _ => return Err(Problem::invalid("/take", format!("{take:?} is none of backup, current and skip"))),
+        "backup" => (words::TAKE_BACKUP_2, words::THE_BACKUPS_RECORDS_REPLACE_THE_CURRENT_ONES),
+        "current" => (words::KEEP_CURRENT_2, words::THE_CURRENT_RECORDS_STAY_AS_THEY_ARE),
+        "skip" => (words::SKIP_3, words::NOTHING_IS_WRITTEN_FOR_THESE_AND_THEY),
+        _ => {
+            return Err(Problem::invalid(
+                "/take",
+                format!(words::phrase!(IS_NONE_OF_BACKUP_CURRENT_AND_SKIP), take = take),
+            ));
+        }
     };
     let many = words::plural(count, "conflict");
     Ok(Preview {

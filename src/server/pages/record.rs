@@ -2,7 +2,7 @@
 
 use super::analysis::Head;
 use super::chrome::{Chrome, Desk, draw, encoded};
-use super::html::{ALONE, Html, lines, pair, safe, value};
+use super::html::{ALONE, Html, lines, pair, safe, time, value};
 use super::table::title;
 use super::words;
 use crate::model::change::{Class, Field, Reason};
@@ -65,9 +65,10 @@ struct RecordPage {
     identity: bool,
     lean: &'static str,
     has_base: bool,
-    current_at: Option<String>,
-    backup_at: Option<String>,
+    current_at: Option<Html>,
+    backup_at: Option<Html>,
     hidden_note: String,
+    equal: Vec<(String, Html)>,
     fields: Vec<FieldView>,
     line_diffs: Vec<(String, Html)>,
     like_this: u64,
@@ -112,8 +113,9 @@ pub(super) fn record(desk: &Desk, id: &str, name: &str, hitch: &Hitch) -> Answer
         .collect();
     let decided = decided(&found, &answered);
     let shown_key = secrets.key_text(table, &finding.key);
-    let clock = |at: Option<crate::model::calendar::Timestamp>| at.map(|t| Value::Timestamp(t).to_string());
-    let mut chrome = desk.chrome("conflict", "Analyses", title(table, &found, &secrets));
+    let clock = |at: Option<crate::model::calendar::Timestamp>| at.map(|t| time(&Value::Timestamp(t).to_string()));
+    let now = super::beside::now(desk, &plan, std::slice::from_ref(&found)).pop().flatten();
+    let mut chrome = desk.chrome("conflict", words::ANALYSES, title(table, &found, now.as_ref(), &secrets));
     chrome.target = Some(desk.badge(&meta.database));
     let equal = table.columns.len().saturating_sub(finding.fields.len() + table.key.len());
     let page = RecordPage {
@@ -142,10 +144,11 @@ pub(super) fn record(desk: &Desk, id: &str, name: &str, hitch: &Hitch) -> Answer
         current_at: clock(finding.current_at),
         backup_at: clock(finding.backup_at),
         hidden_note: match equal {
-            0 => "every column".to_owned(),
-            1 => "1 column is equal on both sides and not listed".to_owned(),
-            n => format!("{n} columns are equal on both sides and not listed"),
+            0 => words::EVERY_COLUMN.to_owned(),
+            1 => words::N_1_COLUMN_IS_EQUAL_ON_BOTH_SIDES.to_owned(),
+            n => format!(words::phrase!(COLUMNS_ARE_EQUAL_ON_BOTH_SIDES), n = n),
         },
+        equal: now.iter().flat_map(|now| equal_columns(table, finding, now, &secrets)).collect(),
         line_diffs: view
             .fields
             .iter()
@@ -154,15 +157,31 @@ pub(super) fn record(desk: &Desk, id: &str, name: &str, hitch: &Hitch) -> Answer
         fields,
         like_this,
         pattern_text: format!(
-            "All in {}, for the same reason, differing in {}.",
+            words::phrase!(ALL_IN_FOR_THE_SAME_REASON_DIFFERING),
             safe(&table.label()),
-            safe(pattern.rsplit_once(": ").map_or("the whole record", |p| p.1))
+            safe(pattern.rsplit_once(": ").map_or(words::THE_WHOLE_RECORD, |p| p.1))
         ),
         pattern_link: format!("/analyses/{id}/conflicts?pattern={}&take=backup", encoded(&pattern)),
         linked: linked(&plan, &found, &secrets, &link)?,
         chrome,
     };
     draw(&page)
+}
+
+/// Draws the columns that both sides have alike, as current holds them.
+fn equal_columns(
+    table: &Table,
+    finding: &crate::analyzer::Finding,
+    now: &super::beside::Now,
+    secrets: &Secrets,
+) -> Vec<(String, Html)> {
+    let listed = |c: usize| finding.fields.iter().any(|f| f.column == c);
+    let columns = (0..table.columns.len()).filter(|c| finding.class != Class::New && !listed(*c));
+    let drawn = |c: usize| {
+        let held = now.get(c).and_then(Option::as_ref).map(|v| secrets.json(table, c, v));
+        (safe(&table.columns[c].name), value(held.as_ref(), words::NOT_THERE, ALONE))
+    };
+    columns.map(drawn).collect()
 }
 
 fn field_view(
@@ -195,7 +214,7 @@ fn field_view(
         name: safe(&column.name),
         name_raw: column.name.clone(),
         conflict: field.in_conflict,
-        base: field.base.as_ref().map(|_| value(shown.base.as_ref(), "not in the base", ALONE)),
+        base: field.base.as_ref().map(|_| value(shown.base.as_ref(), words::NOT_IN_THE_BASE, ALONE)),
         current,
         backup,
         decidable: decidable && !fixed && field.backup.is_some(),
@@ -203,8 +222,8 @@ fn field_view(
         choice,
         own,
         why_not: match (fixed, field.backup.is_some()) {
-            (true, _) => "part of the key, or computed",
-            (_, false) => "stays: the backup does not carry it",
+            (true, _) => words::PART_OF_THE_KEY_OR_COMPUTED,
+            (_, false) => words::STAYS_THE_BACKUP_DOES_NOT_CARRY_IT,
             _ => "",
         },
     }
@@ -214,16 +233,16 @@ fn field_view(
 fn decided(record: &Stored, answered: &(Option<String>, Option<String>)) -> Option<(String, String)> {
     let outcome = record.outcome.map_or("", Outcome::word);
     let what = match &record.decision {
-        Some(Decision::Backup) => "Decided: take the Backup's record.".to_owned(),
-        Some(Decision::Current) => "Decided: keep the Current record.".to_owned(),
-        Some(Decision::Skip) => "Decided: write nothing for it.".to_owned(),
-        Some(Decision::IntoExisting) => "Decided: its fields go into the record that exists.".to_owned(),
-        Some(Decision::NewKey) => "Decided: insert it under a new key.".to_owned(),
+        Some(Decision::Backup) => words::DECIDED_TAKE_THE_BACKUPS_RECORD.to_owned(),
+        Some(Decision::Current) => words::DECIDED_KEEP_THE_CURRENT_RECORD.to_owned(),
+        Some(Decision::Skip) => words::DECIDED_WRITE_NOTHING_FOR_IT.to_owned(),
+        Some(Decision::IntoExisting) => words::DECIDED_ITS_FIELDS_GO_INTO_THE_RECORD.to_owned(),
+        Some(Decision::NewKey) => words::DECIDED_INSERT_IT_UNDER_A_NEW_KEY.to_owned(),
         Some(Decision::Fields { fields }) => {
-            format!("Decided by field: {}.", fields.keys().map(|k| safe(k)).collect::<Vec<_>>().join(", "))
+            format!(words::phrase!(DECIDED_BY_FIELD), fields.keys().map(|k| safe(k)).collect::<Vec<_>>().join(", "))
         }
         None if outcome.is_empty() || outcome == "undecided" => return None,
-        None => return Some((format!("As the strategy has it: {}", words::outcome(outcome)), String::new())),
+        None => return Some((format!(words::phrase!(AS_THE_STRATEGY_HAS_IT), words::outcome(outcome)), String::new())),
     };
     let by = match (&answered.0, &answered.1) {
         (Some(by), Some(at)) => format!("by {}, {}", safe(by), text::when(at)),
@@ -254,7 +273,7 @@ fn linked(
         let Some(values) = values.filter(|v| !v.iter().any(Value::is_null)) else { continue };
         let parent_table = &meta.schema.tables[parent];
         let name = secrets.record_name(parent_table, &values);
-        let text = format!("refers to {}", safe(&name));
+        let text = format!(words::phrase!(REFERS_TO), safe(&name));
         let target = plan.record(&format!("{}/{}", parent_table.label(), Key(values))).ok();
         found.push((text, target.map(|t| link(&t.conflict_id))));
     }
@@ -264,7 +283,7 @@ fn linked(
             let differing = result.counts.new + result.counts.updated + result.counts.conflict + result.counts.blocked;
             if differing > 0 {
                 let text = format!(
-                    "{} refers to this table: {} there differ",
+                    words::phrase!(REFERS_TO_THIS_TABLE_THERE_DIFFER),
                     safe(&result.name),
                     words::plural(differing, "record")
                 );

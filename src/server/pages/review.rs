@@ -4,7 +4,7 @@ use super::analysis::Head;
 use super::chrome::{Chrome, Desk, draw, encoded};
 use super::html::safe;
 use super::words;
-use crate::model::schema::Engine;
+use crate::model::schema::{Engine, Generated};
 use crate::plan::{Outcome, Plan, Preview};
 use crate::server::problem::Answer;
 use crate::server::service::operations::{self, OperationState};
@@ -24,12 +24,12 @@ pub(super) struct Written {
 impl Written {
     pub(super) fn of(name: String, p: &Preview) -> Self {
         let parts = [
-            ("current is newer", p.kept_newer),
-            ("current stays", p.kept),
-            ("left out", p.skipped),
-            ("waiting for you", p.undecided),
-            ("can't be written", p.blocked),
-            ("changed since", p.stale),
+            (words::CURRENT_IS_NEWER, p.kept_newer),
+            (words::CURRENT_STAYS, p.kept),
+            (words::LEFT_OUT, p.skipped),
+            (words::WAITING_FOR_YOU, p.undecided),
+            (words::CANT_BE_WRITTEN, p.blocked),
+            (words::CHANGED_SINCE, p.stale),
         ];
         let rest: Vec<String> =
             parts.iter().filter(|(_, n)| *n > 0).map(|(w, n)| format!("{} {w}", words::grouped(n))).collect();
@@ -77,40 +77,44 @@ pub(super) fn review(desk: &Desk, id: &str, tried: Option<&str>) -> Answer<Respo
     let mut stands = Vec::new();
     if total.undecided > 0 {
         let text = if total.undecided == 1 {
-            "1 conflict waits for a decision".to_owned()
+            words::N_1_CONFLICT_WAITS_FOR_A_DECISION.to_owned()
         } else {
-            format!("{} conflicts wait for a decision", words::grouped(total.undecided))
+            format!(words::phrase!(CONFLICTS_WAIT_FOR_A_DECISION), words::grouped(total.undecided))
         };
-        stands.push((text, format!("/analyses/{id}/conflicts"), "Decide"));
+        stands.push((text, format!("/analyses/{id}/conflicts"), words::DECIDE));
     }
     if total.blocked > 0 {
         let table = plan.outcome_counts()?.into_iter().find(|o| o.1 == Outcome::Blocked).map(|o| o.0);
         let name = table.map(|t| meta.schema.tables[t].label()).unwrap_or_default();
-        let text = format!("{} can't be written", words::plural(total.blocked, "record"));
-        stands.push((text, format!("/analyses/{id}/tables/{}?class=blocked", encoded(&name)), "Look"));
+        let text = format!(words::phrase!(CANT_BE_WRITTEN_2), words::plural(total.blocked, "record"));
+        stands.push((text, format!("/analyses/{id}/tables/{}?class=blocked", encoded(&name)), words::LOOK));
     }
     if let Some(done) = crate::executor::receipt::merged_by(desk.app.home(), id)? {
-        stands.push((format!("It was merged already, as {done}"), format!("/merges/{done}"), "Open"));
+        stands.push((
+            format!(words::phrase!(IT_WAS_MERGED_ALREADY_AS), done = done),
+            format!("/merges/{done}"),
+            words::OPEN,
+        ));
     }
     let target = targets::of(&desk.app, &meta.database).ok();
     let target_name = target.as_ref().map_or_else(|| meta.database.display.clone(), |t| t.name.clone());
     let protected = target.as_ref().is_some_and(|t| t.settings.protected);
     let cannot = match (desk.can_write(), &target, total.undecided, total.writes()) {
-        (false, ..) => Some("Your role looks only; an operator or an administrator merges.".to_owned()),
-        (_, None, ..) => Some("This database is no longer in the configuration.".to_owned()),
-        (.., 1.., _) => Some("It can be merged once every conflict is decided.".to_owned()),
-        (.., 0) => Some("Nothing would be written, so there is nothing to merge.".to_owned()),
-        _ if protected && !desk.is_admin() => Some("Only an administrator writes to a protected database.".to_owned()),
+        (false, ..) => Some(words::YOUR_ROLE_LOOKS_ONLY_AN_OPERATOR_OR.to_owned()),
+        (_, None, ..) => Some(words::THIS_DATABASE_IS_NO_LONGER_IN_THE.to_owned()),
+        (.., 1.., _) => Some(words::IT_CAN_BE_MERGED_ONCE_EVERY_CONFLICT.to_owned()),
+        (.., 0) => Some(words::NOTHING_WOULD_BE_WRITTEN_SO_THERE_IS.to_owned()),
+        _ if protected && !desk.is_admin() => Some(words::ONLY_AN_ADMINISTRATOR_WRITES_TO_A_PROTECTED.to_owned()),
         _ => None,
     };
     let tables = per_table(&plan)?;
     let written = tables.iter().filter(|(_, p)| *p != Preview::default());
     let touched: Vec<usize> = tables.iter().filter(|(_, p)| p.writes() > 0).map(|(t, _)| *t).collect();
-    let mut chrome = desk.chrome("review", "Analyses", "Review");
+    let mut chrome = desk.chrome("review", words::ANALYSES, words::REVIEW);
     chrome.target = Some(desk.badge(&meta.database));
     let page = Review {
         headline: match total.writes() {
-            0 => "A merge would write nothing".to_owned(),
+            0 => words::A_MERGE_WOULD_WRITE_NOTHING.to_owned(),
             n => format!("{} into {}", words::plural(n, "change"), safe(&target_name)),
         },
         a: Head::of(desk, &plan)?,
@@ -126,7 +130,7 @@ pub(super) fn review(desk: &Desk, id: &str, tried: Option<&str>) -> Answer<Respo
         protected,
         target_name: safe(&target_name),
         staleness: staleness(desk, &plan),
-        checks: checks(&plan, &touched),
+        checks: checks(&plan, &touched, total.writes()),
         chrome,
     };
     draw(&page)
@@ -136,12 +140,12 @@ pub(super) fn review(desk: &Desk, id: &str, tried: Option<&str>) -> Answer<Respo
 fn dry_run(desk: &Desk, id: &str, operation: &str) -> Answer<String> {
     let operation = operations::get(&desk.app, operation)?;
     if operation.subject.as_deref() != Some(id) || operation.state != OperationState::Done {
-        return Err(crate::server::Problem::not_found("dry run of this analysis", &operation.id));
+        return Err(crate::server::Problem::not_found(words::DRY_RUN_OF_THIS_ANALYSIS, &operation.id));
     }
     let count = |name: &str| operation.result["counts"][name].as_u64().unwrap_or(0);
     let (inserted, updated, deleted) = (count("inserted"), count("updated"), count("deleted"));
     Ok(format!(
-        "Dry run: {} inserted, {} updated, {} deleted, read back, checked and rolled back. {}",
+        words::phrase!(DRY_RUN_INSERTED_UPDATED_DELETED_READ_BACK),
         words::grouped(inserted),
         words::grouped(updated),
         words::grouped(deleted),
@@ -158,44 +162,65 @@ fn staleness(desk: &Desk, plan: &Plan) -> String {
                 schema.table(&before.label()).is_some_and(|now| schema.tables[now].digest() == before.digest())
             });
             if same {
-                "✓ the tables are as they were, seen just now; each record is compared again under lock".to_owned()
+                words::THE_TABLES_ARE_AS_THEY_WERE_SEEN.to_owned()
             } else {
-                "! the tables changed since; analyze again".to_owned()
+                words::THE_TABLES_CHANGED_SINCE_ANALYZE_AGAIN.to_owned()
             }
         }
         Err(problem) => safe(&format!("× {}", problem.detail)),
     }
 }
 
-fn checks(plan: &Plan, touched: &[usize]) -> Vec<(&'static str, String)> {
+/// Says how long a merge takes, roughly: small machines write some five thousand records a second, read back and all.
+fn expected(writes: u64) -> String {
+    match writes / 5_000 {
+        0 => words::ABOUT_A_SECOND_THE_LOCK_INCLUDED.to_owned(),
+        seconds @ 1..90 => format!(words::phrase!(ABOUT_SECONDS_THE_LOCK_INCLUDED), seconds = seconds),
+        seconds => format!(words::phrase!(ABOUT_MINUTES_THE_LOCK_INCLUDED), seconds.div_ceil(60)),
+    }
+}
+
+fn checks(plan: &Plan, touched: &[usize], writes: u64) -> Vec<(&'static str, String)> {
     let tables: Vec<_> = touched.iter().map(|t| &plan.meta().schema.tables[*t]).collect();
     let count = |f: &dyn Fn(&crate::model::Table) -> usize| tables.iter().map(|t| f(t)).sum::<usize>() as u64;
     let triggers: Vec<String> = tables
         .iter()
         .flat_map(|t| t.triggers.iter().map(|trigger| safe(&format!("{} ({})", trigger.name, t.label()))))
         .collect();
+    let counts = |t: &&&crate::model::Table| {
+        t.columns.iter().any(|c| matches!(c.generated, Generated::Counter | Generated::IdentityAlways))
+    };
+    let counters: Vec<String> = tables.iter().filter(counts).map(|t| safe(&t.label())).collect();
     vec![
         (
-            "Constraints",
+            words::CONSTRAINTS,
             format!(
-                "{}, {} and {} are checked",
+                words::phrase!(AND_ARE_CHECKED),
                 words::plural(count(&|t| t.foreign_keys.len()), "reference"),
-                words::plural(count(&|t| t.uniques.len()), "unique key"),
+                words::plural(count(&|t| t.uniques.len()), words::UNIQUE_KEY),
                 words::plural(count(&|t| t.checks.len()), "check")
             ),
         ),
         (
-            "Triggers",
-            if triggers.is_empty() { "none fire".to_owned() } else { format!("fire: {}", triggers.join(", ")) },
+            words::TRIGGERS,
+            if triggers.is_empty() { words::NONE_FIRE.to_owned() } else { format!("fire: {}", triggers.join(", ")) },
         ),
-        ("Reading back", "every written record is read again and compared before the commit".to_owned()),
         (
-            "Lock",
-            match plan.meta().database.engine {
-                Engine::Sqlite => "one writer: other writers wait until the commit".to_owned(),
-                _ => "the written records only; reading goes on".to_owned(),
+            words::COUNTERS,
+            match counters.is_empty() {
+                true => words::NONE_TO_MOVE_NO_TABLE_THAT_IS.to_owned(),
+                false => format!(words::phrase!(MOVE_ON_BEHIND_THE_HIGHEST_KEY_NEVER), counters.join(", ")),
             },
         ),
-        ("Way back", "what undo needs is on disk before the first write".to_owned()),
+        (words::EXPECTED, expected(writes)),
+        (words::READING_BACK, words::EVERY_WRITTEN_RECORD_IS_READ_AGAIN_AND.to_owned()),
+        (
+            words::LOCK,
+            match plan.meta().database.engine {
+                Engine::Sqlite => words::ONE_WRITER_OTHER_WRITERS_WAIT_UNTIL_THE.to_owned(),
+                _ => words::THE_WRITTEN_RECORDS_ONLY_READING_GOES_ON.to_owned(),
+            },
+        ),
+        (words::WAY_BACK, words::WHAT_UNDO_NEEDS_IS_ON_DISK_BEFORE.to_owned()),
     ]
 }

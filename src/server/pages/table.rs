@@ -1,6 +1,7 @@
 //! The records of one table and class: what differs, both sides in one row, and ticking many at once.
 
 use super::analysis::{Head, class};
+use super::beside::{Now, now};
 use super::chrome::{Chrome, Desk, draw, encoded};
 use super::html::{Html, IN_LIST, pair, safe, value};
 use super::words;
@@ -21,6 +22,8 @@ pub(super) struct Query {
     class: Option<String>,
     #[serde(default)]
     q: String,
+    #[serde(default)]
+    column: String,
     after: Option<i64>,
     size: Option<usize>,
 }
@@ -61,6 +64,9 @@ struct TablePage {
     query: String,
     sizes: Vec<usize>,
     size: usize,
+    column: String,
+    columns: Vec<String>,
+    leave_out: Option<String>,
     rows: Vec<Row>,
     decidable: bool,
     here: String,
@@ -88,10 +94,18 @@ pub(super) fn table(desk: &Desk, id: &str, name: &str, query: &Query) -> Answer<
         class(query.class.as_deref()).or_else(|| listed.into_iter().find(|c| *counts.of(*c) > 0)).unwrap_or(Class::New);
     let word = wanted.word();
     let size = query.size.unwrap_or(50).clamp(10, 200);
-    let base = format!("/analyses/{id}/tables/{}?class={word}&size={size}&q={}", encoded(name), encoded(&query.q));
+    let base = format!(
+        "/analyses/{id}/tables/{}?class={word}&size={size}&q={}&column={}",
+        encoded(name),
+        encoded(&query.q),
+        encoded(&query.column)
+    );
     let secrets = desk.app.secrets();
     let after = query.after.unwrap_or(0);
-    let (records, next) = found(&plan, position, wanted, &query.q, after, size, &secrets)?;
+    let sought =
+        Sought { text: query.q.to_lowercase(), column: schema.columns.iter().position(|c| c.name == query.column) };
+    let (records, next) = found(&plan, position, wanted, &sought, after, size, &secrets)?;
+    let now = if matches!(wanted, Class::New) { vec![None; records.len()] } else { now(desk, &plan, &records) };
     let tabs = listed.into_iter().filter(|c| *counts.clone().of(*c) > 0 || *c == wanted);
     let tabs = tabs
         .map(|c| Tab {
@@ -102,7 +116,7 @@ pub(super) fn table(desk: &Desk, id: &str, name: &str, query: &Query) -> Answer<
         })
         .collect();
     let total = *counts.of(wanted);
-    let mut chrome = desk.chrome("table", "Analyses", schema.label());
+    let mut chrome = desk.chrome("table", words::ANALYSES, schema.label());
     chrome.title = safe(&chrome.title);
     chrome.target = Some(desk.badge(&meta.database));
     let equal = schema.columns.len().saturating_sub(records.first().map_or(0, |r| r.finding.fields.len()));
@@ -116,13 +130,16 @@ pub(super) fn table(desk: &Desk, id: &str, name: &str, query: &Query) -> Answer<
         query: query.q.clone(),
         sizes: vec![20, 50, 100, 200],
         size,
-        rows: records.iter().map(|r| row(&plan, schema, r, id, &secrets)).collect(),
+        rows: records.iter().zip(&now).map(|(r, n)| row(&plan, schema, r, n.as_ref(), id, &secrets)).collect(),
+        column: query.column.clone(),
+        columns: schema.columns.iter().map(|c| c.name.clone()).collect(),
+        leave_out: leave_out(&plan, &query.column, schema),
         here: if after > 0 { format!("{base}&after={after}") } else { base.clone() },
         caption: format!("{}: {}", words::plural(total, "record"), words::class(&wanted.word())),
         hidden_note: match (wanted, equal) {
-            (Class::New, _) => "up to 8 fields each; open a record for all".to_owned(),
-            (_, 0) => "no column is equal".to_owned(),
-            (_, n) => format!("equal columns ({n} in the first record) are on the record's own page"),
+            (Class::New, _) => words::UP_TO_8_FIELDS_EACH_OPEN_A.to_owned(),
+            (_, 0) => words::NO_COLUMN_IS_EQUAL.to_owned(),
+            (_, n) => format!(words::phrase!(EQUAL_COLUMNS_IN_THE_FIRST_RECORD_ARE), n = n),
         },
         first: (after > 0).then(|| base.clone()),
         next: next.map(|n| format!("{base}&after={n}")),
@@ -132,28 +149,45 @@ pub(super) fn table(desk: &Desk, id: &str, name: &str, query: &Query) -> Answer<
     draw(&page)
 }
 
+/// What records are looked for by.
+struct Sought {
+    /// A text that they hold, in small letters; empty: any.
+    text: String,
+    /// A column in which they differ.
+    column: Option<usize>,
+}
+
+/// Returns where the analysis can be made again without a column, if one is looked at.
+fn leave_out(plan: &Plan, column: &str, table: &Table) -> Option<String> {
+    let known = table.columns.iter().any(|c| c.name == column);
+    known.then(|| {
+        format!("/analyze?again={}&skip_columns={}", plan.meta().id, encoded(&format!("{}.{column}", table.label())))
+    })
+}
+
 /// Returns the records of a page that hold a text.
 fn found(
     plan: &Plan,
     table: usize,
     class: Class,
-    text: &str,
+    sought: &Sought,
     mut after: i64,
     size: usize,
     secrets: &Secrets,
 ) -> crate::error::Result<(Vec<Stored>, Option<i64>)> {
     let selector = Selector { table: Some(table), classes: vec![class], ..Selector::default() };
-    if text.is_empty() {
+    if sought.text.is_empty() && sought.column.is_none() {
         let page = plan.page(&selector, after, size)?;
         return Ok((page.records, page.next));
     }
-    let (needle, mut records, mut looked) = (text.to_lowercase(), Vec::new(), 0);
+    let (mut records, mut looked) = (Vec::new(), 0);
     loop {
         let page = plan.page(&selector, after, 500)?;
         for record in page.records {
             after = record.finding.id;
             looked += 1;
-            if holds(plan, &record, &needle, secrets) {
+            let differs = |c| record.finding.fields.iter().any(|f| f.column == c && f.current != f.backup);
+            if sought.column.is_none_or(differs) && holds(plan, &record, &sought.text, secrets) {
                 records.push(record);
                 if records.len() == size {
                     return Ok((records, Some(after)));
@@ -177,25 +211,29 @@ fn holds(plan: &Plan, record: &Stored, needle: &str, secrets: &Secrets) -> bool 
 }
 
 /// Names a record by what people know it by: a name, a title, an address; else by its key.
-pub(super) fn title(table: &Table, record: &Stored, secrets: &Secrets) -> String {
+pub(super) fn title(table: &Table, record: &Stored, now: Option<&Now>, secrets: &Secrets) -> String {
     let known = ["name", "full_name", "fullname", "title", "username", "email", "label", "subject", "slug"];
     let fold = |name: &str| crate::model::names::fold(name);
-    let field = known.iter().find_map(|k| {
-        record.finding.fields.iter().find(|f| {
-            let name = &table.columns[f.column].name;
-            let name = fold(name);
-            (name == fold(k) || name.ends_with(&fold(k)))
-                && !secrets.hides(&table.label(), &table.columns[f.column].name)
-        })
-    });
-    let text = field.and_then(|f| f.current.as_ref().or(f.backup.as_ref())).filter(|v| !v.is_null());
+    let held = |column: usize| {
+        let field = record.finding.fields.iter().find(|f| f.column == column);
+        let now = now.and_then(|n| n.get(column)?.as_ref());
+        field.and_then(|f| f.current.as_ref().or(f.backup.as_ref())).or(now).filter(|v| !v.is_null())
+    };
+    let named = |k: &str| {
+        let fits = |c: &usize| {
+            let name = fold(&table.columns[*c].name);
+            (name == fold(k) || name.ends_with(&fold(k))) && !secrets.hides(&table.label(), &table.columns[*c].name)
+        };
+        (0..table.columns.len()).filter(fits).find_map(held)
+    };
+    let text = known.iter().find_map(|k| named(k));
     match text.map(ToString::to_string).filter(|t| !t.trim().is_empty()) {
         Some(text) => safe(&text::short(&text, 60)),
         None => safe(&secrets.record_name(table, &record.finding.key)),
     }
 }
 
-fn row(plan: &Plan, table: &Table, record: &Stored, id: &str, secrets: &Secrets) -> Row {
+fn row(plan: &Plan, table: &Table, record: &Stored, now: Option<&Now>, id: &str, secrets: &Secrets) -> Row {
     let view = RecordView::of(plan, record, secrets);
     let one_sided = matches!(record.finding.class, Class::New | Class::CurrentOnly);
     let mut fields: Vec<_> =
@@ -221,7 +259,7 @@ fn row(plan: &Plan, table: &Table, record: &Stored, id: &str, secrets: &Secrets)
     Row {
         id: record.conflict_id.clone(),
         link: format!("/analyses/{id}/records/{}", record.conflict_id),
-        name: title(table, record, secrets),
+        name: title(table, record, now, secrets),
         key: safe(&secrets.record_name(table, &record.finding.key)),
         fields: shown,
         outcome: words::outcome(record.outcome.map_or("", crate::plan::Outcome::word)),

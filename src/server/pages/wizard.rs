@@ -27,7 +27,9 @@ struct Wizard {
     intent: String,
     targets: Vec<TargetView>,
     target: String,
-    unsure: Vec<String>,
+    unsure: Vec<NameRow>,
+    sure: Vec<NameRow>,
+    reached: bool,
     known_tables: Vec<String>,
     skip_unknown: bool,
     strategies: Vec<(String, String)>,
@@ -36,6 +38,39 @@ struct Wizard {
     skip_columns: String,
     timestamp: String,
     deletes: String,
+}
+
+/// A table of the backup, and which of the database's it is taken for.
+struct NameRow {
+    /// The name, as the form sends it back.
+    raw: String,
+    name: String,
+    records: String,
+    /// The table that is meant; empty: nobody knows, "-": left out.
+    to: String,
+    /// The column that says when a record was changed.
+    clock: String,
+}
+
+/// Fills in what an analysis that is made again was made of.
+fn again(desk: &Desk, form: &Form) -> Answer<Form> {
+    let mut filled = form.clone();
+    let id = field(form, "again");
+    if id.is_empty() {
+        return Ok(filled);
+    }
+    let plan = desk.app.plan(id)?;
+    let digest = plan.meta().backup.as_ref().map(|b| b.digest.clone());
+    let kept = crate::catalog::Catalog::open(desk.app.home())?.list()?;
+    if let Some(entry) = kept.into_iter().find(|e| Some(&e.digest) == digest.as_ref()) {
+        filled.push(("backup".to_owned(), entry.id));
+    }
+    if let Ok(target) = databases::of(&desk.app, &plan.meta().database) {
+        filled.push(("target".to_owned(), target.name));
+    }
+    let intent = words::INTENTS.iter().find(|i| i.3 == plan.meta().strategy.0);
+    filled.push(("intent".to_owned(), intent.map_or("custom", |i| i.0).to_owned()));
+    Ok(filled)
 }
 
 /// A form as it came: names and values in their order.
@@ -48,6 +83,7 @@ pub(super) fn field<'a>(form: &'a Form, name: &str) -> &'a str {
 
 /// Draws the form; `problem` is what stood in the way the last time.
 pub(super) fn wizard(desk: &Desk, form: &Form, problem: Option<&Problem>) -> Answer<Response> {
+    let form = &again(desk, form)?;
     let view = backups::get(&desk.app, field(form, "backup"))?;
     let targets = targets::list(&desk.app);
     let chosen = match field(form, "target") {
@@ -57,16 +93,33 @@ pub(super) fn wizard(desk: &Desk, form: &Form, problem: Option<&Problem>) -> Ans
     // Names can be looked at once a database is chosen and reached.
     let schema = if chosen.is_empty() { None } else { databases::schema(&desk.app, &chosen).ok() };
     let known: Vec<String> = schema.iter().flat_map(|s| s.tables.iter().map(crate::model::Table::label)).collect();
-    let sure = |name: &str| {
-        let matched = names::find(name, known.iter().map(String::as_str));
-        matches!(matched, names::Match::Exact(_) | names::Match::Folded(_))
+    let chosen_by_hand: Vec<(&str, &str)> = {
+        let all = |name: &'static str| form.iter().filter(move |(n, _)| n == name).map(|(_, v)| v.as_str());
+        all("map_from").zip(all("map_to")).collect()
     };
-    let unsure = view.tables.iter().map(|t| &t.name).filter(|n| schema.is_some() && !sure(n));
+    let rows = view.tables.iter().map(|t| {
+        let by_hand = chosen_by_hand.iter().find(|(from, _)| *from == t.name).map_or("", |(_, to)| to);
+        let matched = match names::find(&t.name, known.iter().map(String::as_str)) {
+            names::Match::Exact(at) | names::Match::Folded(at) => known[at].as_str(),
+            _ => "",
+        };
+        let to = if by_hand.is_empty() { matched } else { by_hand };
+        let table = schema.iter().flat_map(|s| &s.tables).find(|t| t.label() == to);
+        let clock = table.map(|t| t.timestamp.map_or(words::NO_CLOCK.to_owned(), |c| safe(&t.columns[c].name)));
+        NameRow {
+            raw: t.name.clone(),
+            name: safe(&t.name),
+            records: words::grouped(t.records),
+            to: to.to_owned(),
+            clock: clock.unwrap_or_default(),
+        }
+    });
+    let (sure, unsure): (Vec<_>, Vec<_>) = rows.partition(|r| !r.to.is_empty());
     let text = |name: &str| field(form, name).to_owned();
     let part =
         |row: &serde_json::Value| row["detail"].as_str().or(row["table"].as_str()).unwrap_or_default().to_owned();
     let page = Wizard {
-        chrome: desk.chrome("wizard", "Analyses", words::ANALYZE),
+        chrome: desk.chrome("wizard", words::ANALYSES, words::ANALYZE),
         backup: BackupRow::of(&view),
         backup_tables: safe(&view.tables.iter().map(|t| t.name.as_str()).take(4).collect::<Vec<_>>().join(", ")),
         error: problem.map(|p| safe(&p.detail)),
@@ -75,8 +128,10 @@ pub(super) fn wizard(desk: &Desk, form: &Form, problem: Option<&Problem>) -> Ans
         intent: if field(form, "intent").is_empty() { "put-back".to_owned() } else { text("intent") },
         targets,
         target: chosen,
-        unsure: unsure.map(|n| safe(n)).collect(),
-        known_tables: known.iter().map(|n| safe(n)).collect(),
+        unsure: if schema.is_some() { unsure } else { Vec::new() },
+        sure,
+        reached: schema.is_some(),
+        known_tables: known.clone(),
         skip_unknown: !field(form, "skip_unknown").is_empty(),
         strategies: strategies(),
         strategy: text("strategy"),
@@ -107,7 +162,7 @@ fn request(form: &Form) -> Answer<NewAnalysis> {
         field(form, name).split(',').map(str::trim).filter(|p| !p.is_empty()).map(str::to_owned).collect()
     };
     if field(form, "target").is_empty() {
-        return Err(Problem::invalid("/target", "no database was chosen"));
+        return Err(Problem::invalid("/target", words::NO_DATABASE_WAS_CHOSEN));
     }
     let intent = words::INTENTS.iter().find(|i| i.0 == field(form, "intent"));
     let strategy = match (field(form, "strategy"), intent) {
@@ -120,6 +175,7 @@ fn request(form: &Form) -> Answer<NewAnalysis> {
     for (from, to) in all("map_from").into_iter().zip(all("map_to")) {
         match to.as_str() {
             "" => {}
+            same if same == from => {}
             "-" => skip_tables.push(from),
             _ => {
                 map_tables.insert(from, to);
@@ -130,7 +186,7 @@ fn request(form: &Form) -> Answer<NewAnalysis> {
     if let Some((table, column)) = field(form, "timestamp").split_once('.') {
         timestamps.insert(table.to_owned(), column.to_owned());
     } else if !field(form, "timestamp").is_empty() {
-        return Err(Problem::invalid("/timestamp", "write the column of change as TABLE.COLUMN"));
+        return Err(Problem::invalid("/timestamp", words::WRITE_THE_COLUMN_OF_CHANGE_AS_TABLE));
     }
     Ok(NewAnalysis {
         backup: field(form, "backup").to_owned(),

@@ -395,7 +395,7 @@ pub fn start_create_as(
     let (request, actor) = (request.clone(), person.actor());
     app.jobs().start(app, person, spec, move |app, job| {
         let settings = &app.config().settings.backup;
-        let sealing = settings.sealing()?;
+        let sealing = super::keys::sealing(app)?;
         let mut database = target.connect()?;
         let wanted = Create {
             name: request.name.as_deref(),

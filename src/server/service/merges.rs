@@ -108,7 +108,7 @@ pub fn start(app: &App, person: &Person, id: String, request: &NewMerge) -> Answ
         let mut database = target.connect()?;
         let backup = match backup_first {
             true => {
-                let sealing = app.config().settings.backup.sealing()?;
+                let sealing = super::keys::sealing(app)?;
                 let wanted = crate::catalog::make::Create { sealing: sealing.as_ref(), ..Default::default() };
                 Some(crate::catalog::Catalog::open(app.home())?.create(database.as_mut(), &wanted, job)?)
             }

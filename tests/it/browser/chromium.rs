@@ -84,6 +84,23 @@ impl Browser {
         self.runtime.block_on(self.driver().set_window_rect(0, 0, width, height)).expect("resized");
     }
 
+    /// Gives pages a screen of exactly this size, as a telephone or a page at 400 % has it; the window can't be that narrow.
+    pub(crate) fn screen(&self, width: u32, height: u32) {
+        let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
+        self.devtools("Emulation.setDeviceMetricsOverride", size);
+    }
+
+    /// Runs a script before those of every page that is opened from now on.
+    pub(crate) fn at_every_page(&self, script: &str) {
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({"source": script}));
+    }
+
+    #[allow(deprecated, reason = "its successor wants a connection of its own")]
+    fn devtools(&self, command: &str, params: Json) -> Json {
+        let tools = thirtyfour::extensions::cdp::ChromeDevTools::new(std::sync::Arc::clone(self.driver().handle()));
+        self.runtime.block_on(tools.execute_cdp_with_params(command, params)).expect(command)
+    }
+
     /// Opens an address of the service.
     pub(crate) fn open(&self, path: &str) {
         self.runtime.block_on(self.driver().goto(format!("{}{path}", self.root))).expect(path);

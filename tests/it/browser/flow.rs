@@ -29,6 +29,14 @@ pub(crate) fn analyze(browser: &Browser) -> String {
     browser.path_that("the analysis", |p| p.starts_with("/analyses/p-"))
 }
 
+/// Returns what has to be ticked on a review before it can be merged.
+pub(crate) fn ticks(browser: &Browser) -> Vec<String> {
+    let found = browser.script(
+        "return [...document.querySelectorAll('main form input[type=checkbox][required]')].map((e) => `input[name='${e.name}']`);",
+    );
+    serde_json::from_value(found).expect("names")
+}
+
 fn merged(site: &Site) {
     assert_eq!(site.value("SELECT email FROM users WHERE id = 3"), "carl@example.org", "decided: the backup");
     assert_eq!(site.value("SELECT email FROM users WHERE id = 4"), "dora@example.com", "decided: current");
@@ -170,6 +178,80 @@ fn u38_the_whole_flow_by_keyboard_alone() {
     undone(&site);
     browser.keys("?");
     browser.element("dialog[open] dl.keys");
+}
+
+#[test]
+fn single_letter_keys_can_be_switched_off() {
+    let site = Site::start(Engine::Sqlite, false);
+    let browser = Browser::start(&site.root, Setup::default());
+    set_up(&site, &browser);
+    upload(&site, &browser);
+    let analysis = analyze(&browser);
+    browser.open("/keys");
+    browser.click("[data-keys-off]");
+    browser.open(&format!("{analysis}/tables/users?class=conflict"));
+    browser.click("tbody th a");
+    browser.element("form[data-conflict]");
+    let record = browser.path();
+    browser.keys("b");
+    browser.keys("gb");
+    browser.keys("?");
+    assert_eq!(browser.path(), record);
+    assert_eq!(browser.script("return document.querySelector('dialog[open]') === null;"), true);
+    browser.open(&analysis);
+    browser.says("3 conflicts to decide");
+}
+
+#[test]
+fn the_first_run_can_encrypt_backups_once_the_recovery_key_was_kept() {
+    let site = Site::start(Engine::Sqlite, false);
+    let browser = Browser::start(&site.root, Setup::default());
+    browser.open(&site.setup);
+    browser.says("none in a circle");
+    browser.type_into("#user", "ada");
+    browser.type_into("#password", PASSWORD);
+    browser.click("input[name=encrypt]");
+    browser.press("Finish");
+    browser.at("/recovery");
+    let secret = browser.script("return document.querySelector('pre.key').innerText.trim();");
+    let secret = secret.as_str().expect("a key").to_owned();
+    assert!(secret.starts_with("AGE-SECRET-KEY-1"));
+    browser.type_into("#proof", "none");
+    browser.press("I have kept it");
+    browser.says("not the last four characters");
+    browser.type_into("#proof", &secret[secret.len() - 4..]);
+    browser.press("I have kept it");
+    browser.says("Nothing is here yet");
+    browser.open("/recovery");
+    browser.at("/settings");
+    browser.says("✓ new backups");
+    assert!(!browser.text().contains(&secret), "it is shown to nobody any more");
+    browser.open("/backups");
+    browser.press("Back up now");
+    let backup = browser.path_that("the new backup", |p| p.starts_with("/backups/b-"));
+    browser.says("age");
+    browser.open(&backup);
+    let analysis = analyze(&browser);
+    browser.open(&analysis);
+    browser.says("Current already has everything in this backup");
+}
+
+#[test]
+fn u46_nothing_was_changed_is_said_where_it_is_so() {
+    let site = Site::start(Engine::Sqlite, false);
+    let browser = Browser::start(&site.root, Setup::default());
+    set_up(&site, &browser);
+    upload(&site, &browser);
+    browser.press("Analyze for Merge");
+    browser.press("Analyze for Merge");
+    let analysis = browser.path_that("the analysis", |p| p.starts_with("/analyses/p-"));
+    site.run("UPDATE users SET email = 'late@example.org' WHERE id = 4");
+    browser.open(&format!("{analysis}/review"));
+    browser.press("Perform Incremental Merge");
+    browser.says("Nothing was changed.");
+    browser.says("users/4");
+    assert_eq!(site.value("SELECT email FROM users WHERE id = 3"), "carl@example.com");
+    assert_eq!(site.value("SELECT email FROM users WHERE id = 4"), "late@example.org");
 }
 
 #[test]

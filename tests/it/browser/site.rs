@@ -51,7 +51,15 @@ pub(crate) struct Site {
     _folder: tempfile::TempDir,
     database: Database,
     stop: Arc<AtomicBool>,
-    thread: Option<std::thread::JoinHandle<()>>,
+    runs: Runs,
+}
+
+/// Where the service runs.
+enum Runs {
+    /// In this process.
+    Here(Option<std::thread::JoinHandle<()>>),
+    /// In one of its own.
+    Apart(std::process::Child),
 }
 
 enum Database {
@@ -110,7 +118,57 @@ impl Site {
                 break root.trim().to_owned();
             }
         };
-        Self { root, setup, backup: file, _folder: folder, database, stop, thread: Some(thread) }
+        Self { root, setup, backup: file, _folder: folder, database, stop, runs: Runs::Here(Some(thread)) }
+    }
+
+    /// Starts the program itself as README says, with a shop's database: paths are short, since it runs beside it.
+    pub(crate) fn shop() -> Self {
+        let (current, backup) = super::shop::now_and_then();
+        Self::apart(&format!("{} BEGIN; {current} COMMIT;", super::shop::TABLES), &backup)
+    }
+
+    /// Starts the program itself beside a database that statements make.
+    pub(crate) fn apart(sql: &str, backup: &str) -> Self {
+        use std::io::BufRead as _;
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("shop.db");
+        rusqlite::Connection::open(&path).and_then(|c| c.execute_batch(sql)).expect("a database");
+        let file = folder.path().join("friday.json");
+        std::fs::write(&file, backup).expect("a backup");
+        let config = "[targets.shop]\nurl = \"sqlite:shop.db\"\n\n[targets.shop.tables.staff]\nsecret_columns = [\"password_hash\"]\n";
+        std::fs::write(folder.path().join("merganser.toml"), config).expect("a configuration");
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_merganser"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir", "merganser_data"])
+            .current_dir(folder.path())
+            .env("HOME", folder.path())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut lines = std::io::BufReader::new(child.stdout.take().expect("its output")).lines();
+        let (mut setup, mut root) = (String::new(), String::new());
+        while root.is_empty() {
+            let line = lines.next().expect("the service starts").expect("a line");
+            if let Some(at) = line.find("/setup?") {
+                setup = line[at..].trim().to_owned();
+            }
+            if let Some((_, found)) = line.split_once("Listening on ") {
+                found.trim().clone_into(&mut root);
+            }
+        }
+        std::thread::spawn(move || lines.for_each(drop));
+        let stop = Arc::new(AtomicBool::new(false));
+        let database = Database::Sqlite(path);
+        Self { root, setup, backup: file, _folder: folder, database, stop, runs: Runs::Apart(child) }
+    }
+
+    /// Changes the current database behind the service's back.
+    pub(crate) fn run(&self, sql: &str) {
+        match &self.database {
+            Database::Sqlite(path) => {
+                rusqlite::Connection::open(path).and_then(|c| c.execute_batch(sql)).expect("a change");
+            }
+            Database::Postgres(_) => panic!("only SQLite is changed so"),
+        }
     }
 
     /// Reads one value of the current database as text.
@@ -135,9 +193,13 @@ impl Site {
 impl Drop for Site {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::SeqCst);
-        if let Some(thread) = self.thread.take() {
-            // A service that broke has failed the test already.
-            let _ = thread.join();
+        // A service that broke has failed the test already.
+        match &mut self.runs {
+            Runs::Here(thread) => drop(thread.take().map(std::thread::JoinHandle::join)),
+            Runs::Apart(child) => {
+                let _ = child.kill();
+                let _ = child.wait();
+            }
         }
     }
 }
