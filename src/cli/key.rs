@@ -92,7 +92,12 @@ pub(super) fn run(context: &Context<'_>, args: &KeyCommandArgs) -> Result<Done> 
             let recipients: Vec<String> = read_identity(&path)?.iter().map(crate::backup::Key::recipient).collect();
             let home = context.home()?;
             let actor = context.actor();
-            crate::executor::audit::note(&home, "key_exported", &actor, &format!("{name} ({})", recipients.join(", ")))?;
+            crate::executor::audit::note(
+                &home,
+                "key_exported",
+                &actor,
+                &format!("{name} ({})", recipients.join(", ")),
+            )?;
             context
                 .out
                 .line(&format!("Key {name} copied to {}. Whoever has this file can read the backups.", out.display()));

@@ -109,7 +109,8 @@ pub fn router() -> Router<App> {
         .route("/logout", post(|s, p| page(s, p, entry::logout)))
         .route(
             "/recovery",
-            get(|s, p| page(s, p, |desk| entry::recovery(desk, None))).merge(form(|desk, _, form| entry::recover(desk, form))),
+            get(|s, p| page(s, p, |desk| entry::recovery(desk, None)))
+                .merge(form(|desk, _, form| entry::recover(desk, form))),
         )
         .route("/", get(|s, p| page(s, p, home::home)))
         .route("/keys", get(|s, p| page(s, p, entry::keys)))

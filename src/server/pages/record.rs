@@ -175,7 +175,7 @@ fn equal_columns(
     now: &super::beside::Now,
     secrets: &Secrets,
 ) -> Vec<(String, Html)> {
-    let listed = |c: usize| finding.fields.iter().any(|f| f.column == c);
+    let listed = |c: usize| table.key.contains(&c) || finding.fields.iter().any(|f| f.column == c);
     let columns = (0..table.columns.len()).filter(|c| finding.class != Class::New && !listed(*c));
     let drawn = |c: usize| {
         let held = now.get(c).and_then(Option::as_ref).map(|v| secrets.json(table, c, v));

@@ -105,7 +105,10 @@ pub(super) fn wizard(desk: &Desk, form: &Form, problem: Option<&Problem>) -> Ans
         };
         let to = if by_hand.is_empty() { matched } else { by_hand };
         let table = schema.iter().flat_map(|s| &s.tables).find(|t| t.label() == to);
-        let clock = table.map(|t| t.timestamp.map_or(words::NO_CLOCK.to_owned(), |c| safe(&t.columns[c].name)));
+        let clock = table.map(|t| {
+            let found = t.columns.iter().find(|c| c.writable() && names::is_updated_name(&c.name));
+            found.map_or_else(|| words::NO_CLOCK.to_owned(), |c| safe(&c.name))
+        });
         NameRow {
             raw: t.name.clone(),
             name: safe(&t.name),

@@ -84,7 +84,8 @@ pub fn list(app: &App) -> Answer<Vec<KeyView>> {
         }
         for key in read_identity(&path)? {
             let recipient = key.recipient();
-            let told = |e: &audit::Entry| e.event == EXPORTED && e.note.as_deref().is_some_and(|n| n.contains(&recipient));
+            let told =
+                |e: &audit::Entry| e.event == EXPORTED && e.note.as_deref().is_some_and(|n| n.contains(&recipient));
             found.push(KeyView {
                 exported: history.iter().any(told),
                 used: used.contains(&recipient),

@@ -39,6 +39,7 @@ fn u40_ten_thousand_conflicts_are_there_at_once_and_decided_by_pattern() {
     browser.click("button[value=backup]");
     browser.says("Take Backup for 9,990 conflicts");
     browser.press("Take Backup for 9,990 conflicts");
+    browser.path_that("the decided patterns", |p| p.ends_with("/conflicts"));
     browser.open(&analysis);
     browser.says("10 conflicts to decide");
     browser.says("9990 updated");

@@ -30,7 +30,9 @@ fn site() -> Site {
     let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
     let table = quoted(TABLE);
     let column = quoted(COLUMN);
-    let mut sql = format!("CREATE TABLE {table} (id INTEGER PRIMARY KEY, name TEXT, {column} TEXT, long TEXT, n INTEGER, yes BOOLEAN);");
+    let mut sql = format!(
+        "CREATE TABLE {table} (id INTEGER PRIMARY KEY, name TEXT, {column} TEXT, long TEXT, n INTEGER, yes BOOLEAN);"
+    );
     let mut rows = Vec::new();
     let long = "x".repeat(1_000_000);
     for (position, text) in CORPUS.iter().enumerate() {
@@ -44,7 +46,7 @@ fn site() -> Site {
     for (position, value) in odd.iter().enumerate() {
         rows.push(json!({"id": 100 + position, "name": value, COLUMN: value, "long": value, "n": 0, "yes": false}));
     }
-    Site::apart(&sql, &json!({"metadata": {"version": "1"}, "data": {TABLE: rows}}).to_string())
+    Site::apart(&sql, &json!({"metadata": {"version": "1"}, "data": {TABLE: rows}}).to_string(), "")
 }
 
 /// Looks at the page that is open.
@@ -115,7 +117,18 @@ fn f91_u41_u42_nothing_from_data_runs_on_any_screen_and_all_of_it_is_seen() {
     browser.press("Undo");
     browser.says("will be taken back");
     harmless(&browser, "undo");
-    for page in ["/", "/backups", "/analyses", "/history", "/history?q=%22%3E%3Cimg%20src%3Dx%20onerror%3Dwindow.hacked%3D1%3E", "/schedules?last=1", "/settings", "/system", "/login?next=javascript:alert(1)", "/analyses/%3Cscript%3E"] {
+    for page in [
+        "/",
+        "/backups",
+        "/analyses",
+        "/history",
+        "/history?q=%22%3E%3Cimg%20src%3Dx%20onerror%3Dwindow.hacked%3D1%3E",
+        "/schedules?last=1",
+        "/settings",
+        "/system",
+        "/login?next=javascript:alert(1)",
+        "/analyses/%3Cscript%3E",
+    ] {
         browser.open(page);
         browser.element("main h1");
         harmless(&browser, page);

@@ -19,16 +19,49 @@ CREATE TABLE reviews (id INTEGER PRIMARY KEY, product_id INTEGER NOT NULL REFERE
 CREATE TABLE coupons (code TEXT PRIMARY KEY, percent INTEGER NOT NULL, valid_until TEXT);
 CREATE TRIGGER reviews_touch AFTER INSERT ON reviews BEGIN SELECT 1; END;";
 
+/// What the configuration says of the tables.
+pub(crate) const CONFIG: &str = "[targets.shop.tables.staff]\nsecret_columns = [\"password_hash\"]\n";
+
 const FIRST: [&str; 20] = [
-    "Anna", "Bilal", "Chloé", "Dmitri", "Elif", "Femi", "Grace", "Hiro", "Ines", "Jonas", "Katarzyna", "Liam", "Mei", "Noor",
-    "Olga", "Pablo", "Quynh", "Rosa", "Søren", "Tariq",
+    "Anna",
+    "Bilal",
+    "Chloé",
+    "Dmitri",
+    "Elif",
+    "Femi",
+    "Grace",
+    "Hiro",
+    "Ines",
+    "Jonas",
+    "Katarzyna",
+    "Liam",
+    "Mei",
+    "Noor",
+    "Olga",
+    "Pablo",
+    "Quynh",
+    "Rosa",
+    "Søren",
+    "Tariq",
 ];
 const LAST: [&str; 17] = [
-    "Almeida", "Berg", "Carter", "Dvořák", "Eriksen", "Fischer", "García", "Hansen", "Ito", "Jansen", "Kowalska", "Lang", "Meyer",
-    "Nguyen", "Okafor", "Petrov", "Rossi",
+    "Almeida", "Berg", "Carter", "Dvořák", "Eriksen", "Fischer", "García", "Hansen", "Ito", "Jansen", "Kowalska",
+    "Lang", "Meyer", "Nguyen", "Okafor", "Petrov", "Rossi",
 ];
-const GOODS: [&str; 12] =
-    ["Kettle", "Desk lamp", "Rug", "Oak stool", "Teapot", "Throw", "Vase", "Candle", "Mirror", "Basket", "Shelf", "Bowl"];
+const GOODS: [&str; 12] = [
+    "Kettle",
+    "Desk lamp",
+    "Rug",
+    "Oak stool",
+    "Teapot",
+    "Throw",
+    "Vase",
+    "Candle",
+    "Mirror",
+    "Basket",
+    "Shelf",
+    "Bowl",
+];
 const COLOURS: [&str; 7] = ["sand", "moss", "clay", "ink", "linen", "rust", "fog"];
 
 type Row = Map<String, Json>;
@@ -90,7 +123,10 @@ fn friday() -> Side {
     let reviews = (1..=160)
         .map(|n| row(json!({"id": n, "product_id": 1 + n % 84, "customer_id": 1 + n % 240, "stars": 1 + n % 5, "text": format!("Arrived in {} days and looks just like the picture. The {} is lovely, though the box was a little dented at one corner.", 2 + n % 4, GOODS[n % 12].to_lowercase()), "updated_at": day(n)})))
         .collect();
-    let coupons = ["WELCOME10", "AUTUMN", "FRIENDS"].iter().map(|c| row(json!({"code": c, "percent": 10, "valid_until": null}))).collect();
+    let coupons = ["WELCOME10", "AUTUMN", "FRIENDS"]
+        .iter()
+        .map(|c| row(json!({"code": c, "percent": 10, "valid_until": null})))
+        .collect();
     Side(vec![
         ("categories", categories),
         ("suppliers", suppliers),
@@ -125,7 +161,8 @@ impl Side {
 
     fn json(&self) -> String {
         let data: Map<String, Json> = self.0.iter().map(|(name, rows)| ((*name).to_owned(), json!(rows))).collect();
-        let counts: Map<String, Json> = self.0.iter().map(|(name, rows)| ((*name).to_owned(), json!(rows.len()))).collect();
+        let counts: Map<String, Json> =
+            self.0.iter().map(|(name, rows)| ((*name).to_owned(), json!(rows.len()))).collect();
         json!({"metadata": {"version": "1.0", "timestamp": "2026-11-20T18:00:00.000Z", "recordCounts": counts}, "data": data}).to_string()
     }
 }
@@ -171,9 +208,31 @@ pub(crate) fn now_and_then() -> (String, String) {
         edit(&mut now, "customers", position, "email", json!(email));
         edit(&mut now, "customers", position, "phone", json!(" "));
     }
-    edit(&mut now, "customers", 9, "address", json!("{\"street\": \"9 Mill Lane\", \"city\": \"Leith\", \"postcode\": \"10310\"}"));
-    edit(&mut now, "products", 6, "description", json!("Made by hand in small batches.\nEach piece is a little different.\nDimensions: 18 × 15 cm.\nDishwasher safe up to 60 °C."));
-    edit(&mut now, "reviews", 11, "text", json!("Arrived in 3 days and looks nothing like the picture. The kettle is fine, though the box was badly dented at one corner."));
+    edit(
+        &mut now,
+        "customers",
+        9,
+        "address",
+        json!("{\"street\": \"9 Mill Lane\", \"city\": \"Leith\", \"postcode\": \"10310\"}"),
+    );
+    edit(
+        &mut now,
+        "products",
+        6,
+        "description",
+        json!(
+            "Made by hand in small batches.\nEach piece is a little different.\nDimensions: 18 × 15 cm.\nDishwasher safe up to 60 °C."
+        ),
+    );
+    edit(
+        &mut now,
+        "reviews",
+        11,
+        "text",
+        json!(
+            "Arrived in 3 days and looks nothing like the picture. The kettle is fine, though the box was badly dented at one corner."
+        ),
+    );
     edit(&mut now, "reviews", 12, "stars", json!(2));
     edit(&mut now, "staff", 2, "role", json!("clerk"));
     edit(&mut then, "staff", 2, "role", json!("admin"));

@@ -61,11 +61,9 @@ fn every_page(dark: bool) {
     look.at("01-first-run");
     set_up(&site, &browser);
     look.at("02-home-empty");
-    for (name, path) in [
-        ("03-backups-empty", "/backups"),
-        ("06-analyses-empty", "/analyses"),
-        ("14-schedules-empty", "/schedules"),
-    ] {
+    for (name, path) in
+        [("03-backups-empty", "/backups"), ("06-analyses-empty", "/analyses"), ("14-schedules-empty", "/schedules")]
+    {
         look.open(name, path);
     }
     let backup = upload(&site, &browser);
@@ -82,12 +80,17 @@ fn every_page(dark: bool) {
     look.open("07-table-new", &format!("{analysis}/tables/customers?class=new"));
     look.open("07-table-nothing", &format!("{analysis}/tables/customers?class=conflict&q=nobody"));
     look.open("07-table-only-current", &format!("{analysis}/tables/customers?class=current_only"));
-    for (name, table) in [("08-conflict", "customers"), ("08-conflict-lines", "products"), ("08-conflict-text", "reviews")] {
-        browser.open(&format!("{analysis}/tables/{table}?class=conflict&q={}", match table {
-            "customers" => "Mill",
-            "products" => "Dishwasher",
-            _ => "nothing",
-        }));
+    for (name, table) in
+        [("08-conflict", "customers"), ("08-conflict-lines", "products"), ("08-conflict-text", "reviews")]
+    {
+        browser.open(&format!(
+            "{analysis}/tables/{table}?class=conflict&q={}",
+            match table {
+                "customers" => "Mill",
+                "products" => "Dishwasher",
+                _ => "nothing",
+            }
+        ));
         browser.click("tbody th a");
         browser.element("form[data-conflict]");
         look.at(name);

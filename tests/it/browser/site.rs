@@ -124,18 +124,18 @@ impl Site {
     /// Starts the program itself as README says, with a shop's database: paths are short, since it runs beside it.
     pub(crate) fn shop() -> Self {
         let (current, backup) = super::shop::now_and_then();
-        Self::apart(&format!("{} BEGIN; {current} COMMIT;", super::shop::TABLES), &backup)
+        Self::apart(&format!("{} BEGIN; {current} COMMIT;", super::shop::TABLES), &backup, super::shop::CONFIG)
     }
 
     /// Starts the program itself beside a database that statements make.
-    pub(crate) fn apart(sql: &str, backup: &str) -> Self {
+    pub(crate) fn apart(sql: &str, backup: &str, config: &str) -> Self {
         use std::io::BufRead as _;
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("shop.db");
         rusqlite::Connection::open(&path).and_then(|c| c.execute_batch(sql)).expect("a database");
         let file = folder.path().join("friday.json");
         std::fs::write(&file, backup).expect("a backup");
-        let config = "[targets.shop]\nurl = \"sqlite:shop.db\"\n\n[targets.shop.tables.staff]\nsecret_columns = [\"password_hash\"]\n";
+        let config = format!("[targets.shop]\nurl = \"sqlite:shop.db\"\n{config}");
         std::fs::write(folder.path().join("merganser.toml"), config).expect("a configuration");
         let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_merganser"))
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir", "merganser_data"])

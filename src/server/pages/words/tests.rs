@@ -86,9 +86,9 @@ fn is_failure(source: &str, literal: &str) -> bool {
 fn some_things_are_never_said() {
     let said = include_str!("../words.rs").to_lowercase();
     for never in ["are you sure", "successfully", "ours", "theirs", "incoming"] {
-        let spoken = said.split(|c: char| !c.is_alphabetic() && c != ' ').any(|part| {
-            format!(" {part} ").contains(&format!(" {never} "))
-        });
+        let spoken = said
+            .split(|c: char| !c.is_alphabetic() && c != ' ')
+            .any(|part| format!(" {part} ").contains(&format!(" {never} ")));
         assert!(!spoken, "{never:?} is never said");
     }
     assert_eq!(super::ANALYZE, "Analyze for Merge");
