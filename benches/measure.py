@@ -9,6 +9,7 @@ import statistics
 import subprocess
 import sys
 import time
+import zipfile
 
 PROGRAM, ALONE, DATA, ROUNDS, WHAT = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5].split(",")
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -93,6 +94,48 @@ def writing():
     table("Merging 12,000 changes and taking them back", {"merganser merge": merge, "merganser undo": merganser("undo", *target)}, [])
 
 
+def forms_of(size):
+    """Packs the JSON backup as people do, with the programs that people use; the digest of what is in it stays the same."""
+    plain, zipped, gzipped, sealed = (data(size, "backup.json" + ending) for ending in ("", ".zip", ".gz", ".age"))
+    if not os.path.exists(zipped):
+        with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.write(plain, "backup.json")
+    if not os.path.exists(gzipped):
+        with open(gzipped, "wb") as out:
+            subprocess.run(["gzip", "-c", plain], stdout=out, check=True)
+    identity = data(size, "identity.txt")
+    if not os.path.exists(sealed):
+        if not os.path.exists(identity):
+            subprocess.run(["age-keygen", "-o", identity], stderr=subprocess.DEVNULL, check=True)
+        recipient = subprocess.run(["age-keygen", "-y", identity], capture_output=True, text=True, check=True).stdout.strip()
+        subprocess.run(["age", "-r", recipient, "-o", sealed, plain], check=True)
+    return identity
+
+
+def formats():
+    """What writing costs, and what a backup's packing adds to its analysis."""
+    identity = forms_of("small")
+    table("Analyzing the same JSON, packed in several ways, against SQLite", {
+        "plain": analyze("small", "backup.json"),
+        "ZIP": analyze("small", "backup.json.zip"),
+        "gzip": analyze("small", "backup.json.gz"),
+        "age": analyze("small", "backup.json.age", "--identity", identity),
+    }, ["plain"])
+    written = {}
+    for format, ending in (("smart-backup", "json"), ("django", "zip")):
+        file = os.path.join(DATA, "written." + ending)
+        written[f"written as {format}"] = Command([ALONE, "write", format, data("small", "current.db"), file])
+    table("Writing 1 M records from SQLite", written, [])
+    subprocess.run([ALONE, "write", "django", data("tenth", "current.db"), data("tenth", "django.zip")],
+                   stdout=subprocess.DEVNULL, check=True)
+    subprocess.run([ALONE, "write", "django", data("small", "backup.db"), data("small", "django.zip")],
+                   stdout=subprocess.DEVNULL, check=True)
+    table("Analyzing Django's archive against SQLite", {
+        "100,000 records": analyze("tenth", "django.zip"),
+        "1 M records, 1 % changed": analyze("small", "django.zip"),
+    }, [])
+
+
 def on_server(title, kind, size):
     """JSON against a server; the yardsticks are the table streamed by the server's own client, and the parse alone."""
     import engines
@@ -148,6 +191,7 @@ ALL = {
     "json": lambda: against_alone("JSON against SQLite, 1 M records, 1 % changed", "small"),
     "shuffled": lambda: against_alone("JSON in no order against SQLite, 1 M records, 1 % changed", "shuffled"),
     "many": lambda: against_sqldiff("SQLite against SQLite, 1 M records, 30 % changed", "many"),
+    "formats": formats,
     "base": three_way,
     "writes": writing,
     "postgres": lambda: on_server("JSON against PostgreSQL, 1 M records, 1 % changed", "postgres", "writes"),

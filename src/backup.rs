@@ -3,6 +3,7 @@
 //! Every format is one file (or folder) with the same shape: a reader that yields tables one after another and pushes
 //! each record's fields into a [`RecordSink`]. Nothing in a file is trusted: not its key names, counts, sizes or order.
 
+mod ahead;
 mod archive;
 mod attached;
 mod baluhost;
@@ -96,6 +97,8 @@ pub struct TableHeader {
     pub pk_field: Option<String>,
     /// Keys of records that were deleted since the backup that this one builds on: fields by the file's names.
     pub deleted: Vec<Vec<(String, OwnedCell)>>,
+    /// Whether `columns` only count: the file's records are lists, whose values stand in the order of the table's columns.
+    pub positional: bool,
     /// The file's own spelling where `name` was derived from it: `core.child` of `core_child`.
     pub origin: Option<String>,
 }
@@ -117,6 +120,8 @@ pub struct Summary {
     pub claimed_keys: Vec<(String, String)>,
     /// Where the records found differ from what the file claims, when [`ReadOptions::accept_count_mismatch`] let it pass.
     pub mismatches: Vec<String>,
+    /// What else it says of itself: the application's version, the database's engine, by the file's own words.
+    pub says: Vec<(String, String)>,
     /// Things a person should know.
     pub notes: Vec<String>,
 }

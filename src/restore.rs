@@ -13,7 +13,7 @@ pub use shaped::ShapedWriter;
 use crate::backup::{self, Format, Place, ReadOptions, Reader, RecordSink, TableHeader};
 use crate::database::sqlite::error;
 use crate::error::{Result, fail};
-use crate::model::Cell;
+use crate::model::{Cell, OwnedCell};
 use guess::Guess;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, Statement};
@@ -170,6 +170,8 @@ impl RecordSink for Load<'_> {
             .get(name)
             .ok_or_else(|| fail!(BackupDamaged, "the backup changed while it was read: field {name:?} is new"))?;
         self.at[position] = self.records + 1;
+        let plain = guess::plain(cell);
+        let cell = plain.as_ref().map_or(cell, OwnedCell::as_cell);
         let as_text = self.shape.columns[position].1.is_text();
         let number = |text: &str| match (text.parse::<i64>(), text.parse::<f64>()) {
             (Ok(i), _) => ToSqlOutput::Owned(i.into()),

@@ -33,6 +33,9 @@ const MIGRATION_TABLES: [&str; 16] = [
     "__drizzle_migrations",
 ];
 
+/// Among the tables to be skipped: all of them.
+pub(crate) const EVERY: &str = "*";
+
 /// How a table takes part in the analysis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
@@ -297,7 +300,8 @@ pub(super) fn find_column(table: &Table, name: &str) -> Result<usize> {
 /// Tells whether a name that the current database doesn't have was left out on request.
 fn is_left_out(options: &Options, name: &str) -> bool {
     let named = |list: &[String]| list.iter().any(|n| n == name || names::fold(n) == names::fold(name));
-    named(&options.skip_tables)
+    options.skip_tables.iter().any(|name| name == EVERY)
+        || named(&options.skip_tables)
         || (!options.only_tables.is_empty() && !named(&options.only_tables))
         || MIGRATION_TABLES.contains(&name)
 }
@@ -312,11 +316,15 @@ fn parts(schema: &Schema, options: &Options) -> Result<Vec<Part>> {
         })
     };
     let only = options.only_tables.iter().map(resolve).collect::<Result<Vec<_>>>()?;
-    let skip = options.skip_tables.iter().map(resolve).collect::<Result<Vec<_>>>()?;
+    let none = options.skip_tables.iter().any(|name| name == EVERY);
+    let skip = options.skip_tables.iter().filter(|name| *name != EVERY).map(resolve).collect::<Result<Vec<_>>>()?;
     let migrations = |t: &Table| MIGRATION_TABLES.contains(&t.name.as_str()) && !options.only_tables.contains(&t.name);
     let chosen: Vec<usize> = (0..schema.tables.len())
         .filter(|&t| {
-            (only.is_empty() || only.contains(&Some(t))) && !skip.contains(&Some(t)) && !migrations(&schema.tables[t])
+            !none
+                && (only.is_empty() || only.contains(&Some(t)))
+                && !skip.contains(&Some(t))
+                && !migrations(&schema.tables[t])
         })
         .collect();
     let needed = graph::with_ancestors(schema, &chosen);

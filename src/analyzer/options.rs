@@ -49,6 +49,8 @@ pub struct Options {
     /// Only these tables.
     pub only_tables: Vec<String>,
     /// Not these tables.
+    ///
+    /// `*` stands for every table.
     pub skip_tables: Vec<String>,
     /// Only these columns, `table.column` or `column`; keys and timestamps are always read.
     pub only_columns: Vec<String>,

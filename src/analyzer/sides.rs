@@ -168,12 +168,20 @@ impl<'a> BackupSink<'a> {
         Ok(())
     }
 
+    /// Returns the column that a value without a name stands for: only where the table has as many columns as the list.
+    fn by_position(&self, name: &str) -> Option<usize> {
+        let columns = &self.header.columns;
+        let as_many = columns.len() == self.mapping.schema.tables[self.table].columns.len();
+        if self.header.positional && as_many { columns.iter().position(|column| column == name) } else { None }
+    }
+
     fn look_up(&mut self, name: &str) -> Option<usize> {
         if let Some(found) = self.known.get(name) {
             return *found;
         }
         let mut found = match self.mapping.column(self.table, &self.header.name, name) {
             Found::At(column) => Some(column),
+            Found::Unknown(_) if self.by_position(name).is_some() => self.by_position(name),
             Found::Skipped => {
                 self.learned.skipped.push(format!("{}.{name}", self.header.name));
                 None

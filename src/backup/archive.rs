@@ -165,7 +165,8 @@ pub(crate) fn open(path: &Path, options: &ReadOptions, window_bytes: usize) -> R
             _ => Format::JsonFiles,
         };
     }
-    if reader.parts.is_empty() && reader.ready.is_empty() && find("metadata.json").is_none() {
+    let describes_itself = find("metadata.json").is_some() || reader.format == Format::RayErp;
+    if reader.parts.is_empty() && reader.ready.is_empty() && !describes_itself {
         return Err(fail!(UnknownFormat, "no backup that is known: none of {} files holds records", names.len()));
     }
     match reader.parts.make_contiguous() {
@@ -264,7 +265,10 @@ impl ArchiveReader {
     /// Opens the next file's table, or the next model of a fixture.
     fn advance(&mut self) -> Result<Option<TableHeader>> {
         if let Some((name, records)) = self.ready.pop_front() {
-            let header = TableHeader { name: name.clone(), whole: false, ..TableHeader::default() };
+            let positional = name == jarvis::HISTORY;
+            let widest = records.iter().map(Vec::len).max().unwrap_or(0);
+            let columns = if positional { (1..=widest).map(jarvis::unnamed).collect() } else { Vec::new() };
+            let header = TableHeader { name, columns, positional, whole: false, ..TableHeader::default() };
             return self.start(header, Current::Ready(records));
         }
         if let Some(mut fixture) = self.fixture.take()
@@ -429,6 +433,7 @@ impl Reader for ArchiveReader {
             claimed_counts: self.metadata.counts,
             claimed_keys: Vec::new(),
             mismatches,
+            says: self.metadata.says,
             notes: self.notes,
         })
     }

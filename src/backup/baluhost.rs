@@ -20,7 +20,8 @@ pub(crate) fn looks_like(head: &[u8]) -> bool {
 /// Reads the database of a BaluHost archive.
 pub(crate) struct BaluHostReader {
     source: Source,
-    database: Box<SqliteReader>,
+    /// None where the archive holds files alone.
+    database: Option<Box<SqliteReader>>,
     _folder: tempfile::TempDir,
     notes: Vec<String>,
 }
@@ -33,7 +34,7 @@ impl BaluHostReader {
     pub(crate) fn open(source: Source, stream: ByteStream, options: &ReadOptions) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let database = folder.path().join("database.db");
-        let (mut names, mut others, mut found, mut dump) = (HashSet::new(), 0u64, false, false);
+        let (mut names, mut others, mut files, mut found, mut dump) = (HashSet::new(), 0u64, 0u64, false, false);
         let mut archive = tar::Archive::new(stream);
         for entry in archive.entries().map_err(stream_error)? {
             let mut entry = entry.map_err(stream_error)?;
@@ -80,6 +81,7 @@ impl BaluHostReader {
                     let mut file = std::fs::File::create_new(target)?;
                     std::io::copy(&mut entry, &mut file).map_err(stream_error)?;
                 }
+                None if name.starts_with("backup/files/") => files += 1,
                 None => others += u64::from(!name.ends_with(".db-shm")),
             }
         }
@@ -97,16 +99,19 @@ impl BaluHostReader {
             return Err(fail!(UnknownFormat, "the archive holds an SQL dump; SQL from a file is never executed")
                 .hint("load it into a scratch database and give that file"));
         }
-        if !found {
-            return Err(fail!(UnknownFormat, "the archive holds no database (`backup/database/NAME.db`)"));
+        if !found && files == 0 {
+            return Err(fail!(UnknownFormat, "the archive holds no database (`backup/database/NAME.db`) and no files"));
         }
         let mut notes = Vec::new();
         if others > 0 {
             notes.push(format!(
-                "{others} files and configuration in the archive were left out: only records are merged"
+                "{others} entries of the archive are no records and no files, such as configuration: left out"
             ));
         }
-        let database = Box::new(SqliteReader::open(&database, options)?);
+        if files > 0 {
+            notes.push(format!("{files} files travel with the records: --files FOLDER merges them, too"));
+        }
+        let database = found.then(|| SqliteReader::open(&database, options).map(Box::new)).transpose()?;
         Ok(Self { source, database, _folder: folder, notes })
     }
 }
@@ -117,15 +122,15 @@ impl Reader for BaluHostReader {
     }
 
     fn next_table(&mut self) -> Result<Option<TableHeader>> {
-        self.database.next_table()
+        self.database.as_mut().map_or(Ok(None), |database| database.next_table())
     }
 
     fn read_records(&mut self, sink: &mut dyn RecordSink) -> Result<u64> {
-        self.database.read_records(sink)
+        self.database.as_mut().map_or(Ok(0), |database| database.read_records(sink))
     }
 
     fn finish(self: Box<Self>) -> Result<Summary> {
-        let mut summary = self.database.finish()?;
+        let mut summary = self.database.map_or(Ok(Summary::default()), |database| database.finish())?;
         (summary.digest, summary.size_bytes) = self.source.finish()?;
         summary.notes.extend(self.notes);
         Ok(summary)

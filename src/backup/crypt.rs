@@ -7,7 +7,6 @@
 //! | RayERP's encrypted collections, inside its archive | hexadecimal digits where JSON should be | not at all |
 
 mod agefile;
-mod ahead;
 mod blocks;
 mod keys;
 mod legacy;

@@ -1,12 +1,14 @@
 //! What is in a backup: tables, columns, counts, samples. One pass, with memory for the columns only.
 
+use super::attached::attached;
 use super::open::{Format, open};
 use super::options::ReadOptions;
+use super::source::stream_error;
 use super::{Place, RecordSink};
 use crate::error::Result;
-use crate::model::{Cell, OwnedCell};
+use crate::model::{Cell, OwnedCell, names};
 use serde::Serialize;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 /// Characters of a sample value that are kept.
@@ -29,10 +31,23 @@ pub struct Inspection {
     pub records: u64,
     /// The tables, in the file's order.
     pub tables: Vec<InspectedTable>,
+    /// What else it says of itself: the application's version, the database's engine, by the file's own words.
+    pub says: BTreeMap<String, String>,
+    /// Files that travel with it; none where its format has no place for files.
+    pub files: Option<InspectedFiles>,
     /// Things a person should know.
     pub notes: Vec<String>,
     /// Where the file contradicts itself; an analysis refuses it then unless told otherwise.
     pub problems: Vec<String>,
+}
+
+/// The files that travel with a backup.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct InspectedFiles {
+    /// How many there are.
+    pub files: u64,
+    /// Their content, in bytes.
+    pub size_bytes: u64,
 }
 
 /// What a backup holds of one table.
@@ -96,10 +111,25 @@ pub fn inspect(path: &Path, options: &ReadOptions) -> Result<Inspection> {
         }
     }
     for (name, claimed) in summary.claimed_counts {
-        if let Some(table) = tables.iter_mut().find(|table| table.name == name) {
-            table.claimed = Some(claimed);
+        // Some systems count under another spelling than they export under.
+        let folded = names::fold(&name);
+        let exact = tables.iter().position(|table| table.name == name);
+        if let Some(at) = exact.or_else(|| tables.iter().position(|table| names::fold(&table.name) == folded)) {
+            tables[at].claimed = Some(claimed);
         }
     }
+    let mut problems = summary.mismatches;
+    let files = match format {
+        Format::RayErp | Format::Jarvis | Format::BaluHost if path.is_file() => match files(path, options) {
+            Ok(found) => Some(found),
+            // The records are shown all the same.
+            Err(error) => {
+                problems.push(format!("its files: {}", error.full_message()));
+                None
+            }
+        },
+        _ => None,
+    };
     Ok(Inspection {
         format,
         size_bytes: summary.size_bytes,
@@ -108,9 +138,22 @@ pub fn inspect(path: &Path, options: &ReadOptions) -> Result<Inspection> {
         version: summary.version,
         records: tables.iter().map(|table| table.records).sum(),
         tables,
+        says: summary.says.into_iter().collect(),
+        files,
         notes: summary.notes,
-        problems: summary.mismatches,
+        problems,
     })
+}
+
+/// Counts the files that travel with a backup, and reads them: their checksums hold then.
+fn files(path: &Path, options: &ReadOptions) -> Result<InspectedFiles> {
+    let mut found = InspectedFiles::default();
+    attached(path, options, &mut |_, content| {
+        found.files += 1;
+        found.size_bytes += std::io::copy(content, &mut std::io::sink()).map_err(stream_error)?;
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 struct Seen {

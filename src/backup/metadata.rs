@@ -6,6 +6,11 @@ use crate::model::names;
 use serde_json::value::RawValue;
 use std::collections::{HashMap, HashSet};
 
+/// Further things that a file says of itself, at most.
+const SAID: usize = 20;
+/// Their length in characters, at most.
+const SAID_CHARS: usize = 100;
+
 /// The claims found so far.
 #[derive(Default)]
 pub(crate) struct Metadata {
@@ -17,6 +22,8 @@ pub(crate) struct Metadata {
     checksum_seen: bool,
     /// Whether merganser wrote the file, so that tagged values are to be undone.
     pub(crate) own: bool,
+    /// What else the file says of itself, in its own words.
+    pub(crate) says: Vec<(String, String)>,
     /// Tables of which not every record is carried.
     pub(crate) partial: Vec<String>,
 }
@@ -72,6 +79,13 @@ impl Metadata {
             }
             "version" => {
                 self.version.get_or_insert_with(text);
+            }
+            // As much as a person looks at; a file may hold anything there.
+            _ if self.says.len() < SAID && matches!(value.as_bytes()[0], b'"' | b'0'..=b'9' | b'-' | b't' | b'f') => {
+                let said = text();
+                if said.chars().count() <= SAID_CHARS && key != "generator" && key != "checksum" {
+                    self.says.push((key.to_owned(), said));
+                }
             }
             _ => {}
         }

@@ -2,6 +2,7 @@
 
 mod sealed;
 
+use super::ahead::Ahead;
 use super::baluhost::{self, BaluHostReader};
 use super::crypt::Encryption;
 use super::django::{DjangoReader, Fixture, Tee};
@@ -178,12 +179,12 @@ pub(crate) fn decompressed(
     Ok(match head {
         [0x1f, 0x8b, ..] => {
             let decoder: ByteStream = Box::new(flate2::read::MultiGzDecoder::new(raw));
-            (source.expanded(decoder, &options.limits), true)
+            (Ahead::start(source.expanded(decoder, &options.limits))?, true)
         }
         [0x28, 0xb5, 0x2f, 0xfd, ..] => {
             let decoder = zstd::stream::read::Decoder::new(raw)
                 .map_err(|e| fail!(BackupDamaged, "the zstd data can't be read").because(e))?;
-            (source.expanded(Box::new(decoder), &options.limits), true)
+            (Ahead::start(source.expanded(Box::new(decoder), &options.limits))?, true)
         }
         _ => (raw, false),
     })

@@ -3,6 +3,7 @@
 //! The directory is read by the `zip` crate; everything in it is held against the file (CHECKS T1, T2, F21, F76, F77):
 //! hostile and repeated names, links, encryption, overlapping entries, more entries or bytes than allowed are refused.
 
+use super::ahead::Ahead;
 use super::options::Limits;
 use super::source::{ByteStream, check_expansion, open_file};
 use crate::error::{Result, fail};
@@ -14,6 +15,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The first bytes of a ZIP archive, and of one without entries.
 pub(crate) const MAGIC: [&[u8]; 2] = [b"PK\x03\x04", b"PK\x05\x06"];
+
+/// Entries larger than this are decompressed ahead of who reads them.
+const AHEAD_FROM_BYTES: u64 = 1 << 20;
 
 /// A file in an archive.
 struct Entry {
@@ -139,7 +143,7 @@ impl Zip {
         let raw = file.take(entry.compressed);
         let inner: ByteStream =
             if entry.deflated { Box::new(flate2::read::DeflateDecoder::new(raw)) } else { Box::new(raw) };
-        Ok(Box::new(Checked {
+        let checked: ByteStream = Box::new(Checked {
             inner,
             name: entry.name.clone(),
             size: entry.size,
@@ -149,7 +153,9 @@ impl Zip {
             produced: Arc::clone(&self.produced),
             archive_bytes: self.length,
             limits: self.limits.clone(),
-        }))
+        });
+        // A thread for each of many small files would cost more than it saves.
+        if entry.deflated && entry.size > AHEAD_FROM_BYTES { Ahead::start(checked) } else { Ok(checked) }
     }
 }
 

@@ -75,7 +75,7 @@ pub struct Create<'a> {
     pub format: Format,
     /// Only these tables; empty: all.
     pub only_tables: &'a [String],
-    /// Not these tables.
+    /// Not these tables; `*` is all of them: the files alone.
     pub skip_tables: &'a [String],
     /// Rules for columns, `table.column` or `column`; later ones win.
     pub rules: &'a [(String, Rule)],
@@ -93,6 +93,12 @@ pub struct Create<'a> {
     pub sealing: Option<&'a Sealing>,
     /// The folder whose files travel with it, if any.
     pub files: Option<&'a Path>,
+}
+
+impl Create<'_> {
+    fn is_files_only(&self) -> bool {
+        self.skip_tables.iter().any(|name| name == "*")
+    }
 }
 
 /// The earlier backup of an incremental one.
@@ -253,7 +259,9 @@ pub fn write(
         Format::Sqlite | Format::BaluHost => {
             let scratch = tempfile::tempdir()?;
             let (copy, packed) = (scratch.path().join("baluhost.db"), scratch.path().join("packed"));
-            job.sqlite(database, &copy, &mut made, progress)?;
+            if !request.is_files_only() {
+                job.sqlite(database, &copy, &mut made, progress)?;
+            }
             let attached = match request.format {
                 Format::BaluHost => job.files()?,
                 _ => Vec::new(),
@@ -274,6 +282,10 @@ pub fn write(
 }
 
 fn check(request: &Create<'_>) -> Result<()> {
+    if request.is_files_only() && request.files.is_none() {
+        return Err(fail!(Usage, "every table is skipped, and there are no files: nothing would be in the backup")
+            .hint("Give the folder with --files, or leave tables in."));
+    }
     if request.since.is_none() {
         return Ok(());
     }
@@ -301,6 +313,9 @@ fn chosen(schema: &Schema, request: &Create<'_>) -> Result<Vec<usize>> {
         };
         names.iter().map(find).collect()
     };
+    if request.is_files_only() {
+        return Ok(Vec::new());
+    }
     let (only, skip) = (resolve(request.only_tables)?, resolve(request.skip_tables)?);
     let wanted = |table: &usize| (only.is_empty() || only.contains(table)) && !skip.contains(table);
     Ok(graph::order(schema).tables.into_iter().filter(wanted).collect())

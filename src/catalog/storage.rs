@@ -2,7 +2,7 @@
 //!
 //! A place is a URL: `s3://bucket/folder`, `az://container/folder`, `gs://bucket/folder`, `file:///folder`. Credentials come
 //! from the usual variables (`AWS_…`, `AZURE_…`, `GOOGLE_…`), never from the URL. A file appears under its name when it is
-//! there whole: it is uploaded in parts that only the last call makes one.
+//! there whole: a small one goes in one call, a large one in parts that only the last call makes one.
 
 use super::{Catalog, Entry};
 use crate::backup::{AtomicFile, hmac_file};
@@ -108,6 +108,13 @@ impl Storage {
         let mut file = std::fs::File::open(file)?;
         let total = file.metadata()?.len();
         let failed = self.failed("writing", name);
+        if total <= PART_BYTES as u64 {
+            let mut content = Vec::new();
+            file.take(PART_BYTES as u64).read_to_end(&mut content)?;
+            self.runtime.block_on(self.store.put(&self.place(name), content.into())).map_err(&failed)?;
+            progress.advance(name, total, Some(total));
+            return self.is_there(name, total);
+        }
         self.runtime.block_on(async {
             let upload = self.store.put_multipart(&self.place(name)).await.map_err(&failed)?;
             let mut upload = WriteMultipart::new_with_chunk_size(upload, PART_BYTES);
@@ -136,6 +143,11 @@ impl Storage {
                 }
             }
         })?;
+        self.is_there(name, total)
+    }
+
+    /// Checks that what was uploaded has the size that it should have.
+    fn is_there(&self, name: &str, total: u64) -> Result<()> {
         match self.size(name)? {
             Some(size) if size == total => Ok(()),
             found => Err(fail!(Failed, "{name} in {} has {found:?} bytes instead of {total}", self.url)),

@@ -5,7 +5,7 @@ use crate::analyzer::Options;
 use crate::backup::{self, Place, ReadOptions, RecordSink};
 use crate::database::sqlite::Sqlite;
 use crate::error::{Result, fail};
-use crate::model::{Cell, Schema, Table, encode};
+use crate::model::{Cell, ColumnType, Schema, Table, encode, names};
 use crate::plan::make;
 use crate::progress::Progress;
 use serde::{Deserialize, Serialize};
@@ -69,7 +69,10 @@ impl Catalog {
         let counts: HashMap<&str, u64> = found.tables.iter().map(|t| (t.name.as_str(), t.records)).collect();
         for table in &entry.tables {
             // Some formats have no file for a table without records.
-            let count = counts.get(table.name.as_str()).copied().unwrap_or(0);
+            // Others spell their names otherwise: `activity-logs` of `activity_logs`.
+            let folded = names::fold(&table.name);
+            let other = || counts.iter().find(|(name, _)| names::fold(name) == folded).map(|(_, count)| *count);
+            let count = counts.get(table.name.as_str()).copied().or_else(other).unwrap_or(0);
             if count != table.records {
                 wrong.push(format!("{}: {count} records, but {} were written", table.name, table.records));
             }
@@ -112,9 +115,12 @@ impl Catalog {
     fn each_table(&self, entry: &Entry, schema: &Schema, visit: &mut Visit<'_>) -> Result<()> {
         let mut reader = backup::open(&self.path(entry), &self.read())?;
         while let Some(header) = reader.next_table()? {
-            let Some(table) = schema.table(&header.name) else { continue };
+            let folded = names::fold(&header.name);
+            let spelled = || schema.tables.iter().position(|table| names::fold(&table.label()) == folded);
+            let Some(table) = schema.table(&header.name).or_else(spelled) else { continue };
             let cells = vec![None; schema.tables[table].columns.len()];
-            reader.read_records(&mut Cells { table: &schema.tables[table], position: table, cells, visit })?;
+            let key = header.pk_field;
+            reader.read_records(&mut Cells { table: &schema.tables[table], position: table, key, cells, visit })?;
         }
         reader.finish().map(|_| ())
     }
@@ -172,13 +178,21 @@ type Visit<'a> = dyn FnMut(usize, &[Option<Vec<u8>>]) + 'a;
 struct Cells<'a, 'v> {
     table: &'a Table,
     position: usize,
+    /// The field that stands for the key, whatever its column is called.
+    key: Option<String>,
     cells: Vec<Option<Vec<u8>>>,
     visit: &'a mut Visit<'v>,
 }
 
 impl RecordSink for Cells<'_, '_> {
     fn field(&mut self, name: &str, cell: Cell<'_>) -> Result<()> {
-        if let Some(column) = self.table.column(name) {
+        let key = || self.table.key.first().copied().filter(|_| self.key.as_deref() == Some(name));
+        // Django's files name the field `child` of the column `child_id`.
+        let column = self.table.column(name).or_else(key).or_else(|| self.table.column(&format!("{name}_id")));
+        // A natural key names a record otherwise than by its key: nothing is said of it here.
+        let natural =
+            |column: usize| matches!(cell, Cell::Json(_)) && self.table.columns[column].ty != ColumnType::Json;
+        if let Some(column) = column.filter(|&column| !natural(column)) {
             let mut bytes = Vec::new();
             encode::encode(cell, &self.table.columns[column], &mut bytes);
             self.cells[column] = Some(bytes);

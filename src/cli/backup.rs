@@ -78,6 +78,8 @@ enum FormatArg {
     Rayerp,
     /// ZIP of app/model.json, as Django's loaddata and Baby Buddy read it
     Django,
+    /// Jarvis's JSON of all users, {"users","preferences","settings"}; password hashes and tokens stay out
+    JarvisSystem,
     /// Jarvis's ZIP of one user; password hashes and tokens stay out
     JarvisUser,
     /// BaluHost's tar.gz with an SQLite database
@@ -121,6 +123,9 @@ struct CreateArgs {
     /// Also the files below a folder: with rayerp uploads/ and public-uploads/, with jarvis-user the user's, with baluhost all
     #[arg(long, value_name = "FOLDER")]
     files: Option<PathBuf>,
+    /// The files alone, no records
+    #[arg(long, requires = "files", conflicts_with_all = ["only_tables", "skip_tables", "scope", "incremental_from"])]
+    files_only: bool,
     #[command(flatten)]
     columns: Columns,
     /// What it is called
@@ -158,7 +163,7 @@ struct Columns {
     /// Leave out what the strategy environment-sync never brings: password hashes, sessions, tokens
     #[arg(long, conflicts_with = "with_secrets")]
     without_secrets: bool,
-    /// Carry password hashes and tokens where they would stay out: in --scope, rayerp, jarvis-user
+    /// Carry password hashes and tokens where they would stay out: in --scope, rayerp, jarvis-user, jarvis-system
     #[arg(long)]
     with_secrets: bool,
 }
@@ -239,7 +244,7 @@ impl CreateArgs {
         let layout = if self.pretty { Layout::Pretty } else { Layout::Compact };
         Ok(match self.format {
             FormatArg::SmartBackup => Format::Records(WriteFormat::SmartBackup(given.unwrap_or(usual), layout)),
-            FormatArg::TableMap => Format::Records(WriteFormat::TableMap),
+            FormatArg::TableMap | FormatArg::JarvisSystem => Format::Records(WriteFormat::TableMap),
             FormatArg::Ndjson => Format::Records(WriteFormat::Files(FilesFormat::NdJson)),
             FormatArg::Rayerp => Format::Records(WriteFormat::Files(FilesFormat::RayErp)),
             FormatArg::Django => Format::Records(WriteFormat::Files(FilesFormat::Django)),
@@ -266,13 +271,14 @@ fn create(context: &Context<'_>, args: &CreateArgs) -> Result<Done> {
         _ => None,
     };
     let rules = args.columns.rules(&target);
+    let every = ["*".to_owned()];
     let request = Create {
         name: args.name.as_deref(),
         format: args.format()?,
         only_tables: &args.only_tables,
-        skip_tables: &args.skip_tables,
+        skip_tables: if args.files_only { &every } else { &args.skip_tables },
         rules: &rules,
-        secrets: args.columns.secrets(),
+        secrets: args.columns.secrets().or((args.format == FormatArg::JarvisSystem).then_some(Secrets::LeftOut)),
         scope: args.scope.as_deref(),
         since: None,
         zone: args.time_zone,
@@ -356,7 +362,10 @@ fn said(context: &Context<'_>, entry: Option<&Entry>, made: &Made, path: &Path) 
     };
     let total: u64 = made.tables.iter().map(|t| t.records).sum();
     let absolute = std::path::absolute(path)?.display().to_string();
-    context.out.line(&format!("Backup written: {absolute}"));
+    // What was moved elsewhere was said already.
+    if entry.is_none_or(|entry| entry.storage.is_none()) {
+        context.out.line(&format!("Backup written: {absolute}"));
+    }
     if let Some(entry) = entry {
         context.out.line(&format!("  kept as {}", entry.name));
     }

@@ -294,7 +294,7 @@ impl Compare {
     pub(super) fn options(&self, deciding: &Deciding, target: &Target) -> Result<Options> {
         let mut options = Options {
             only_tables: self.only_tables.clone(),
-            skip_tables: self.skip_tables.clone(),
+            skip_tables: if self.files.files_only { vec!["*".to_owned()] } else { self.skip_tables.clone() },
             only_columns: self.only_columns.clone(),
             skip_columns: self.skip_columns.clone(),
             conditions: self.conditions.clone(),

@@ -23,6 +23,9 @@ pub(super) struct FilesArgs {
     /// Merge the files that travel with the backup, too: the folder that holds uploads/, the users' folders, or the files
     #[arg(long, value_name = "FOLDER")]
     pub(super) files: Option<PathBuf>,
+    /// Merge the files alone, no records
+    #[arg(long, requires = "files", conflicts_with_all = ["only_tables", "skip_tables"])]
+    pub(super) files_only: bool,
     /// Delete files that a whole backup does not have
     #[arg(long, requires = "files")]
     pub(super) files_mirror: bool,

@@ -59,12 +59,19 @@ fn print(context: &Context<'_>, args: &InspectArgs, found: &Inspection) {
     if let Some(at) = &found.exported_at {
         out.line(&format!("Exported  {}", when(at)));
     }
+    if !found.says.is_empty() {
+        let said: Vec<String> = found.says.iter().map(|(key, value)| format!("{key} {value}")).collect();
+        out.line(&format!("Says      {}", shown(&said.join(", "))));
+    }
     out.line(&format!("Digest    blake3:{}", found.digest));
     out.line(&format!(
         "Holds     {} in {}\n",
         plural(found.records, "record"),
         plural(found.tables.len() as u64, "table")
     ));
+    if let Some(files) = found.files.filter(|files| files.files > 0) {
+        out.line(&format!("Files     {}, {} bytes\n", plural(files.files, "file"), files.size_bytes));
+    }
     let rows: Vec<Vec<String>> = found
         .tables
         .iter()

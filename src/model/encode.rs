@@ -14,6 +14,7 @@ use super::value::{Value, parse_uuid};
 use base64::Engine as _;
 use small::Small;
 
+pub(crate) mod extended;
 mod small;
 
 const ABSENT: u8 = 0;
@@ -40,6 +41,11 @@ pub fn encode(cell: Cell<'_>, column: &Column, out: &mut Vec<u8>) {
         Cell::Null => return out.push(NULL),
         Cell::String("[REDACTED]" | "***REDACTED***") => return out.push(ABSENT),
         _ => {}
+    }
+    if let (Cell::Json(text), false) = (cell, matches!(column.ty, ColumnType::Json | ColumnType::Any))
+        && let Some(value) = extended::extended(text)
+    {
+        return encode(value.as_cell(), column, out);
     }
     match &column.ty {
         ColumnType::Integer { .. } => {
@@ -214,11 +220,6 @@ fn to_decimal(cell: Cell<'_>) -> Option<Decimal> {
         Cell::UInt(u) => Some(Decimal::from_i128(i128::from(u))),
         Cell::Real(r) => Decimal::from_f64(r),
         Cell::Number(text) | Cell::String(text) | Cell::Text(text) => Decimal::parse(text),
-        // MongoDB's extended form of an exact decimal.
-        Cell::Json(text) => {
-            let object: std::collections::BTreeMap<String, String> = serde_json::from_str(text).ok()?;
-            Decimal::parse(object.get("$numberDecimal")?)
-        }
         _ => None,
     }
 }

@@ -3,14 +3,15 @@
 
 use crate::backup::{Place, RecordSink, TableHeader};
 use crate::error::{Result, fail};
-use crate::model::Cell;
 use crate::model::calendar::{parse_date, parse_timestamp};
 use crate::model::decimal::Decimal;
+use crate::model::encode::extended::extended;
+use crate::model::{Cell, OwnedCell};
 use std::collections::{HashMap, HashSet};
 use xxhash_rust::xxh3::xxh3_128;
 
 /// Fields that are keys in most applications, in the order in which they are tried.
-const KEYS: [&str; 5] = ["id", "_id", "pk", "uuid", "key"];
+const KEYS: [&str; 6] = ["id", "_id", "pk", "uuid", "key", "username"];
 
 /// A column's type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -215,6 +216,8 @@ pub(super) fn quoted(name: &str) -> String {
 
 impl RecordSink for Guess {
     fn field(&mut self, name: &str, cell: Cell<'_>) -> Result<()> {
+        let value = plain(cell);
+        let cell = value.as_ref().map_or(cell, OwnedCell::as_cell);
         let position = self.position(name);
         if matches!(cell, Cell::Absent | Cell::Null) {
             return Ok(());
@@ -238,6 +241,14 @@ impl RecordSink for Guess {
     fn end_record(&mut self, _place: Place) -> Result<()> {
         self.records += 1;
         Ok(())
+    }
+}
+
+/// Returns the value of a document that stands for one, which an analysis will find there too.
+pub(super) fn plain(cell: Cell<'_>) -> Option<OwnedCell> {
+    match cell {
+        Cell::Json(text) => extended(text),
+        _ => None,
     }
 }
 

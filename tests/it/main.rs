@@ -28,6 +28,7 @@ mod keys;
 mod laws;
 mod live;
 mod oracle;
+mod promises;
 mod proxy;
 mod resolver;
 mod roundtrip;

@@ -74,7 +74,11 @@ enum Place {
 
 impl Place {
     fn new(engine: Option<Server>, records: &str) -> Self {
-        let text = sql(engine, &format!("{TABLES}{records}"));
+        Self::of(engine, &format!("{TABLES}{records}"))
+    }
+
+    fn of(engine: Option<Server>, text: &str) -> Self {
+        let text = sql(engine, text);
         match engine {
             None => Self::Sqlite(World::new(&text)),
             Some(kind) => Self::Server(Live::new(kind, &text)),
@@ -193,12 +197,60 @@ fn a_backup_of_one_engine_fills_the_tables_of_another() {
     let engines = [None, Some(Server::Postgres), Some(Server::Mariadb)];
     for from in engines {
         let place = Place::new(from, RECORDS);
-        for format in [Format::default(), Format::Sqlite] {
+        for format in formats() {
             let (catalog, entry) = make(&place, format);
+            let records = if is_django(format) { 6 } else { RECORDS_IN_ALL };
             for to in engines.into_iter().filter(|to| *to != from) {
                 let empty = Place::new(to, "");
-                empty.fill(&catalog.path(&entry), RECORDS_IN_ALL, &format!("{from:?} to {to:?}, {format:?}"));
+                empty.fill(&catalog.path(&entry), records, &format!("{from:?} to {to:?}, {format:?}"));
             }
+        }
+    }
+}
+
+/// An SQLite file of another engine's database has its records and keys; what it lacks is said.
+#[test]
+fn what_a_format_cannot_hold_of_another_engine_is_named() {
+    for from in [Server::Postgres, Server::Mariadb] {
+        let place = Place::new(Some(from), RECORDS);
+        for format in [Format::Sqlite, Format::BaluHost] {
+            let mut catalog = Catalog::open(place.home()).expect("opens");
+            let create = Create { format, ..Create::default() };
+            let (_, made) = catalog.create(&mut *place.database(), &create, &Quiet).expect("makes");
+            assert!(
+                made.notes.iter().any(|note| note.contains("no foreign keys")),
+                "{from:?} {format:?}: {:?}",
+                made.notes
+            );
+        }
+    }
+}
+
+/// The application's tables, for an archive of one of its users.
+const JARVIS: &str = "
+    CREATE TABLE users (username varchar(50) PRIMARY KEY, name varchar(50), hashed_password varchar(50));
+    CREATE TABLE preferences (username varchar(50) PRIMARY KEY REFERENCES users (username), preferences {j});
+    CREATE TABLE settings (username varchar(50) PRIMARY KEY REFERENCES users (username), settings {j});
+    CREATE TABLE history (id int PRIMARY KEY, username varchar(50) REFERENCES users (username), said_at {t}, text varchar(50));";
+
+#[test]
+fn an_archive_of_one_user_comes_back_on_every_engine_and_on_the_others() {
+    let records = "
+        INSERT INTO users VALUES ('ana', 'Ana', 'x'), ('bob', 'Bob', 'y');
+        INSERT INTO preferences VALUES ('ana', '{\"theme\": \"dark\"}'), ('bob', '{}');
+        INSERT INTO settings VALUES ('ana', '{\"max\": 4000}');
+        INSERT INTO history VALUES (1, 'ana', '2025-08-19 09:24:04', 'hi'), (2, 'bob', '2025-08-19 09:24:04', 'ho');";
+    let engines = [None, Some(Server::Postgres), Some(Server::Mariadb)];
+    for from in engines {
+        let place = Place::of(from, &format!("{JARVIS}{records}"));
+        let mut catalog = Catalog::open(place.home()).expect("opens");
+        let format = Format::Records(WriteFormat::JarvisUser);
+        let create = Create { format, scope: Some("users:username=ana"), ..Create::default() };
+        let (entry, _) = catalog.create(&mut *place.database(), &create, &Quiet).expect("makes");
+        catalog.verify(&entry, Depth::Deep, &Quiet).expect("is sound");
+        assert_eq!(place.analyze(&catalog.path(&entry)).meta().counts().unchanged, 4, "{from:?}: its own database");
+        for to in engines {
+            Place::of(to, JARVIS).fill(&catalog.path(&entry), 4, &format!("{from:?} to {to:?}"));
         }
     }
 }

@@ -54,7 +54,7 @@ impl Mapping {
     /// # Errors
     /// `Usage` with suggestions for a name that is on neither side.
     pub(crate) fn check_asked(&self, seen: &[Seen]) -> Result<()> {
-        for name in &self.options.skip_tables {
+        for name in self.options.skip_tables.iter().filter(|name| *name != super::EVERY) {
             self.skipped_table(name, seen)?;
         }
         for (backup, current) in &self.options.map_tables {

@@ -1,7 +1,8 @@
 //! Jarvis's `user_data.json`: one user with preferences, settings and history (FORMATS 5).
 //!
 //! It is read as the tables of the same system's other export: `users`, `preferences` and `settings` with the user's
-//! name, matched by that name. `history` records are lists without column names; they come out as `column1`, `column2` …
+//! name, matched by that name. `history` records are lists without column names; they come out as `column1`, `column2` …,
+//! which stand for the table's columns in their order.
 
 use crate::backup::metadata::members_of;
 use crate::backup::{Place, RecordSink};
@@ -11,6 +12,14 @@ use serde_json::value::RawValue;
 
 /// A record's fields as names and JSON values.
 pub(super) type Record = Vec<(String, Box<RawValue>)>;
+
+/// The table whose records are lists.
+pub(super) const HISTORY: &str = "history";
+
+/// Names a value of a list, counted from 1.
+pub(super) fn unnamed(position: usize) -> String {
+    format!("column{position}")
+}
 
 /// Reads the document into tables.
 ///
@@ -43,12 +52,13 @@ pub(super) fn tables(text: &str, notes: &mut Vec<String>) -> Result<Vec<(String,
     }
     if !document.history.is_empty() {
         notes.push(
-            "the records of `history` have no column names in the backup; map column1, column2 … or skip it".into(),
+            "the records of `history` have no column names in the backup: they are taken in the order of the table's columns"
+                .into(),
         );
         let record = |row: Vec<Box<RawValue>>| {
-            row.into_iter().enumerate().map(|(position, value)| (format!("column{}", position + 1), value)).collect()
+            row.into_iter().enumerate().map(|(position, value)| (unnamed(position + 1), value)).collect()
         };
-        tables.push(("history".to_owned(), document.history.into_iter().map(record).collect()));
+        tables.push((HISTORY.to_owned(), document.history.into_iter().map(record).collect()));
     }
     Ok(tables)
 }

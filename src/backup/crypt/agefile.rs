@@ -1,7 +1,7 @@
 //! Reads files encrypted by age (age-encryption.org/v1), whose chunks are authenticated one by one and the last as such.
 
+use super::super::ahead::Ahead;
 use super::super::source::ByteStream;
-use super::ahead::Ahead;
 use super::keys::Keys;
 use super::no_key;
 use crate::error::{Error, Result, fail};

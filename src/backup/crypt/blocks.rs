@@ -5,8 +5,8 @@
 //! `merganser-aes-256-cbc/1`, `key-check <32 digits>`, `hmac-sha256 <64 digits>`. The code is over the whole encrypted file;
 //! its key and the check are further bytes of the same derivation (encrypt-then-MAC, verified before anything is used).
 
+use super::super::ahead::Ahead;
 use super::super::source::{ByteStream, beside, open_file};
-use super::ahead::Ahead;
 use super::keys::{Keys, Secret};
 use super::no_key;
 use crate::error::{Error, Result, fail};

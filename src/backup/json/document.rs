@@ -530,6 +530,7 @@ impl Reader for DocumentReader {
             claimed_counts: self.metadata.counts,
             claimed_keys: self.claimed_keys,
             mismatches,
+            says: self.metadata.says,
             notes: self.notes,
         })
     }

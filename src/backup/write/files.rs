@@ -71,6 +71,9 @@ impl<W: Write + Seek> FilesWriter<W> {
         self.end_table()?;
         let counts: serde_json::Map<String, serde_json::Value> =
             self.counts.iter().map(|(name, count)| (name.clone(), json!(count))).collect();
+        let counted: serde_json::Map<String, serde_json::Value> =
+            self.counts.iter().map(|(name, count)| (counted_as(name), json!(count))).collect();
+        let kind = if self.counts.is_empty() { "files" } else { "full" };
         let total: u64 = self.counts.iter().map(|(_, count)| count).sum();
         let generator = concat!("merganser ", env!("CARGO_PKG_VERSION"));
         let (name, metadata) = match self.format {
@@ -82,7 +85,7 @@ impl<W: Write + Seek> FilesWriter<W> {
             FilesFormat::RayErp => (
                 "backup-info.json",
                 json!({"format": "merganser/1", "backupDate": self.exported_at, "version": "1.0.0",
-                    "backupType": "full", "isEncrypted": false, "createdBy": generator, "totalRecords": counts,
+                    "backupType": kind, "isEncrypted": false, "createdBy": generator, "totalRecords": counted,
                     "partialTables": self.partial}),
             ),
             FilesFormat::Django => (
@@ -151,6 +154,22 @@ impl<W: Write + Seek> FilesWriter<W> {
     }
 }
 
+/// Returns the collection of a table as RayERP names its files: `activity-logs` of `activity_logs`.
+fn collection_of(table: &str) -> String {
+    let plain = table.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    if plain && !table.starts_with('_') && !table.ends_with('_') { table.replace('_', "-") } else { table.to_owned() }
+}
+
+/// Returns the name that RayERP counts a collection under: `activityLogs` of `activity-logs`.
+fn counted_as(collection: &str) -> String {
+    let mut parts = collection.split('-');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |name, part| {
+        let mut letters = part.chars();
+        name + &letters.next().map(|c| c.to_ascii_uppercase().to_string()).unwrap_or_default() + letters.as_str()
+    })
+}
+
 /// Returns the model of a table as Django names tables: the app comes before the first underscore.
 fn model_of(table: &str) -> String {
     table.replacen('_', ".", 1)
@@ -159,7 +178,10 @@ fn model_of(table: &str) -> String {
 impl<W: Write + Seek> BackupWriter for FilesWriter<W> {
     fn begin_table(&mut self, table: &Table, options: &TableOptions) -> Result<()> {
         self.end_table()?;
-        let name = table.label();
+        let mut name = table.label();
+        if self.format == FilesFormat::RayErp {
+            name = collection_of(&name);
+        }
         if self.counts.iter().any(|(known, _)| *known == name) {
             return Err(fail!(Usage, "the table {name} can be written only once"));
         }

@@ -110,7 +110,10 @@ fn every_format_reads_back_what_was_written() {
     let content = check(WriteFormat::Files(FilesFormat::NdJson), Format::NdJson, &both, &[&one_line, second]);
     assert!(content.tables[0].0.whole && !content.tables[1].0.whole);
     assert_eq!(content.summary.claimed_counts.len(), 2);
-    check(WriteFormat::Files(FilesFormat::RayErp), Format::RayErp, &both, &[first, second]);
+    let collections = [("core-child", 2), ("core-empty", 0)];
+    let content = check(WriteFormat::Files(FilesFormat::RayErp), Format::RayErp, &collections, &[first, second]);
+    assert_eq!(content.summary.claimed_counts, [("coreChild".to_owned(), 2), ("coreEmpty".to_owned(), 0)]);
+    assert!(content.tables[0].0.whole && !content.tables[1].0.whole);
     let django = [
         "pk=1 parent=9 name='A \"b\"\nc' photo='AP8=' data={\"x\":\n1}",
         "pk=2 parent=null name=RawText([255]) photo=null",

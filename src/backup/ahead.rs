@@ -1,6 +1,7 @@
-//! Decrypts on a thread of its own, a little ahead of who reads: comparing records then does not wait for it.
+//! Decrypts and decompresses on a thread of its own, a little ahead of who reads: comparing records then does not wait
+//! for it.
 
-use super::super::source::ByteStream;
+use super::source::ByteStream;
 use crate::error::{Result, fail};
 use age::secrecy::zeroize::Zeroizing;
 use std::io::{self, Read};
@@ -15,7 +16,7 @@ const PIECES: usize = 4;
 type Piece = io::Result<Zeroizing<Vec<u8>>>;
 
 /// The reader's end; the thread ends when this goes or the content does.
-pub(super) struct Ahead {
+pub(crate) struct Ahead {
     pieces: Receiver<Piece>,
     piece: Zeroizing<Vec<u8>>,
     position: usize,
@@ -23,13 +24,13 @@ pub(super) struct Ahead {
 }
 
 impl Ahead {
-    /// Starts to decrypt.
+    /// Starts to read a stream whose reading is work.
     ///
     /// # Errors
     /// `Failed` when no thread can be had.
-    pub(super) fn start(mut inner: ByteStream) -> Result<ByteStream> {
+    pub(crate) fn start(mut inner: ByteStream) -> Result<ByteStream> {
         let (sender, pieces) = sync_channel::<Piece>(PIECES);
-        std::thread::Builder::new().name("decrypting".to_owned()).spawn(move || {
+        std::thread::Builder::new().name("unpacking".to_owned()).spawn(move || {
             loop {
                 let mut piece = Zeroizing::new(Vec::with_capacity(PIECE_BYTES));
                 let read = inner.by_ref().take(PIECE_BYTES as u64).read_to_end(&mut piece);
@@ -56,7 +57,7 @@ impl Ahead {
 impl Read for Ahead {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.position == self.piece.len() && !self.ended {
-            let failed = |_| io::Error::other(fail!(Failed, "decrypting stopped without an end"));
+            let failed = |_| io::Error::other(fail!(Failed, "unpacking the backup stopped without an end"));
             (self.piece, self.position) = (self.pieces.recv().map_err(failed)??, 0);
             self.ended = self.piece.is_empty();
         }
