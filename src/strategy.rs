@@ -8,6 +8,7 @@ mod field;
 mod glob;
 mod json;
 mod parse;
+mod patch;
 mod take;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! Merges one field: what each answer of a rule makes of its base, current and backup values.
 
-use super::{json, take::Take, text};
+use super::{json, patch, take::Take, text};
 use crate::model::decimal::Decimal;
 use crate::model::{Column, ColumnType, Value};
 use bigdecimal::BigDecimal;
@@ -60,6 +60,7 @@ pub(super) fn merge(take: Take, sides: &Sides<'_>, tie: Tie) -> Result<Merged, S
         Take::Union => union(sides).map(Merged::Value),
         Take::TextMerge => text_merge(sides).map(Merged::Value),
         Take::JsonMerge => json_merge(sides).map(Merged::Value),
+        Take::JsonPatch => json_patch(sides).map(Merged::Value),
     }
 }
 
@@ -183,6 +184,16 @@ fn json_merge(sides: &Sides<'_>) -> Result<Value, String> {
         }
         (None, ..) => Err("no base document is known to merge from".to_owned()),
         (Some(base), current, backup) => Err(not_all("JSON", base, current, backup)),
+    }
+}
+
+fn json_patch(sides: &Sides<'_>) -> Result<Value, String> {
+    match (sides.current, sides.backup) {
+        (Value::Json(current), Value::Json(change)) => patch::apply(current, change).map(Value::Json),
+        (Value::Text(current), Value::Text(change)) => patch::apply(current, change).map(Value::Text),
+        (current, backup) => {
+            Err(format!("not JSON on both sides: current {}, backup {}", current.kind(), backup.kind()))
+        }
     }
 }
 

@@ -40,6 +40,12 @@ impl<'de> Deserialize<'de> for Members<'de> {
     }
 }
 
+/// Returns the members of an object in their order, each value as written.
+pub(super) fn members(text: &str) -> serde_json::Result<Vec<(String, &str)>> {
+    let members: Members<'_> = serde_json::from_str(text)?;
+    Ok(members.0.into_iter().map(|(key, value)| (key, value.get())).collect())
+}
+
 /// A document split at its top: an object by its keys, an array by its members' ids.
 #[derive(Default)]
 struct Split<'a> {

@@ -37,11 +37,13 @@ pub enum Take {
     TextMerge,
     /// A three-way merge of JSON by path.
     JsonMerge,
+    /// The backup's value is a change (RFC 6902, RFC 7396) that is applied to the current one.
+    JsonPatch,
 }
 
 impl Take {
     /// Lists every answer, those for records first.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Backup,
         Self::Current,
         Self::Newest,
@@ -58,6 +60,7 @@ impl Take {
         Self::Union,
         Self::TextMerge,
         Self::JsonMerge,
+        Self::JsonPatch,
     ];
 
     /// Returns the word used in strategy files.
@@ -79,6 +82,7 @@ impl Take {
             Self::Union => "union",
             Self::TextMerge => "text-merge",
             Self::JsonMerge => "json-merge",
+            Self::JsonPatch => "json-patch",
         }
     }
 
@@ -105,7 +109,8 @@ impl Take {
             | Self::SumOfChanges
             | Self::Union
             | Self::TextMerge
-            | Self::JsonMerge => true,
+            | Self::JsonMerge
+            | Self::JsonPatch => true,
         }
     }
 

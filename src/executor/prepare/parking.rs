@@ -22,7 +22,8 @@ impl Prepare<'_> {
         let target = self.plan.meta().schema.tables[table].clone();
         let mut refused = Vec::new();
         let mut parked: HashSet<(String, usize)> = HashSet::new();
-        for unique in target.uniques.iter().filter(|u| !u.is_plain() || u.columns != target.key) {
+        let told = |u: &&Unique| if u.is_plain() { u.columns != target.key } else { !target.key.is_empty() };
+        for unique in target.uniques.iter().filter(told) {
             for kind in [ActionKind::Insert, ActionKind::Update] {
                 self.pages(kind, table, &mut |prepare, images| {
                     let taking = prepare.taking(&target, unique, images)?;

@@ -181,9 +181,13 @@ fn f51_conflict_clauses_of_the_schema_have_no_say() {
              CREATE UNIQUE INDEX i ON t (lower(u));
              INSERT INTO t VALUES (1, 'a', 'x'), (2, 'b', 'y');"
         ));
-        // The expression index can't be foreseen; the database refuses, whatever the schema says.
+        // What the expression index holds equal is a conflict, whatever the schema says.
         world.backup("b.json", &[("t", json!([{"id": 3, "u": "A", "n": "z"}]))]);
-        refused(&world, "b.json");
+        let before = world.content();
+        let (mut plan, preview) = world.analyze("b.json", None, "backup-wins", Options::default()).expect("analyzes");
+        assert_eq!(preview.undecided, 1, "{:?}", listed(&plan));
+        world.merge(&mut plan, Ending::Commit, OnBlocked::Refuse).expect_err("somebody has to decide");
+        assert_eq!(world.content(), before);
         world.backup(
             "b.json",
             &[("t", json!([{"id": 1, "u": "b"}, {"id": 2, "u": "a"}, {"id": 4, "u": "d", "n": "q"}]))],
