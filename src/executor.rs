@@ -11,6 +11,7 @@ pub mod stale;
 pub mod undo;
 
 mod lock;
+mod lock_time;
 mod order;
 mod prepare;
 mod write;
@@ -91,6 +92,8 @@ pub struct MergeOptions {
     pub max_changes: Option<MaxChanges>,
     /// Lock and statement limits.
     pub write: WriteOptions,
+    /// How long records may stay locked, from the first one to the commit; then everything is rolled back.
+    pub max_lock_time: Option<std::time::Duration>,
     /// How many records are written and read back in one go; 0: as many as is usual.
     pub batch: usize,
     /// Who does it, for the audit log.

@@ -34,9 +34,7 @@ pub(super) struct Target {
 
 impl Target {
     pub(super) fn connect(&self, out: &Output) -> Result<Box<dyn Database>> {
-        if out.verbose > 0
-            && let Ok(url) = ConnectUrl::parse(&self.url)
-        {
+        if let Ok(url) = ConnectUrl::parse(&self.url) {
             url.warnings().iter().for_each(|w| out.warning(w));
         }
         connect(&self.url).map_err(|error| {

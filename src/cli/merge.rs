@@ -78,6 +78,9 @@ pub(super) struct MergeArgs {
     /// How long one statement may take
     #[arg(long, value_name = "DUR", value_parser = duration)]
     statement_timeout: Option<Duration>,
+    /// How long records may stay locked; then everything is rolled back
+    #[arg(long, value_name = "DUR", value_parser = duration)]
+    max_lock_time: Option<Duration>,
     /// What the transaction may see of others (PostgreSQL, MariaDB)
     #[arg(long, value_enum, default_value_t)]
     isolation: IsolationArg,
@@ -151,6 +154,7 @@ impl MergeArgs {
             backup_first: request.backup_first,
             lock_timeout: None,
             statement_timeout: None,
+            max_lock_time: None,
             isolation: IsolationArg::default(),
             batch_size: 0,
             max_changes: None,
@@ -180,6 +184,7 @@ impl MergeArgs {
                     IsolationArg::Serializable => Isolation::Serializable,
                 },
             },
+            max_lock_time: self.max_lock_time,
             batch: usize::from(self.batch_size),
             actor: context.actor(),
             note: self.note.clone(),

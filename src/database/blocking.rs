@@ -10,6 +10,27 @@ use tokio::runtime::Runtime;
 /// How many items are taken from a stream before the sink sees them.
 const BATCH: usize = 256;
 
+/// The most rows of an answer that is held whole: questions have fewer, a server that means no good may have no end.
+const ANSWER: usize = 1 << 20;
+
+/// Takes a whole answer.
+///
+/// # Errors
+/// What the stream says, or that it does not end.
+pub(crate) async fn collect<T, S>(mut stream: S) -> std::result::Result<Vec<T>, sqlx::Error>
+where
+    S: Stream<Item = std::result::Result<T, sqlx::Error>> + Unpin,
+{
+    let mut rows = Vec::new();
+    while let Some(row) = stream.next().await {
+        if rows.len() == ANSWER {
+            return Err(sqlx::Error::Protocol(format!("the server's answer has more than {ANSWER} rows")));
+        }
+        rows.push(row?);
+    }
+    Ok(rows)
+}
+
 /// Starts the runtime that one connection lives on.
 ///
 /// # Errors

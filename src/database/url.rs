@@ -39,7 +39,7 @@ impl std::fmt::Display for Secret {
 }
 
 /// How a connection is encrypted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tls {
     /// Never.
     Disable,
@@ -200,8 +200,12 @@ fn server(text: &str, default_port: u16) -> Result<ServerUrl> {
     server.user = Some(decode(url.username())?).filter(|u| !u.is_empty());
     server.password = url.password().map(decode).transpose()?.map(Secret);
     server.database = Some(decode(url.path().trim_start_matches('/'))?).filter(|d| !d.is_empty());
-    for (key, value) in url.query_pairs() {
-        option(&mut server, &key, &value)?;
+    // The mode first: what other keys say of encryption can only make it stricter, wherever they stand.
+    let is_mode = |key: &str| matches!(key, "sslmode" | "ssl-mode" | "ssl_mode" | "tls");
+    for modes in [true, false] {
+        for (key, value) in url.query_pairs().filter(|(key, _)| is_mode(key) == modes) {
+            option(&mut server, &key, &value)?;
+        }
     }
     if server.host.is_none() && server.socket.is_none() && server.port.is_some() {
         server.host = Some("localhost".to_owned());
@@ -236,8 +240,8 @@ fn option(server: &mut ServerUrl, key: &str, value: &str) -> Result<()> {
         "sslmode" | "ssl-mode" | "ssl_mode" | "tls" => server.tls = tls(value)?,
         // Prisma's words for whether the certificate is checked.
         "sslaccept" if value == "strict" => server.tls = Tls::VerifyFull,
-        "sslaccept" => server.tls = Tls::Require,
-        "ssl" if matches!(value, "true" | "1" | "require") => server.tls = Tls::Require,
+        "sslaccept" => server.tls = server.tls.max(Tls::Require),
+        "ssl" if matches!(value, "true" | "1" | "require") => server.tls = server.tls.max(Tls::Require),
         "sslrootcert" | "ssl-ca" | "ssl_ca" => server.tls_root = text().map(PathBuf::from),
         "sslcert" | "ssl-cert" | "ssl_cert" => server.tls_certificate = text().map(PathBuf::from),
         "sslkey" | "ssl-key" | "ssl_key" => server.tls_key = text().map(PathBuf::from),

@@ -325,7 +325,12 @@ impl Making<'_> {
                 Outcome::Inserted => (0..target.columns.len())
                     .filter(|&c| target.columns[c].writable() && image.before[c] != OwnedCell::Absent)
                     .collect(),
-                Outcome::Updated => differing_exactly(&image.before, &image.after),
+                // What is computed from others comes back with them.
+                Outcome::Updated => {
+                    let mut columns = differing_exactly(&image.before, &image.after);
+                    columns.retain(|&c| target.columns[c].writable());
+                    columns
+                }
                 Outcome::Deleted if keyless => (0..target.columns.len()).collect(),
                 _ => Vec::new(),
             };

@@ -5,7 +5,9 @@ mod verify;
 use super::order::{self, Order};
 use super::prepare::{Parked, Prepare, Prepared, Refusal};
 use super::receipt::{Counted, Image, Keyless, Receipt, ReceiptMeta, State};
-use super::{Ending, Home, LISTED, MergeOptions, MergeReport, OnBlocked, OnStale, audit, home, nothing_changed};
+use super::{
+    Ending, Home, LISTED, MergeOptions, MergeReport, OnBlocked, OnStale, audit, home, lock_time, nothing_changed,
+};
 use crate::database::{Database, RowUpdate, Transaction};
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::model::{OwnedCell, Table, encode};
@@ -22,7 +24,8 @@ pub(super) fn attempt(
 ) -> Result<MergeReport> {
     progress.phase(Phase::Lock);
     super::receipt::sweep(home)?;
-    let mut transaction = database.begin(&options.write)?;
+    let mut transaction = database.begin(&lock_time::write_options(options))?;
+    let progress = &lock_time::Limited::new(progress, options);
     failpoint("begun");
     // A dry run keeps its images in a folder that goes away with it.
     let scratch = if options.ending == Ending::RollBack { Some(tempfile::tempdir()?) } else { None };

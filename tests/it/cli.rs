@@ -415,7 +415,7 @@ fn an_undo_keeps_what_was_changed_since() {
 }
 
 #[test]
-fn an_interrupt_is_answered_with_a_result() {
+fn f4_an_interrupt_is_answered_with_a_result() {
     let world = World::new();
     // Another writer holds the database, so that the merge is waiting when the signal comes.
     let locked = Connection::open(world.path("app.db")).expect("opened");

@@ -60,7 +60,8 @@ fn column(row: &MySqlRow) -> CatalogColumn {
     let required = |position: usize| text(row, position).unwrap_or_default();
     let (data_type, extra) = (required(2).to_ascii_lowercase(), required(6));
     let nullable = required(8) == "YES";
-    let default = text(row, 7).and_then(|d| default(d, &data_type, &extra, required(13).contains("MariaDB")));
+    let mariadb = required(13).contains("MariaDB");
+    let default = text(row, 7).and_then(|d| default(d, &data_type, &extra, mariadb));
     CatalogColumn {
         table: required(0),
         name: required(1),
@@ -69,7 +70,7 @@ fn column(row: &MySqlRow) -> CatalogColumn {
         collation: text(row, 5),
         default,
         nullable,
-        expression: text(row, 9).filter(|e| !e.is_empty()),
+        expression: text(row, 9).filter(|e| !e.is_empty()).map(|e| if mariadb { e } else { unescaped(&e) }),
         precision: required(10).parse().unwrap_or(0),
         scale: required(11).parse().unwrap_or(0),
         characters: text(row, 12).and_then(|c| c.parse().ok()),
@@ -91,7 +92,23 @@ fn default(shown: String, data_type: &str, extra: &str, mariadb: bool) -> Option
             data_type,
             "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "decimal" | "float" | "double"
         );
+    if !mariadb && extra.contains("DEFAULT_GENERATED") {
+        return Some(unescaped(&shown));
+    }
     Some(if literal { format!("'{}'", shown.replace('\\', "\\\\").replace('\'', "''")) } else { shown })
+}
+
+/// Turns an expression of MySQL's catalog into SQL: it shows `_utf8mb4\'it\\\'s\'` for `_utf8mb4'it\'s'`.
+pub(super) fn unescaped(shown: &str) -> String {
+    let mut expression = String::with_capacity(shown.len());
+    let mut characters = shown.chars();
+    while let Some(character) = characters.next() {
+        expression.push(match character {
+            '\\' => characters.next().unwrap_or('\\'),
+            other => other,
+        });
+    }
+    expression
 }
 
 /// Reads a text of the catalog, whatever type the server gives it.
@@ -209,5 +226,22 @@ fn shape_column(column: &CatalogColumn) -> ShapeColumn {
         counter: column.extra.contains("auto_increment"),
         nullable: column.nullable,
         touched: column.extra.to_ascii_lowercase().contains("on update"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{default, unescaped};
+
+    #[test]
+    fn expressions_of_mysql_are_sql_again() {
+        assert_eq!(
+            unescaped(r"(`state` in (_utf8mb4\'a\',_utf8mb4\'it\\\'s\'))"),
+            r"(`state` in (_utf8mb4'a',_utf8mb4'it\'s'))"
+        );
+        assert_eq!(unescaped("(`n` > 0)"), "(`n` > 0)");
+        let shown = |text: &str, extra: &str| default(text.to_owned(), "varchar", extra, false);
+        assert_eq!(shown(r"concat(_utf8mb4\'a\',1)", "DEFAULT_GENERATED").as_deref(), Some("concat(_utf8mb4'a',1)"));
+        assert_eq!(shown("it's", "").as_deref(), Some("'it''s'"));
     }
 }

@@ -86,7 +86,7 @@ impl Session {
     ) -> Result<Result<Vec<MySqlRow>, sqlx::Error>> {
         let (runtime, connection) = self.parts()?;
         let query = sqlx::query_with(AssertSqlSafe(sql.to_owned()), arguments);
-        Ok(runtime.block_on(query.fetch_all(connection)))
+        Ok(runtime.block_on(blocking::collect(query.fetch(connection))))
     }
 
     /// Runs one statement and returns how many records it found, changed by it or not.
@@ -153,7 +153,6 @@ fn options(url: &ServerUrl) -> MySqlConnectOptions {
     }
     options = options.ssl_mode(match url.tls {
         Tls::Disable => MySqlSslMode::Disabled,
-        Tls::Prefer if url.socket.is_some() => MySqlSslMode::Disabled,
         Tls::Prefer => MySqlSslMode::Preferred,
         Tls::Require => MySqlSslMode::Required,
         Tls::VerifyCa => MySqlSslMode::VerifyCa,

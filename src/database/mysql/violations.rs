@@ -1,6 +1,6 @@
 //! Asking the server whether records would be refused, without writing: its own expressions over typed values.
 
-use super::catalog::{Shape, text};
+use super::catalog::{Shape, text, unescaped};
 use super::errors;
 use super::params::{batches, extent, padded, push};
 use super::view::View;
@@ -28,10 +28,11 @@ pub(super) fn rules(view: &mut super::session::Session, table: Option<&str>) -> 
                WHERE CONSTRAINT_SCHEMA = DATABASE() ORDER BY 1, 2";
     let joined = "SELECT t.TABLE_NAME, c.CONSTRAINT_NAME, c.CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS c \
                   JOIN information_schema.TABLE_CONSTRAINTS t ON t.CONSTRAINT_SCHEMA = c.CONSTRAINT_SCHEMA \
-                    AND t.CONSTRAINT_NAME = c.CONSTRAINT_NAME AND t.CONSTRAINT_TYPE = 'CHECK' \
+                    AND t.CONSTRAINT_NAME = c.CONSTRAINT_NAME AND t.CONSTRAINT_TYPE = 'CHECK' AND t.ENFORCED = 'YES' \
                   WHERE c.CONSTRAINT_SCHEMA = DATABASE() ORDER BY 1, 2";
     let mut found = view.try_rows(own, MySqlArguments::default())?;
-    if found.is_err() {
+    let mysql = found.is_err();
+    if mysql {
         found = view.try_rows(joined, MySqlArguments::default())?;
     }
     let rows = match found {
@@ -41,7 +42,9 @@ pub(super) fn rules(view: &mut super::session::Session, table: Option<&str>) -> 
         Err(error) => return Err(view.fail(error, "reading the checks")),
     };
     let rule = |row: &sqlx::mysql::MySqlRow| {
-        Some(Rule { table: text(row, 0)?, name: text(row, 1)?, expression: text(row, 2)? })
+        let shown = text(row, 2)?;
+        let expression = if mysql { unescaped(&shown) } else { shown };
+        Some(Rule { table: text(row, 0)?, name: text(row, 1)?, expression })
     };
     Ok(rows.iter().filter_map(rule).filter(|r| table.is_none_or(|t| r.table == t)).collect())
 }

@@ -102,10 +102,29 @@ fn spell(bytes: &[u8], wire: Wire, out: &mut String) -> Option<()> {
     }
 }
 
+fn digit(value: i64) -> char {
+    char::from(b'0' + u8::try_from(value % 10).unwrap_or(0))
+}
+
 fn two(value: i64, out: &mut String) {
-    let digit = |d: i64| char::from(b'0' + u8::try_from(d % 10).unwrap_or(0));
     out.push(digit(value / 10));
     out.push(digit(value));
+}
+
+/// Writes 0 to 9,999 without zeros before it.
+fn first_group(value: i64, out: &mut String) {
+    match value {
+        0..=9 => out.push(digit(value)),
+        10..=99 => two(value, out),
+        100..=999 => {
+            out.push(digit(value / 100));
+            two(value, out);
+        }
+        _ => {
+            two(value / 100, out);
+            two(value, out);
+        }
+    }
 }
 
 fn civil(days: i64, out: &mut String) -> bool {
@@ -206,7 +225,7 @@ fn numeric(bytes: &[u8], out: &mut String) -> Option<()> {
             two(value / 100, out);
             two(value, out);
         } else {
-            let _ = write!(out, "{value}");
+            first_group(value, out);
         }
     }
     if scale > 0 {

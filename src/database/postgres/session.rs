@@ -95,7 +95,7 @@ impl Session {
     pub(super) fn try_rows(&mut self, sql: &str, arguments: PgArguments) -> Result<Result<Vec<PgRow>, sqlx::Error>> {
         let (runtime, connection) = self.parts()?;
         let query = sqlx::query_with(AssertSqlSafe(sql.to_owned()), arguments).persistent(false);
-        Ok(runtime.block_on(query.fetch_all(connection)))
+        Ok(runtime.block_on(blocking::collect(query.fetch(connection))))
     }
 
     /// Runs one statement and returns how many records it touched.

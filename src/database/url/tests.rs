@@ -102,3 +102,18 @@ fn what_is_no_address_is_refused() {
         assert!(ConnectUrl::parse(text).is_err(), "{text}");
     }
 }
+
+#[test]
+fn t28_no_other_word_of_a_url_weakens_what_it_asks_for() {
+    let tls = |query: &str| postgres(&format!("postgres://u@db.example/x?{query}")).tls;
+    for query in [
+        "sslmode=verify-full&ssl=true",
+        "ssl=true&sslmode=verify-full",
+        "sslmode=verify-full&sslaccept=accept_invalid_certs",
+        "sslaccept=strict&ssl=1",
+        "ssl=1&sslaccept=strict",
+    ] {
+        assert_eq!(tls(query), Tls::VerifyFull, "{query}");
+    }
+    assert_eq!(tls("sslmode=disable"), Tls::Disable);
+}

@@ -40,6 +40,7 @@ fn columns() -> Vec<Column> {
     ]
     .map(|ty| column(ty, Storage::Native))
     .into();
+    all.push(column(ColumnType::Timestamp { zoned: false, digits: 6 }, Storage::Native));
     all.push(column(ColumnType::Integer { min: i64::MIN, max: i64::MAX as u64 }, epoch));
     all.extend([epoch, Storage::EpochReal, Storage::JulianDay, iso].map(|s| column(stamp.clone(), s)));
     all.extend([epoch, iso].map(|s| column(ColumnType::Date, s)));
@@ -47,7 +48,7 @@ fn columns() -> Vec<Column> {
 }
 
 /// Spellings that look alike across kinds.
-const TEXTS: [&str; 26] = [
+const TEXTS: [&str; 42] = [
     "",
     "0",
     "1",
@@ -71,10 +72,29 @@ const TEXTS: [&str; 26] = [
     "[REDACTED]",
     "{\"a\":1}",
     "2025-03-19T22:03:26.565Z",
+    "2025-03-19 22:03:26.565000+00",
+    "2025-03-19 22:03:26.565",
+    "2025-03-19T22:03:26.565",
+    "2025-03-19T22:03:26.565000000000Z",
+    "2025-03-19 22:03:26+00:00",
+    "2025-03-19T22:03:26Z",
+    "2025-03-19T22:03:26.Z",
+    "2025-03-19T22:03:26.0Z",
+    "2025-02-30T22:03:26Z",
+    "2025-02-30 22:03:26.00Z",
+    "5093.280",
+    "-0.00",
+    ".5",
+    "5.",
+    "1.50",
+    "6FA459EA-EE8A-3CA4-894E-DB77E160355E",
     "2025-03-19",
     "00:01:02",
     "6fa459ea-ee8a-3ca4-894e-db77e160355e",
 ];
+
+/// The bytes of the UUID among the texts.
+const UUID: [u8; 16] = [0x6f, 0xa4, 0x59, 0xea, 0xee, 0x8a, 0x3c, 0xa4, 0x89, 0x4e, 0xdb, 0x77, 0xe1, 0x60, 0x35, 0x5e];
 
 fn cell() -> impl Strategy<Value = OwnedCell> {
     let text = || prop::sample::select(TEXTS.to_vec()).prop_map(str::to_owned);
@@ -138,6 +158,7 @@ fn every_pair_of_spellings_agrees_only_where_the_values_do() {
     for (position, kind) in kinds.iter().enumerate() {
         all.extend(TEXTS.iter().filter(|t| position < 2 || number(t)).map(|t| kind(t)));
     }
+    all.push(OwnedCell::Bytes(UUID.to_vec()));
     all.extend(integers.into_iter().chain(reals).chain(bools));
     for backup in &all {
         for current in &all {
@@ -160,6 +181,18 @@ fn what_comes_every_day_is_told_by_its_spelling() {
     assert!(agreed(Cell::Number("5093.20"), Cell::Real(5093.2), &decimal));
     assert!(agreed(Cell::Bool(false), Cell::Int(0), &ColumnType::Boolean));
     assert!(agreed(Cell::String(now), Cell::Text(now), &stamp));
+    // As PostgreSQL and MariaDB spell them.
+    assert!(agreed(Cell::Number("5093.2"), Cell::Text("5093.20"), &decimal));
+    assert!(agreed(Cell::Number("-7"), Cell::Text("-7.00"), &decimal));
+    assert!(agreed(Cell::String("5093.20"), Cell::Text("5093.2"), &decimal));
+    assert!(agreed(Cell::String(now), Cell::Text("2025-03-19 22:03:26.565000+00"), &stamp));
+    let clock = ColumnType::Timestamp { zoned: false, digits: 3 };
+    assert!(agreed(Cell::String(now), Cell::Text("2025-03-19 22:03:26.565"), &clock));
+    assert!(agreed(Cell::String("6fa459ea-ee8a-3ca4-894e-db77e160355e"), Cell::Bytes(&UUID), &ColumnType::Uuid));
+    assert!(!agreed(Cell::Number("5093.28"), Cell::Text("5093.29"), &decimal));
+    assert!(!agreed(Cell::Number("50932.8"), Cell::Text("5093.28"), &decimal));
+    assert!(!agreed(Cell::String(now), Cell::Text("2025-03-19 22:03:26.566000+00"), &stamp));
+    assert!(!agreed(Cell::String(now), Cell::Text("2025-03-19 22:03:26.565000+01"), &stamp));
     assert!(!agreed(Cell::Number("5093.28"), Cell::Real(5093.29), &decimal));
     assert!(!agreed(Cell::String("zephyr"), Cell::Text("Zephyr"), &text));
     assert!(!agreed(Cell::Null, Cell::Text(""), &text));
