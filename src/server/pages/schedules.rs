@@ -10,9 +10,10 @@ use super::wizard::{Form, field};
 use super::words;
 use crate::catalog::Catalog;
 use crate::catalog::forget::{Forgetting, Keep, Policy};
-use crate::schedule::{Kept, Kept6, Schedule, store};
+use crate::schedule::store;
 use crate::server::people;
 use crate::server::problem::{Answer, Problem};
+use crate::server::service;
 use axum::response::Response;
 
 /// The rules of retention: field, what it keeps.
@@ -135,36 +136,27 @@ fn timetable(desk: &Desk) -> Answer<Section> {
 
 /// Adds a schedule.
 pub(super) fn add(desk: &Desk, form: &Form) -> Answer<Response> {
-    let target = crate::server::service::targets::get(&desk.app, field(form, "target"))?;
-    let daily = match field(form, "daily") {
+    let keep_daily = match field(form, "daily") {
         "" => None,
         text => Some(
             text.parse().map_err(|_| Problem::invalid("/daily", format!(words::phrase!(IS_NO_NUMBER), text = text)))?,
         ),
     };
-    let schedule = Schedule {
+    let asked = service::schedules::NewSchedule {
         name: field(form, "name").to_owned(),
         cron: field(form, "cron").to_owned(),
-        time_zone: field(form, "zone").to_owned(),
-        target: target.name,
-        keep: Kept6 { daily, ..Kept6::default() },
-        created_at: chrono::Utc::now(),
-        ..Schedule::default()
+        time_zone: Some(field(form, "zone").to_owned()),
+        target: field(form, "target").to_owned(),
+        keep_daily,
+        ..service::schedules::NewSchedule::default()
     };
-    if schedule.clock()?.after(schedule.created_at).is_none() {
-        return Err(Problem::invalid("/cron", format!(words::phrase!(NEVER_COMES), schedule.cron)));
-    }
-    let name = schedule.name.clone();
-    store::add(desk.app.home(), &Kept::new(schedule))?;
-    people::note(desk.app.home(), "schedule_added", &desk.person()?.actor(), &name)?;
+    service::schedules::add(&desk.app, desk.person()?, &asked)?;
     go("/schedules")
 }
 
 /// Removes a schedule; its backups stay.
 pub(super) fn remove(desk: &Desk, form: &Form) -> Answer<Response> {
-    let name = field(form, "name");
-    store::remove(desk.app.home(), name)?;
-    people::note(desk.app.home(), "schedule_removed", &desk.person()?.actor(), name)?;
+    service::schedules::remove(&desk.app, desk.person()?, field(form, "name"))?;
     go("/schedules")
 }
 

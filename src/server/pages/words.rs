@@ -860,9 +860,6 @@ macro_rules! phrase {
     (IS_NO_NUMBER) => {
         "{text:?} is no number"
     };
-    (NEVER_COMES) => {
-        "{:?} never comes"
-    };
     (EQUAL_COLUMNS_IN_THE_FIRST_RECORD_ARE) => {
         "equal columns ({n} in the first record) are on the record's own page"
     };

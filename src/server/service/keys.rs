@@ -44,7 +44,11 @@ fn chosen(app: &App) -> PathBuf {
     folder(app).join("encrypt_to")
 }
 
-fn recipients(app: &App) -> Result<Vec<String>> {
+/// Returns what backups made here are encrypted to; empty: they are not.
+///
+/// # Errors
+/// `Failed`.
+pub fn recipients(app: &App) -> Result<Vec<String>> {
     let configured = &app.config().settings.backup.encrypt_to;
     if !configured.is_empty() {
         return Ok(configured.clone());

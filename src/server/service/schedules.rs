@@ -121,7 +121,7 @@ pub fn add(app: &App, person: &Person, asked: &NewSchedule) -> Answer<ScheduleVi
         only_tables: asked.only_tables.clone(),
         skip_tables: asked.skip_tables.clone(),
         tags: asked.tags.clone(),
-        encrypt_to: settings.encrypt_to.clone(),
+        encrypt_to: super::keys::recipients(app)?,
         passphrase_file: None,
         storage: settings.storage.clone(),
         keep: Kept6 {

@@ -66,6 +66,14 @@ fn every_page(dark: bool) {
     {
         look.open(name, path);
     }
+    let broken = site.backup.with_file_name("broken.json");
+    let whole = std::fs::read(&site.backup).expect("the backup");
+    std::fs::write(&broken, &whole[..whole.len() / 2]).expect("a broken backup");
+    browser.open("/backups");
+    browser.type_into("#file", broken.to_str().expect("a path"));
+    browser.press("Upload");
+    browser.element("[role=alert]");
+    look.at("03-upload-broken");
     let backup = upload(&site, &browser);
     look.at("04-inspect");
     look.open("04-inspect-search", &format!("{backup}?q=Harbour"));
