@@ -155,6 +155,12 @@ pub trait Findings {
     /// As `add`.
     fn page(&mut self, table: usize, classes: &[Class], after: i64, limit: usize) -> Result<Vec<Finding>>;
 
+    /// As [`Findings::page`], for conflicts that have one of the reasons: few among many, usually.
+    ///
+    /// # Errors
+    /// As `add`.
+    fn conflicts(&mut self, table: usize, reasons: &[Reason], after: i64, limit: usize) -> Result<Vec<Finding>>;
+
     /// Finds the record of a table by its key's canonical bytes.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ pub use receipt::{Receipt, State};
 use crate::database::{Database, WriteOptions};
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::model::Schema;
-use crate::plan::{Meta, Outcome, Plan, PlanKind, Preview, Selector};
+use crate::plan::{BackupPin, Meta, Outcome, Plan, PlanKind, Preview, Selector};
 use crate::progress::{Phase, Progress, failpoint};
 use serde::{Deserialize, Serialize};
 
@@ -153,13 +153,14 @@ pub fn merge(
         return Err(fail!(OutcomeUnknown, "the outcome of {} on this database is not known yet", open.id)
             .hint("Run 'merganser status' to find it out before merging again."));
     }
-    unchanged_backup(plan)?;
-    let schema = database.schema()?;
-    same_schema(plan, &schema)?;
-    progress.phase(Phase::Settle);
-    let (preview, _) = plan.settle(progress)?;
-    needs_nobody(plan, &preview, options)?;
-    limit(plan, &preview, options)?;
+    let backup = plan.meta().backup.clone();
+    let (unchanged, ready) = std::thread::scope(|scope| {
+        // Digesting a large backup takes its time, and nothing before the transaction depends on what comes of it.
+        let unchanged = scope.spawn(|| backup.as_ref().map_or(Ok(()), unchanged_backup));
+        let ready = ready(plan, database, options, progress);
+        (unchanged.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), ready)
+    });
+    unchanged.and(ready)?;
     let mut tries = 0;
     loop {
         match write::attempt(plan, database, home, options, progress) {
@@ -171,6 +172,16 @@ pub fn merge(
             outcome => return outcome,
         }
     }
+}
+
+/// Checks that the schema is as it was, settles the plan, and checks that what comes of it may be written.
+fn ready(plan: &mut Plan, database: &mut dyn Database, options: &MergeOptions, progress: &dyn Progress) -> Result<()> {
+    let schema = database.schema()?;
+    same_schema(plan, &schema)?;
+    progress.phase(Phase::Settle);
+    let (preview, _) = plan.settle(progress)?;
+    needs_nobody(plan, &preview, options)?;
+    limit(plan, &preview, options)
 }
 
 /// Says who is merging into a database right now, if anybody is.
@@ -208,8 +219,7 @@ fn pinned(plan: &Plan, database: &dyn Database) -> Result<()> {
     Ok(())
 }
 
-fn unchanged_backup(plan: &Plan) -> Result<()> {
-    let Some(pin) = &plan.meta().backup else { return Ok(()) };
+fn unchanged_backup(pin: &BackupPin) -> Result<()> {
     let (digest, _) = crate::backup::digest(std::path::Path::new(&pin.path)).map_err(|e| {
         fail!(PlanMismatch, "the backup {} that the plan was made from can't be read", pin.path)
             .because(e)

@@ -71,6 +71,19 @@ impl Waiting {
 /// What a waiting entry costs besides its bytes: the entry, its table slot, allocator rounding.
 const ENTRY_BYTES: usize = 160;
 
+/// Bytes of waiting rows kept in memory while both sides come in one order.
+const SIMILAR_BYTES: usize = 12 << 20;
+
+/// How the rows of both sides have come so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Coming {
+    /// Ascending on both.
+    InOneOrder,
+    /// In any other way.
+    #[default]
+    Otherwise,
+}
+
 /// Gives the next batch of a side; `None` at its end.
 pub(crate) type Pull<'a> = dyn FnMut(Side) -> Result<Option<Batch>> + 'a;
 
@@ -167,6 +180,8 @@ pub(crate) struct Joining<'j> {
     join: &'j Join,
     table: &'j str,
     waiting: Pending,
+    /// Bytes of waiting rows kept in memory for now.
+    budget_bytes: usize,
     spill: Option<Spill>,
     /// What was seen on the way.
     pub(crate) seen: Seen,
@@ -179,6 +194,7 @@ impl<'j> Joining<'j> {
             join,
             table,
             waiting: Pending { table: HashTable::new(), bytes: 0, sides: join.sides.clone() },
+            budget_bytes: join.budget_bytes,
             spill: None,
             seen: Seen { backup_ascending: true, current_rows: 0 },
             last_key: Vec::new(),
@@ -188,6 +204,17 @@ impl<'j> Joining<'j> {
     /// Takes over from whoever brought rows together before: what it saw, and the backup's last key.
     pub(crate) fn go_on_from(&mut self, seen: Seen, last_key: Vec<u8>) {
         (self.seen, self.last_key) = (seen, last_key);
+        self.budget_bytes = self.join.budget_bytes;
+    }
+
+    /// Takes note of how both sides have come so far. In one order, what found no partner hardly ever finds one later, and
+    /// waits for the end as well on disk.
+    pub(crate) fn coming(&mut self, coming: Coming) {
+        let most = match coming {
+            Coming::InOneOrder => SIMILAR_BYTES,
+            Coming::Otherwise => usize::MAX,
+        };
+        self.budget_bytes = self.join.budget_bytes.min(most);
     }
 
     /// Lets rows of one key meet that stand at the front of both sides; counts nothing.
@@ -212,7 +239,7 @@ impl<'j> Joining<'j> {
             return spill.put(side, row);
         }
         self.join.take(self.table, side, row, &mut self.waiting, emit)?;
-        if self.waiting.bytes > self.join.budget_bytes {
+        if self.waiting.bytes > self.budget_bytes {
             self.waiting.flush(self.spill.insert(Spill::new()?))?;
             self.waiting.table = HashTable::new();
         }
@@ -398,3 +425,6 @@ pub(crate) fn twice(table: &str, side: Side, first: Place, second: Place) -> cra
         .hint("Remove one of the two from the backup, or leave the table out with --skip-tables."),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -399,6 +399,7 @@ impl Run<'_> {
 
 /// Lets rows that were held against each other meet or wait.
 fn take_steps(steps: &Steps, joining: &mut Joining<'_>, emit: &mut join::Emit<'_>) -> Result<()> {
+    joining.coming(steps.coming);
     let mut rows = (0..steps.rows.len()).map(|row| steps.rows.row(row));
     for role in &steps.roles {
         let row = rows.next().expect("a row for each role");

@@ -347,35 +347,12 @@ impl Receipt {
         let text =
             format!("SELECT id, table_id, kind, key, before, after, columns, level FROM records WHERE {condition}");
         let mut statement = self.connection.prepare_cached(&text).map_err(|e| unusable(&self.path, e))?;
-        type Texts = (String, String, String, String, String);
-        let rows = statement
-            .query_map(params, |r| {
-                let texts: Texts = (r.get(2)?, r.get(3)?, r.get(4)?, r.get(5)?, r.get(6)?);
-                Ok((r.get::<_, i64>(0)?, r.get::<_, i64>(1)?, r.get::<_, i64>(7)?, texts))
-            })
-            .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)
-            .map_err(|e| unusable(&self.path, e))?;
-        rows.into_iter()
-            .map(|(id, table, level, (kind, key, before, after, columns))| {
-                let cells = |text: &str| {
-                    serde_json::from_str(text)
-                        .map_err(|e| fail!(PlanMismatch, "the receipt is damaged at record {id}").because(e))
-                };
-                let columns = serde_json::from_str(&columns)
-                    .map_err(|e| fail!(PlanMismatch, "the receipt is damaged at record {id}").because(e))?;
-                Ok(Image {
-                    id,
-                    table: usize::try_from(table).unwrap_or(usize::MAX),
-                    kind: ActionKind::from_word(&kind)
-                        .ok_or_else(|| fail!(PlanMismatch, "the receipt is damaged at record {id}: {kind:?}"))?,
-                    key: cells(&key)?,
-                    before: cells(&before)?,
-                    after: cells(&after)?,
-                    columns,
-                    level: usize::try_from(level).unwrap_or(0),
-                })
-            })
-            .collect()
+        let mut rows = statement.query(params).map_err(|e| unusable(&self.path, e))?;
+        let mut images = Vec::new();
+        while let Some(row) = rows.next().map_err(|e| unusable(&self.path, e))? {
+            images.push(image(row)?);
+        }
+        Ok(images)
     }
 
     /// Removes a receipt of something that never happened.
@@ -387,6 +364,31 @@ impl Receipt {
         drop(connection);
         std::fs::remove_file(path).map_err(Error::from)
     }
+}
+
+/// Reads one row as an image.
+fn image(row: &rusqlite::Row<'_>) -> Result<Image> {
+    let id: i64 = row.get(0).map_err(|e| fail!(PlanMismatch, "the receipt is damaged").because(e))?;
+    let damaged = || fail!(PlanMismatch, "the receipt is damaged at record {id}");
+    let number = |at: usize| row.get::<_, i64>(at).map_err(|e| damaged().because(e));
+    let text = |at: usize| row.get_ref(at).map_err(|e| damaged().because(e));
+    let cells = |at: usize| -> Result<Vec<OwnedCell>> {
+        let text = text(at)?.as_str().map_err(|e| damaged().because(e))?;
+        serde_json::from_str(text).map_err(|e| damaged().because(e))
+    };
+    let kind = text(2)?.as_str().map_err(|e| damaged().because(e))?;
+    let columns = text(6)?.as_str().map_err(|e| damaged().because(e))?;
+    Ok(Image {
+        id,
+        table: usize::try_from(number(1)?).unwrap_or(usize::MAX),
+        kind: ActionKind::from_word(kind)
+            .ok_or_else(|| fail!(PlanMismatch, "the receipt is damaged at record {id}: {kind:?}"))?,
+        key: cells(3)?,
+        before: cells(4)?,
+        after: cells(5)?,
+        columns: serde_json::from_str(columns).map_err(|e| damaged().because(e))?,
+        level: usize::try_from(number(7)?).unwrap_or(0),
+    })
 }
 
 fn unusable(path: &Path, error: rusqlite::Error) -> Error {

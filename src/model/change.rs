@@ -1,6 +1,8 @@
 //! The classes and reasons of the analysis: closed sets, one word each (DESIGN 2 and 4).
 
 use super::value::Value;
+use serde::de::IntoDeserializer;
+use serde::de::value::StrDeserializer;
 use serde::{Deserialize, Serialize};
 
 /// What the comparison says of a record; independent of any strategy.
@@ -101,7 +103,8 @@ macro_rules! words {
 
             /// Reads the word.
             pub fn from_word(word: &str) -> Option<Self> {
-                serde_json::from_value(serde_json::Value::String(word.to_owned())).ok()
+                let word: StrDeserializer<'_, serde::de::value::Error> = word.into_deserializer();
+                Self::deserialize(word).ok()
             }
         }
 

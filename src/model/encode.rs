@@ -11,11 +11,16 @@ use super::cell::Cell;
 use super::decimal::Decimal;
 use super::schema::{Column, ColumnType, Storage};
 use super::value::{Value, parse_uuid};
-use base64::Engine as _;
 use small::Small;
 
+mod binary;
 pub(crate) mod extended;
+mod keys;
 mod small;
+
+use binary::buffer_bytes;
+pub use binary::document_bytes;
+pub use keys::{encode_key_bytes, encode_key_part};
 
 const ABSENT: u8 = 0;
 const NULL: u8 = 1;
@@ -330,49 +335,6 @@ fn to_date(cell: Cell<'_>, storage: Storage) -> Option<i64> {
     }
 }
 
-/// Reads the bytes that a document's string stands for: `\x…`, `0x…`, or base64 (standard or URL alphabet).
-pub fn document_bytes(text: &str) -> Option<Vec<u8>> {
-    if let Some(hex) = text.strip_prefix("\\x").or_else(|| text.strip_prefix("0x")) {
-        return from_hex(hex);
-    }
-    base64::engine::general_purpose::STANDARD
-        .decode(text)
-        .or_else(|_| base64::engine::general_purpose::URL_SAFE.decode(text))
-        .or_else(|_| base64::engine::general_purpose::STANDARD_NO_PAD.decode(text))
-        .ok()
-}
-
-fn from_hex(hex: &str) -> Option<Vec<u8>> {
-    let bytes = hex.as_bytes();
-    if !bytes.len().is_multiple_of(2) {
-        return None;
-    }
-    bytes.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
-}
-
-/// Reads Node's `{"type":"Buffer","data":[…]}` and our own `{"bytes":"base64"}`.
-fn buffer_bytes(text: &str) -> Option<Vec<u8>> {
-    #[derive(serde::Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Buffer {
-        #[serde(rename = "type")]
-        kind: String,
-        data: Vec<u8>,
-    }
-    #[derive(serde::Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Tagged {
-        bytes: String,
-    }
-    if text.len() < 10 || !(text.contains("\"Buffer\"") || text.starts_with("{\"bytes\"")) {
-        return None;
-    }
-    if let Ok(buffer) = serde_json::from_str::<Buffer>(text) {
-        return (buffer.kind == "Buffer").then_some(buffer.data);
-    }
-    document_bytes(&serde_json::from_str::<Tagged>(text).ok()?.bytes)
-}
-
 fn push_integer(integer: i128, out: &mut Vec<u8>) {
     match i64::try_from(integer) {
         Ok(small) => {
@@ -554,80 +516,4 @@ pub fn split(body: &[u8]) -> impl Iterator<Item = &[u8]> {
         rest = tail;
         Some(first)
     })
-}
-
-/// Appends a key part in a form whose byte order follows the value order for whole numbers and text.
-///
-/// The order only helps the join to see that two sides come sorted alike; equality is what it must get right.
-pub fn encode_key_part(value: &Value, collation: super::schema::Collation, out: &mut Vec<u8>) {
-    use super::schema::Collation;
-    match value {
-        Value::Integer(i) => {
-            out.push(INTEGER);
-            let ordered = (*i as u128) ^ (1 << 127);
-            match i64::try_from(*i) {
-                Ok(small) => out.extend_from_slice(&((small as u64) ^ (1 << 63)).to_be_bytes()),
-                Err(_) => {
-                    out.push(if *i < 0 { 0 } else { u8::MAX });
-                    out.extend_from_slice(&[0xff; 7]);
-                    out.extend_from_slice(&ordered.to_be_bytes());
-                }
-            }
-        }
-        Value::Text(text) => {
-            out.push(TEXT);
-            let text = if collation == Collation::RTrim { text.trim_end_matches(' ') } else { text };
-            push_terminated(
-                text.bytes().map(|b| if collation == Collation::AsciiNoCase { b.to_ascii_lowercase() } else { b }),
-                out,
-            );
-        }
-        Value::Timestamp(t) => {
-            out.push(TIMESTAMP);
-            out.extend_from_slice(&((t.seconds as u64) ^ (1 << 63)).to_be_bytes());
-            out.extend_from_slice(&t.nanos.to_be_bytes());
-        }
-        Value::Float(f) => {
-            out.push(FLOAT);
-            out.extend_from_slice(&f.to_bits().to_be_bytes());
-        }
-        other => {
-            let mut plain = Vec::new();
-            encode_value(Some(other), &mut plain);
-            out.push(plain[0]);
-            push_terminated(plain.into_iter(), out);
-        }
-    }
-}
-
-/// Appends bytes so that no key is a prefix of another: 0 becomes 0 1, the end is 0 0.
-fn push_terminated(bytes: impl Iterator<Item = u8>, out: &mut Vec<u8>) {
-    for byte in bytes {
-        out.push(byte);
-        if byte == 0 {
-            out.push(1);
-        }
-    }
-    out.extend_from_slice(&[0, 0]);
-}
-
-/// Appends the key part of an encoded value without making a [`Value`] for the usual kinds.
-pub fn encode_key_bytes(encoded: &[u8], collation: super::schema::Collation, out: &mut Vec<u8>) {
-    match encoded[0] {
-        INTEGER => {
-            out.push(INTEGER);
-            let small = i64::from_le_bytes(encoded[1..9].try_into().expect("eight bytes"));
-            out.extend_from_slice(&((small as u64) ^ (1 << 63)).to_be_bytes());
-        }
-        TEXT if collation == super::schema::Collation::Binary && memchr::memchr(0, &encoded[5..]).is_none() => {
-            out.push(TEXT);
-            out.extend_from_slice(&encoded[5..]);
-            out.extend_from_slice(&[0, 0]);
-        }
-        _ => {
-            if let Some(value) = decode(encoded) {
-                encode_key_part(&value, collation, out);
-            }
-        }
-    }
 }

@@ -3,7 +3,7 @@
 //! Preview, dry run and merge all use these outcomes; nothing else decides.
 
 use super::decision::{Decision, FieldDecision, typed};
-use super::store::{Selector, Stored};
+use super::store::Stored;
 use super::{Outcome, Plan, PlanKind, identity};
 use crate::analyzer::{Holder, graph};
 use crate::error::Result;
@@ -360,15 +360,12 @@ impl Plan {
         let mut previews: Vec<(usize, Preview)> =
             self.meta().tables.iter().map(|t| (t.table, Preview::default())).collect();
         let mut total = Preview::default();
-        self.each(&Selector::default(), &mut |record| {
-            if let Some(outcome) = record.outcome {
-                *total.of(outcome) += 1;
-                if let Some((_, preview)) = previews.iter_mut().find(|(t, _)| *t == record.finding.table) {
-                    *preview.of(outcome) += 1;
-                }
+        for (table, outcome, count) in self.outcome_counts()? {
+            *total.of(outcome) += count;
+            if let Some((_, preview)) = previews.iter_mut().find(|(t, _)| *t == table) {
+                *preview.of(outcome) += count;
             }
-            Ok(())
-        })?;
+        }
         Ok((total, previews))
     }
 

@@ -45,6 +45,8 @@ pub struct Selector {
     pub classes: Vec<Class>,
     /// Only records with this outcome.
     pub outcome: Option<Outcome>,
+    /// Only these reasons; empty: all.
+    pub reasons: Vec<Reason>,
     /// Only records in whose way something stands.
     pub hindered: bool,
     /// Only records with this pattern of reason and fields.
@@ -61,20 +63,20 @@ struct Raw {
     blobs: [Vec<u8>; 4],
     conflict_id: String,
     decision: Option<String>,
-    outcome: Option<String>,
+    outcome: Option<Outcome>,
     why: Option<String>,
     limits: Option<String>,
 }
 
 fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
-    let word = |position: usize| row.get::<_, String>(position);
+    let word = |position: usize| Ok::<_, rusqlite::Error>(row.get_ref(position)?.as_str()?);
     Ok(Raw {
         finding: Finding {
             id: row.get(0)?,
             table: row.get::<_, i64>(1)?.try_into().unwrap_or(usize::MAX),
             key_bytes: row.get(2)?,
-            class: Class::from_word(&word(4)?).unwrap_or(Class::Blocked),
-            reason: Reason::from_word(&word(5)?).unwrap_or(Reason::ValueNotStorable),
+            class: Class::from_word(word(4)?).unwrap_or(Class::Blocked),
+            reason: Reason::from_word(word(5)?).unwrap_or(Reason::ValueNotStorable),
             note: row.get(6)?,
             key: Vec::new(),
             fields: Vec::new(),
@@ -90,7 +92,7 @@ fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
         blobs: [row.get(7)?, row.get(8)?, row.get(9)?, row.get(10)?],
         conflict_id: row.get(3)?,
         decision: row.get(13)?,
-        outcome: row.get(14)?,
+        outcome: row.get_ref(14)?.as_str_or_null()?.and_then(Outcome::from_word),
         why: row.get(15)?,
         limits: row.get(16)?,
     })
@@ -124,13 +126,7 @@ impl Raw {
                     .because(e)
             })?),
         };
-        Ok(Stored {
-            finding,
-            conflict_id: self.conflict_id,
-            decision,
-            outcome: self.outcome.as_deref().and_then(Outcome::from_word),
-            why: self.why,
-        })
+        Ok(Stored { finding, conflict_id: self.conflict_id, decision, outcome: self.outcome, why: self.why })
     }
 }
 
@@ -145,10 +141,13 @@ fn page_text(selector: &Selector) -> String {
         [one] => conditions.push(format!("class = '{}'", one.word())),
         // Several classes from the index of classes would have to be sorted again for every page; the plus sign
         // keeps to the order of numbers (https://sqlite.org/optoverview.html#uplus).
-        several => conditions.push(format!("+class IN ({})", words(several))),
+        several => conditions.push(format!("+class IN ({})", words(several.iter().map(|c| c.word())))),
     }
     if let Some(outcome) = selector.outcome {
         conditions.push(format!("outcome = '{}'", outcome.word()));
+    }
+    if !selector.reasons.is_empty() {
+        conditions.push(format!("reason IN ({})", words(selector.reasons.iter().map(|r| r.word()))));
     }
     if selector.hindered {
         conditions.push("limits IS NOT NULL".to_owned());
@@ -162,14 +161,17 @@ pub(super) fn counting_text(selector: &Selector) -> String {
     let mut conditions = vec!["(?1 IS NULL OR pattern = ?1)".to_owned()];
     conditions.extend(selector.table.map(|table| format!("table_id = {table}")));
     if !selector.classes.is_empty() {
-        conditions.push(format!("class IN ({})", words(&selector.classes)));
+        conditions.push(format!("class IN ({})", words(selector.classes.iter().map(|c| c.word()))));
+    }
+    if !selector.reasons.is_empty() {
+        conditions.push(format!("reason IN ({})", words(selector.reasons.iter().map(|r| r.word()))));
     }
     conditions.extend(selector.outcome.map(|outcome| format!("outcome = '{}'", outcome.word())));
     format!("SELECT count(*) FROM records WHERE {}", conditions.join(" AND "))
 }
 
-fn words(classes: &[Class]) -> String {
-    let quoted: Vec<String> = classes.iter().map(|c| format!("'{}'", c.word())).collect();
+fn words(words: impl Iterator<Item = String>) -> String {
+    let quoted: Vec<String> = words.map(|word| format!("'{word}'")).collect();
     quoted.join(", ")
 }
 
@@ -193,11 +195,13 @@ impl Plan {
 
     fn select(&self, selector: &Selector, after: i64, limit: usize) -> Result<Vec<Stored>> {
         let mut statement = self.connection.prepare_cached(&page_text(selector)).map_err(|e| lost(&self.path, e))?;
-        let rows = statement
-            .query_map(params![after, limit as i64, selector.pattern], raw)
-            .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)
-            .map_err(|e| lost(&self.path, e))?;
-        rows.into_iter().map(|row| row.read(self)).collect()
+        let mut rows =
+            statement.query(params![after, limit as i64, selector.pattern]).map_err(|e| lost(&self.path, e))?;
+        let mut records = Vec::new();
+        while let Some(row) = rows.next().map_err(|e| lost(&self.path, e))? {
+            records.push(raw(row).map_err(|e| lost(&self.path, e))?.read(self)?);
+        }
+        Ok(records)
     }
 
     /// Returns up to `limit` records that are meant, in the order of their numbers, after a number.
@@ -519,6 +523,13 @@ impl Findings for Plan {
     fn page(&mut self, table: usize, classes: &[Class], after: i64, limit: usize) -> Result<Vec<Finding>> {
         self.index()?;
         Ok(self.stored_page(table, classes, after, limit)?.into_iter().map(|s| s.finding).collect())
+    }
+
+    fn conflicts(&mut self, table: usize, reasons: &[Reason], after: i64, limit: usize) -> Result<Vec<Finding>> {
+        self.index()?;
+        let (classes, reasons) = (vec![Class::Conflict], reasons.to_vec());
+        let selector = Selector { table: Some(table), classes, reasons, ..Selector::default() };
+        Ok(self.select(&selector, after, limit)?.into_iter().map(|s| s.finding).collect())
     }
 
     fn find(&mut self, table: usize, key_bytes: &[u8]) -> Result<Option<Finding>> {

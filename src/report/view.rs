@@ -10,6 +10,7 @@ use crate::plan::decision::{Decision, FieldDecision};
 use crate::plan::{ActionKind, Outcome, Plan, Preview, Selector, Stored};
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
+use std::collections::BTreeMap;
 
 /// The counts of one table.
 #[derive(Clone, Debug, Serialize)]
@@ -301,22 +302,30 @@ impl Undone {
     /// `PlanMismatch` for a damaged plan.
     pub fn of(plan: &Plan, secrets: &Secrets) -> Result<Self> {
         let mut lists = Self::default();
-        plan.each(&Selector::default(), &mut |record| {
-            let table = &plan.meta().schema.tables[record.finding.table];
-            let name = secrets.record_name(table, &record.finding.key);
-            let why = record.why.as_deref().or(record.finding.note.as_deref());
-            let line = why.map_or_else(|| name.clone(), |why| format!("{name}: {why}"));
-            let (list, count) = match record.outcome {
-                Some(outcome) if outcome.writes() => (&mut lists.reversed, 0),
-                Some(Outcome::Blocked) => (&mut lists.blocked, 2),
-                _ => (&mut lists.kept, 1),
+        let mut named: [Vec<Stored>; 3] = Default::default();
+        // Most of a large undo is only counted: the records that are named are few, and only those are read.
+        for (outcome, count) in counted(plan)? {
+            let list = match outcome {
+                outcome if outcome.writes() => 0,
+                Outcome::Blocked => 2,
+                _ => 1,
             };
-            if list.len() < NAMED {
-                list.push(line);
-            }
-            lists.counts[count] += 1;
-            Ok(())
-        })?;
+            lists.counts[list] += count;
+            let selector = Selector { outcome: Some(outcome), ..Selector::default() };
+            named[list].extend(plan.page(&selector, 0, NAMED)?.records);
+        }
+        let [reversed, kept, blocked] = named.map(|mut records| {
+            records.sort_by_key(|record| record.finding.id);
+            records.truncate(NAMED);
+            let line = |record: Stored| {
+                let table = &plan.meta().schema.tables[record.finding.table];
+                let name = secrets.record_name(table, &record.finding.key);
+                let why = record.why.as_deref().or(record.finding.note.as_deref());
+                why.map_or_else(|| name.clone(), |why| format!("{name}: {why}"))
+            };
+            records.into_iter().map(line).collect()
+        });
+        (lists.reversed, lists.kept, lists.blocked) = (reversed, kept, blocked);
         Ok(lists)
     }
 
@@ -324,6 +333,15 @@ impl Undone {
     pub fn counts_json(&self) -> Json {
         json!({"reversed": self.counts[0], "kept": self.counts[1], "blocked": self.counts[2]})
     }
+}
+
+/// Counts the records of an undo plan by outcome.
+fn counted(plan: &Plan) -> Result<BTreeMap<Outcome, u64>> {
+    let mut counts = BTreeMap::new();
+    for (_, outcome, count) in plan.outcome_counts()? {
+        *counts.entry(outcome).or_default() += count;
+    }
+    Ok(counts)
 }
 
 /// An error as programs see it.

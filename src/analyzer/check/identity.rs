@@ -3,12 +3,15 @@
 //!
 //! Looked up once all classes are known, for conflicts of `unique_taken` and `reused_key` only.
 
-use super::{Check, tuple, tuple_bytes};
+use super::{Check, PAGE, tuple, tuple_bytes};
 use crate::analyzer::keys::generated;
 use crate::analyzer::{Finding, Identity, digests};
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
 use crate::model::{Cell, ColumnType, OwnedCell, Value, encode};
+
+/// The reasons of conflicts that are about which entity a record is.
+const MEETS_ANOTHER: [Reason; 2] = [Reason::UniqueTaken, Reason::ReusedKey];
 
 impl Check<'_> {
     /// Notes on a table's records that meet another entity which record that is.
@@ -18,19 +21,20 @@ impl Check<'_> {
         }
         let generated = generated(&self.mapping.schema, table);
         let mut highest: Option<Option<i64>> = None;
-        self.each(table, &[Class::Conflict], &mut |check, page| {
-            let concerned: Vec<Finding> = page.into_iter().filter(|f| meets_another(f.reason)).collect();
-            if concerned.is_empty() {
-                return Ok(());
-            }
+        let mut after = 0;
+        loop {
+            self.progress.go_on()?;
+            let page = self.findings.conflicts(table, &MEETS_ANOTHER, after, PAGE)?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = last.id;
             if highest.is_none() {
                 highest = Some(match generated {
-                    Some(column) => check.highest(table, column)?,
+                    Some(column) => self.highest(table, column)?,
                     None => None,
                 });
             }
-            check.existing(table, concerned, generated, highest.flatten())
-        })
+            self.existing(table, page, generated, highest.flatten())?;
+        }
     }
 
     /// Finds the existing records of a page of conflicts.
@@ -163,9 +167,4 @@ impl Check<'_> {
         })?;
         Ok(highest)
     }
-}
-
-/// Tells whether a conflict is about which entity a record is.
-fn meets_another(reason: Reason) -> bool {
-    matches!(reason, Reason::UniqueTaken | Reason::ReusedKey)
 }

@@ -5,7 +5,7 @@
 //! takes them. Where the two sides turn out to come in different orders, both go on to the join by themselves.
 
 use super::readers::{FromSide, Role, Steps};
-use crate::analyzer::join::Seen;
+use crate::analyzer::join::{Coming, Seen};
 use crate::analyzer::mapping::{Mapping, Part};
 use crate::analyzer::rows::{Batch, Form, RowEncoder};
 use crate::analyzer::sides::stopped;
@@ -247,7 +247,8 @@ impl<'a> Pairing<'a> {
     }
 
     fn send(&mut self, rows: Batch) -> Result<()> {
-        let steps = Steps { rows, ..std::mem::take(&mut self.steps) };
+        let coming = if self.seen.backup_ascending { Coming::InOneOrder } else { Coming::Otherwise };
+        let steps = Steps { rows, coming, ..std::mem::take(&mut self.steps) };
         self.to.send(FromSide::Steps(steps)).map_err(|_| stopped())
     }
 }
@@ -265,3 +266,6 @@ fn key_of<'c>(table: &Table, cell: impl Fn(usize) -> Cell<'c>, key: &mut Vec<u8>
         encode::encode_key_bytes(scratch, target.collation, key);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use super::Base;
 use super::pairing::{Pairing, Pairs};
-use crate::analyzer::join::Seen;
+use crate::analyzer::join::{Coming, Seen};
 use crate::analyzer::mapping::{self, Found, Mapping, Part};
 use crate::analyzer::matching::Ids;
 use crate::analyzer::options::OnUnknown;
@@ -74,6 +74,8 @@ pub(super) struct Steps {
     pub(super) unchanged: u64,
     /// Records of the backup in all.
     pub(super) read: u64,
+    /// How the two sides have come until now.
+    pub(super) coming: Coming,
 }
 
 /// What rows of [`Steps`] are.

@@ -127,6 +127,10 @@ impl Findings for Collected {
         Ok(Vec::new())
     }
 
+    fn conflicts(&mut self, _: usize, _: &[Reason], _: i64, _: usize) -> Result<Vec<Finding>> {
+        Ok(Vec::new())
+    }
+
     fn find(&mut self, _: usize, _: &[u8]) -> Result<Option<Finding>> {
         Ok(None)
     }
