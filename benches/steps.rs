@@ -10,7 +10,7 @@ use merganser::database::Database;
 use merganser::database::sqlite::Sqlite;
 use merganser::executor::home::fresh_id;
 use merganser::executor::{self, Home, MergeOptions, OnBlocked, Receipt};
-use merganser::model::change::Class;
+use merganser::model::change::{Class, Reason};
 use merganser::plan::Plan;
 use merganser::plan::make::{Request, make};
 use merganser::progress::{Phase, Progress};
@@ -42,6 +42,10 @@ impl Findings for Dropped {
     }
 
     fn page(&mut self, _: usize, _: &[Class], _: i64, _: usize) -> merganser::Result<Vec<Finding>> {
+        Ok(Vec::new())
+    }
+
+    fn conflicts(&mut self, _: usize, _: &[Reason], _: i64, _: usize) -> merganser::Result<Vec<Finding>> {
         Ok(Vec::new())
     }
 
