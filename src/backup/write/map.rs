@@ -29,12 +29,17 @@ impl<W: Write> TableMapWriter<W> {
     /// Ends the document and returns the stream, flushed.
     ///
     /// # Errors
-    /// `OutOfSpace`, `Failed`.
+    /// `Usage` when no table was written: `{}` could be anything, and nothing would read it as a backup; `OutOfSpace`, `Failed`.
     pub fn into_inner(mut self) -> Result<W> {
-        self.end_table();
-        if !self.tables.is_empty() {
-            Layout::Pretty.line(0, &mut self.text);
+        if self.tables.is_empty() {
+            return Err(fail!(
+                Usage,
+                "there are no tables, and a table map without any is no backup that could be told as one"
+            )
+            .hint("Choose another --format; a Smart Backup says that there were no tables."));
         }
+        self.end_table();
+        Layout::Pretty.line(0, &mut self.text);
         self.text.push_str("}\n");
         self.out.write_all(self.text.as_bytes())?;
         self.out.flush()?;
