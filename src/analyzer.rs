@@ -51,6 +51,8 @@ pub struct Finding {
     pub note: Option<String>,
     /// The fields in which the sides differ; all fields for a record on one side only.
     pub fields: Vec<Field>,
+    /// With a base: the fields that current alone changed. They stay, unless the record is decided as a whole.
+    pub kept: Vec<Field>,
     /// A digest per column of the current record as it was seen; empty where there is none.
     pub current_digests: Vec<u64>,
     /// The backup record's timestamp.

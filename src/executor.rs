@@ -335,7 +335,8 @@ fn limit(plan: &Plan, preview: &Preview, options: &MergeOptions) -> Result<()> {
         return Err(fail!(
             LimitReached,
             "the merge would change {writes} records, more than the {most} allowed by --max-changes; nothing was changed"
-        ));
+        )
+        .hint("Look at what would change with 'merganser show PLAN records', then raise --max-changes or leave it out."));
     }
     Ok(())
 }

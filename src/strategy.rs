@@ -105,6 +105,8 @@ pub struct Conflict<'a> {
     pub reason: Reason,
     /// The fields in which the sides differ; for a record on one side only, that side's fields.
     pub fields: &'a [Field],
+    /// With a base: the fields that current alone changed.
+    pub kept: &'a [Field],
     /// The backup record's timestamp, where there is one that can be read.
     pub backup_at: Option<Timestamp>,
     /// The current record's timestamp, where there is one that can be read.

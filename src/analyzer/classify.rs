@@ -56,6 +56,8 @@ pub struct Verdict {
     pub reason: Reason,
     /// The differing fields, in column order; for a new record all that it brings.
     pub fields: Vec<Field>,
+    /// With a base: the fields that current alone changed, in column order.
+    pub kept: Vec<Field>,
     /// The backup record's timestamp, where it has a readable one.
     pub backup_at: Option<Timestamp>,
     /// The current record's timestamp, where it has a readable one.
@@ -64,7 +66,7 @@ pub struct Verdict {
 
 impl Verdict {
     fn plain(class: Class, reason: Reason) -> Self {
-        Self { class, reason, fields: Vec::new(), backup_at: None, current_at: None }
+        Self { class, reason, fields: Vec::new(), kept: Vec::new(), backup_at: None, current_at: None }
     }
 }
 
@@ -187,7 +189,7 @@ fn two_way(table: &Table, compared: &[bool], current: &[u8], backup: &[u8], rule
         fields.extend(alike(table, compared, current, backup, &fields));
         fields.sort_by_key(|f| f.column);
     }
-    Verdict { class, reason, fields, backup_at, current_at }
+    Verdict { class, reason, fields, kept: Vec::new(), backup_at, current_at }
 }
 
 /// Lists the fields that both sides carry and that do not differ.
@@ -299,7 +301,7 @@ fn reused(table: &Table, compared: &[bool], current: &[u8], backup: &[u8], field
 }
 
 fn three_way(table: &Table, compared: &[bool], base: &[u8], current: &[u8], backup: &[u8], rules: &Rules) -> Verdict {
-    let mut fields = Vec::new();
+    let (mut fields, mut kept) = (Vec::new(), Vec::new());
     let (mut current_changed, mut take, mut conflicts, mut differs) = (false, false, false, false);
     let sides = encode::split(base).zip(encode::split(current)).zip(encode::split(backup));
     for (column, ((o, c), b)) in sides.enumerate() {
@@ -320,20 +322,21 @@ fn three_way(table: &Table, compared: &[bool], base: &[u8], current: &[u8], back
             take |= changed_in_backup && !in_conflict;
             conflicts |= in_conflict;
         }
-        // What only current changed stays and is not listed, but for the clock that goes with the record.
-        if changed_in_backup || is_clock {
-            let decode = encode::decode;
-            fields.push(Field {
-                column,
-                base: Some(decode(o)),
-                current: decode(c),
-                backup: decode(b),
-                in_conflict,
-                is_timestamp: is_clock,
-            });
-        }
+        let decode = encode::decode;
+        let field = Field {
+            column,
+            base: Some(decode(o)),
+            current: decode(c),
+            backup: decode(b),
+            in_conflict,
+            is_timestamp: is_clock,
+        };
+        // What only current changed stays, but for the clock that goes with the record.
+        if changed_in_backup || is_clock { fields.push(field) } else { kept.push(field) }
     }
     let (_, backup_at, current_at) = clocks(table, current, backup, rules);
+    // A backup's timestamp in the future is no evidence that it is newer; a current one that is keeps the record.
+    let backup_at = backup_at.filter(|at| at.nanos_since(rules.now) <= rules.tolerance_nanos);
     let (class, reason) = match (take, conflicts) {
         (false, false) if differs => (Class::Unchanged, Reason::OnlyCurrentChanged),
         (false, false) => (Class::Unchanged, Reason::SameFields),
@@ -348,7 +351,7 @@ fn three_way(table: &Table, compared: &[bool], base: &[u8], current: &[u8], back
     if reason == Reason::MergedFields && rules.strict {
         fields.iter_mut().filter(|f| table.timestamp != Some(f.column)).for_each(|f| f.in_conflict = true);
     }
-    Verdict { class, reason, fields, backup_at, current_at }
+    Verdict { class, reason, fields, kept, backup_at, current_at }
 }
 
 /// Tells whether a record is as the base has it, in the fields that both carry; the timestamp alone is no change.

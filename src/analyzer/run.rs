@@ -94,7 +94,7 @@ pub fn analyze(
         };
         outcome.map(|(tables, finished)| (tables, finished, doubtful, read, base_summary))
     })?;
-    let Finished { summary, unknown, skipped, seen } = *finished;
+    let Finished { summary, unknown, skipped, computed, seen } = *finished;
     mapping.check_asked(&seen)?;
     if !unknown.is_empty() {
         return Err(fail!(SchemaMismatch, "the backup does not fit the current database; nothing was changed")
@@ -104,6 +104,11 @@ pub fn analyze(
     let order = graph::order(&mapping.schema);
     tables.sort_by_key(|t| order.tables.iter().position(|&p| p == t.table));
     let mut notes: Vec<String> = skipped.into_iter().map(|name| format!("left out on request: {name}")).collect();
+    notes.extend(
+        computed
+            .into_iter()
+            .map(|name| format!("{name} is computed by the database; the backup's values are not read")),
+    );
     notes.extend(summary.notes.iter().cloned());
     let (base_summary, base_known) = base_summary;
     notes.extend(base_notes(&mapping, &tables, &base_known));

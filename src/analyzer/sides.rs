@@ -30,6 +30,8 @@ pub(super) struct Learned {
     pub(super) unknown: Vec<String>,
     /// Columns left out on request.
     pub(super) skipped: Vec<String>,
+    /// Columns that the database computes, whatever the backup says of them.
+    pub(super) computed: Vec<String>,
     /// The names of all columns that its records carry.
     pub(super) names: Vec<String>,
 }
@@ -207,7 +209,7 @@ impl<'a> BackupSink<'a> {
                 found = None;
             } else if !target.columns[column].writable() {
                 // Computed by the engine; what the backup says of it is no opinion.
-                self.learned.skipped.push(format!("{}.{name}", self.header.name));
+                self.learned.computed.push(format!("{}.{name}", self.header.name));
                 found = None;
             } else if self.mapping.compared[self.table][column] {
                 self.learned.carried[column] = true;

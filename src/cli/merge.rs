@@ -278,6 +278,20 @@ fn unready(context: &Context<'_>, args: &MergeArgs, plan: &mut Plan, secrets: &S
     Ok(None)
 }
 
+/// Most records that a merge lists as left out; the plan lists the rest.
+const MOST_LISTED: usize = 1_000;
+
+/// Lists the records that the plan knows can't be written, which a merge has left out.
+fn blocked(plan: &Plan, secrets: &Secrets) -> Result<Vec<String>> {
+    let selector = Selector { outcome: Some(Outcome::Blocked), ..Selector::default() };
+    let page = plan.page(&selector, 0, MOST_LISTED)?;
+    let mut lines: Vec<String> = page.records.iter().map(|r| text::line(plan, r, secrets)).collect();
+    if lines.len() == MOST_LISTED {
+        lines.push(format!("perhaps more: merganser show {} records --outcome blocked", name_of(plan)));
+    }
+    Ok(lines)
+}
+
 /// Names the command that gives blocked records the value they lack, where that is all they lack.
 fn completing(plan: &Plan) -> Result<Option<String>> {
     let selector = Selector { outcome: Some(Outcome::Blocked), ..Selector::default() };
@@ -425,6 +439,9 @@ fn carry_out(context: &Context<'_>, args: &MergeArgs, home: &Home, plan: &mut Pl
     let mut merged = Merged::of(&report, &plan.meta().id, options.ending);
     for line in &mut merged.left_out {
         *line = clean_line(plan, &secrets, line);
+    }
+    if report.already.is_none() && report.counts.blocked > 0 {
+        merged.left_out.extend(blocked(plan, &secrets)?);
     }
     context.out.text(&text::merged(&merged, &database.identity().display));
     let mut done = Done::with(&merged);

@@ -76,6 +76,7 @@ fn outcome(finding: &FileFinding, strategy: &Strategy, table: &Table, preserve_n
         class: finding.class,
         reason: finding.reason,
         fields: &fields,
+        kept: &[],
         backup_at: at(&finding.backup),
         current_at: at(&finding.current),
         has_base: false,

@@ -8,17 +8,20 @@ use crate::model::{Value, encode};
 const HAS_BASE: u8 = 1;
 const IN_CONFLICT: u8 = 2;
 const IS_TIMESTAMP: u8 = 4;
+const IS_KEPT: u8 = 8;
 
 /// *Shape:* per field the column (4 bytes, little-endian), flags, then base (where known), current and backup.
-pub(super) fn fields_to_bytes(fields: &[Field]) -> Vec<u8> {
+pub(super) fn fields_to_bytes(fields: &[Field], kept: &[Field]) -> Vec<u8> {
     let mut out = Vec::new();
-    for field in fields {
+    let all = fields.iter().map(|f| (f, false)).chain(kept.iter().map(|f| (f, true)));
+    for (field, is_kept) in all {
         out.extend_from_slice(&(field.column as u32).to_le_bytes());
         let flag = |on: bool, bit: u8| if on { bit } else { 0 };
         out.push(
             flag(field.base.is_some(), HAS_BASE)
                 | flag(field.in_conflict, IN_CONFLICT)
-                | flag(field.is_timestamp, IS_TIMESTAMP),
+                | flag(field.is_timestamp, IS_TIMESTAMP)
+                | flag(is_kept, IS_KEPT),
         );
         if let Some(base) = &field.base {
             encode::encode_value(base.as_ref(), &mut out);
@@ -29,8 +32,9 @@ pub(super) fn fields_to_bytes(fields: &[Field]) -> Vec<u8> {
     out
 }
 
-pub(super) fn fields_from_bytes(mut bytes: &[u8]) -> Result<Vec<Field>> {
-    let mut fields = Vec::new();
+/// Returns the fields and those that are kept.
+pub(super) fn fields_from_bytes(mut bytes: &[u8]) -> Result<(Vec<Field>, Vec<Field>)> {
+    let (mut fields, mut kept) = (Vec::new(), Vec::new());
     while let Some((head, rest)) = bytes.split_first_chunk::<5>() {
         bytes = rest;
         let column = u32::from_le_bytes([head[0], head[1], head[2], head[3]]) as usize;
@@ -38,7 +42,8 @@ pub(super) fn fields_from_bytes(mut bytes: &[u8]) -> Result<Vec<Field>> {
         let base = if flags & HAS_BASE == 0 { None } else { Some(take(&mut bytes)?) };
         let current = take(&mut bytes)?;
         let backup = take(&mut bytes)?;
-        fields.push(Field {
+        let list = if flags & IS_KEPT == 0 { &mut fields } else { &mut kept };
+        list.push(Field {
             column,
             base,
             current,
@@ -47,7 +52,7 @@ pub(super) fn fields_from_bytes(mut bytes: &[u8]) -> Result<Vec<Field>> {
             is_timestamp: flags & IS_TIMESTAMP != 0,
         });
     }
-    if bytes.is_empty() { Ok(fields) } else { Err(damaged()) }
+    if bytes.is_empty() { Ok((fields, kept)) } else { Err(damaged()) }
 }
 
 fn damaged() -> crate::error::Error {

@@ -184,6 +184,7 @@ pub(super) fn by_strategy(plan: &Plan, strategy: &Strategy, record: &Stored) -> 
         class: finding.class,
         reason: finding.reason,
         fields: &finding.fields,
+        kept: &finding.kept,
         backup_at: finding.backup_at,
         current_at: finding.current_at,
         has_base,
@@ -267,7 +268,15 @@ fn decided(table: &Table, strategy: &Strategy, record: &Stored, decision: &Decis
         Decision::IntoExisting | Decision::NewKey => Settled::plain(Outcome::Undecided, record.finding.note.clone()),
         Decision::Backup if unholdable => Settled::plain(Outcome::Undecided, record.finding.note.clone()),
         Decision::Backup if leaves => Settled::plain(Outcome::Deleted, None),
-        Decision::Backup => written(table, record, all_from_backup()),
+        Decision::Backup => {
+            let mut writes = all_from_backup();
+            // What current alone changed stays, so the record is one of both sides, and keeps the later timestamp.
+            if !record.finding.kept.is_empty() {
+                writes.retain(|(c, _)| table.timestamp != Some(*c));
+                writes.extend(later_clock(table, fields, &writes));
+            }
+            written(table, record, writes)
+        }
         Decision::Fields { fields: answers } => {
             let mut writes = Vec::new();
             for (name, answer) in answers {

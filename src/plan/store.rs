@@ -80,6 +80,7 @@ fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
             note: row.get(6)?,
             key: Vec::new(),
             fields: Vec::new(),
+            kept: Vec::new(),
             current_digests: Vec::new(),
             backup_at: None,
             current_at: None,
@@ -103,7 +104,7 @@ impl Raw {
         let mut finding = self.finding;
         let [key, fields, digests, clocks] = self.blobs;
         finding.key = codec::values_from_bytes(&key)?;
-        finding.fields = codec::fields_from_bytes(&fields)?;
+        (finding.fields, finding.kept) = codec::fields_from_bytes(&fields)?;
         finding.current_digests = codec::digests_from_bytes(&digests);
         (finding.backup_at, finding.current_at) = codec::clocks_from_bytes(&clocks)?;
         if let Some(text) = &self.limits {
@@ -112,7 +113,7 @@ impl Raw {
             })?;
         }
         let table = plan.meta.schema.tables.get(finding.table);
-        if table.is_none_or(|t| finding.fields.iter().any(|f| f.column >= t.columns.len())) {
+        if table.is_none_or(|t| finding.fields.iter().chain(&finding.kept).any(|f| f.column >= t.columns.len())) {
             return Err(fail!(
                 PlanMismatch,
                 "the plan is damaged: record {} names a table or column it does not have",
@@ -458,7 +459,7 @@ impl Plan {
 
 /// Digests what a record looked like to the person who decided it.
 pub(crate) fn seen(record: &Stored) -> String {
-    let bytes = codec::fields_to_bytes(&record.finding.fields);
+    let bytes = codec::fields_to_bytes(&record.finding.fields, &[]);
     blake3::hash(&bytes).to_hex()[..16].to_owned()
 }
 
@@ -508,7 +509,7 @@ impl Findings for Plan {
                     finding.reason.word(),
                     finding.note,
                     codec::values_to_bytes(&finding.key),
-                    codec::fields_to_bytes(&finding.fields),
+                    codec::fields_to_bytes(&finding.fields, &finding.kept),
                     codec::digests_to_bytes(&finding.current_digests),
                     codec::clocks_to_bytes(finding.backup_at, finding.current_at),
                     finding.place.record as i64,
@@ -550,7 +551,7 @@ impl Findings for Plan {
                     finding.reason.word(),
                     finding.note,
                     codec::values_to_bytes(&finding.key),
-                    codec::fields_to_bytes(&finding.fields),
+                    codec::fields_to_bytes(&finding.fields, &finding.kept),
                     codec::digests_to_bytes(&finding.current_digests),
                     codec::clocks_to_bytes(finding.backup_at, finding.current_at),
                     pattern,

@@ -79,9 +79,12 @@ fn fields(strategy: &Strategy, record: &Conflict<'_>) -> Choice {
     }
     let mut written = Vec::new();
     // Whether the record will hold values that are not the backup's, where the backup has an opinion.
-    let mut mixed = false;
+    let mut mixed = !as_whole && !record.kept.is_empty();
     let mut asks = Vec::new();
-    for (field, backup) in opinions(strategy, record).filter(|(field, _)| !field.is_timestamp) {
+    // What current alone changed is up for decision only where the record is decided as a whole.
+    let open = if as_whole { record.kept } else { &[] };
+    let open = opinions_on(strategy, record.table, open);
+    for (field, backup) in opinions(strategy, record).chain(open).filter(|(field, _)| !field.is_timestamp) {
         let changed = if as_whole { Changed::Both } else { whose_change(record, field) };
         let rule = strategy.rule_for(record, field_name(record.table, field));
         let decided = changed == Changed::Both || (changed == Changed::Backup && record.class != Class::Conflict);
@@ -127,8 +130,15 @@ fn timestamp(strategy: &Strategy, record: &Conflict<'_>, mixed: bool) -> Option<
 
 /// Returns the fields in which the backup has an opinion that may be brought and can be written, with its value.
 fn opinions<'a>(strategy: &'a Strategy, record: &Conflict<'a>) -> impl Iterator<Item = (&'a Field, &'a Value)> + 'a {
-    let table = record.table;
-    record.fields.iter().filter_map(move |field| {
+    opinions_on(strategy, record.table, record.fields)
+}
+
+fn opinions_on<'a>(
+    strategy: &'a Strategy,
+    table: &'a Table,
+    fields: &'a [Field],
+) -> impl Iterator<Item = (&'a Field, &'a Value)> + 'a {
+    fields.iter().filter_map(move |field| {
         let column = table.columns.get(field.column)?;
         let brought = column.writable() && strategy.brings_field(table, &column.name);
         field.backup.as_ref().filter(|_| brought).map(|value| (field, value))

@@ -97,6 +97,7 @@ struct Case {
     class: Class,
     reason: Reason,
     fields: Vec<Field>,
+    kept: Vec<Field>,
     times: (Option<i64>, Option<i64>),
     has_base: bool,
 }
@@ -105,7 +106,7 @@ impl Case {
     fn two_way(reason: Reason, current_at: i64, backup_at: i64, mut fields: Vec<Field>) -> Self {
         fields.push(stamp(current_at, backup_at));
         let class = if reason == Reason::BackupNewer { Class::Updated } else { Class::Conflict };
-        Self { class, reason, fields, times: (Some(current_at), Some(backup_at)), has_base: false }
+        Self { class, reason, fields, kept: Vec::new(), times: (Some(current_at), Some(backup_at)), has_base: false }
     }
 
     fn decide(&self, strategy: &Strategy, preserve_newer: PreserveNewer) -> Choice {
@@ -114,6 +115,7 @@ impl Case {
             class: self.class,
             reason: self.reason,
             fields: &self.fields,
+            kept: &self.kept,
             current_at: self.times.0.map(at),
             backup_at: self.times.1.map(at),
             has_base: self.has_base,
@@ -145,7 +147,14 @@ fn typical(reason: Reason) -> Case {
         let fields = case.fields.into_iter().filter(|field| !field.is_timestamp).collect();
         Case { fields, times: (None, None), ..case }
     };
-    let one_sided = |fields: Vec<Field>, class| Case { class, reason, fields, times: (None, None), has_base: false };
+    let one_sided = |fields: Vec<Field>, class| Case {
+        class,
+        reason,
+        fields,
+        kept: Vec::new(),
+        times: (None, None),
+        has_base: false,
+    };
     let backup_only = || both().into_iter().map(|field| Field { current: None, ..field }).collect::<Vec<_>>();
     match reason {
         Reason::BackupNewer => Case::two_way(reason, 100, 200, both()),
@@ -334,6 +343,16 @@ fn the_timestamp_follows_what_is_written() {
     ] {
         assert_eq!(show(&case.decide(strategy, PreserveNewer::Off)), expected);
     }
+    // What current alone changed makes it a record of both sides, unless it is decided as a whole.
+    let kept = vec![based(NOTE, "old", "current's", "old")];
+    let field = vec![based(EMAIL, "a@x", "c@x", "b@x")];
+    let both = Case { kept, has_base: true, ..Case::two_way(Reason::BothChanged, 200, 100, field) };
+    assert_eq!(show(&both.decide(&whole, PreserveNewer::Off)), "write email=b@x");
+    let as_one = strategy("granularity = \"record\"\n[[rule]]\ntake = \"backup\"");
+    assert_eq!(
+        show(&both.decide(&as_one, PreserveNewer::Off)),
+        "write email=b@x note=old updated_at=1970-01-01T00:01:40Z"
+    );
     let only_the_time = Case::two_way(Reason::BackupNewer, 100, 200, Vec::new());
     assert_eq!(only_the_time.decide(&whole, PreserveNewer::On), Choice::Keep(KeepReason::NothingToChange));
 }
@@ -354,6 +373,7 @@ fn absent_fields_and_computed_columns_are_never_written() {
         class: Class::New,
         reason: Reason::OnlyInBackup,
         fields: &[two_way(EMAIL, "-", "b@x"), two_way(PHONE, "-", "1")],
+        kept: &[],
         backup_at: None,
         current_at: None,
         has_base: false,

@@ -565,3 +565,65 @@ fn mistakes_are_told_with_what_to_do() {
     let help = world.text(0, &["merge", "--help"]);
     assert_eq!(help.matches("Examples:").count(), 1);
 }
+
+#[test]
+fn a_record_made_of_both_sides_keeps_the_later_timestamp_and_one_decided_as_a_whole_is_the_backups() {
+    let world = World::new();
+    let backup = |name: &str, bio: &str, at: &str| {
+        let records: Vec<_> = [1, 2]
+            .map(|id| serde_json::json!({"id": id, "name": name, "bio": bio, "note": "n", "updated_at": at}))
+            .into();
+        serde_json::json!({ "people": records }).to_string()
+    };
+    // The backup changed the biography in February; current changed the name in March, of the second also the biography.
+    world.write("base.json", &backup("old", "old", "2026-01-01T00:00:00Z"));
+    world.write("b.json", &backup("old", "backup's", "2026-02-01T00:00:00Z"));
+    let table = "DROP TABLE IF EXISTS people;
+         CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT, bio TEXT, note TEXT, updated_at TEXT);
+         INSERT INTO people VALUES (1, 'current', 'old', 'n', '2026-03-01T00:00:00Z'),
+             (2, 'current', 'current', 'n', '2026-03-01T00:00:00Z');";
+    world.write("record.toml", "summary = \"x\"\ngranularity = \"record\"\n[[rule]]\ntake = \"backup\"\n");
+    let both = "current backup's 2026-03-01T00:00:00Z";
+    let whole = "old backup's 2026-02-01T00:00:00Z";
+    let merge = ["merge", "--base", "base.json", "--no-preserve-newer", "--yes", "b.json"];
+    for (strategy, second) in [("backup-wins", both), ("record.toml", whole)] {
+        world.sql(table);
+        world.result(0, &[&merge[..], &["--strategy", strategy]].concat());
+        assert_eq!(people(&world), [both, second], "{strategy}");
+    }
+    // A person's answer for the backup is no other.
+    world.sql(table);
+    let plan = ["analyze", "b.json", "--base", "base.json", "-o", "p.mplan", "--strategy", "manual"];
+    world.result(0, &[&plan[..], &["--no-preserve-newer"]].concat());
+    world.result(0, &["resolve", "p.mplan", "--record", "people/2", "--take", "backup"]);
+    world.result(0, &["merge", "p.mplan", "--yes"]);
+    assert_eq!(people(&world), [both, both]);
+    // Nor is a timestamp in the future evidence that the backup is newer.
+    world.sql(table);
+    world.write("b.json", &backup("old", "backup's", "2999-02-01T00:00:00Z"));
+    world.result(3, &[&merge[..], &["--strategy", "newest-wins"]].concat());
+}
+
+fn people(world: &World) -> Vec<String> {
+    let connection = Connection::open(world.path("app.db")).expect("opened");
+    let mut statement =
+        connection.prepare("SELECT name || ' ' || bio || ' ' || updated_at FROM people ORDER BY id").expect("prepared");
+    statement.query_map([], |row| row.get(0)).expect("queried").collect::<Result<_, _>>().expect("read")
+}
+
+#[test]
+fn notes_and_hints_speak_of_what_happened() {
+    let world = World::new();
+    world.sql("CREATE TABLE sums (id INTEGER PRIMARY KEY, a INT, b INT AS (a * 2) STORED); INSERT INTO sums (id, a) VALUES (1, 2)");
+    world.write("sums.json", r#"{"sums":[{"id":1,"a":2,"b":5}]}"#);
+    let notes = world.result(0, &["analyze", "sums.json"])["notes"].to_string();
+    assert!(notes.contains("sums.b is computed by the database"), "{notes}");
+    assert!(!notes.contains("on request"), "nobody asked for it: {notes}");
+    let error = world.result(25, &["merge", "backup.json", "--yes", "--max-changes", "1"])["error"].clone();
+    world.write("orphan.json", r#"{"rooms":[{"id":5,"name":"five","user_id":1},{"id":6,"name":"six","user_id":66}]}"#);
+    let partly = world.result(3, &["merge", "orphan.json", "--yes", "--on-blocked", "skip"]);
+    assert_eq!((&partly["changed"], &partly["counts"]["blocked"]), (&Json::Bool(true), &Json::from(1)), "{partly}");
+    let left_out = partly["left_out"].to_string();
+    assert!(left_out.contains("rooms/6") && left_out.contains("users/66"), "what is left out is listed: {left_out}");
+    assert!(error["hint"].as_str().is_some_and(|hint| hint.contains("--max-changes")), "{error}");
+}

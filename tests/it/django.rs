@@ -4,7 +4,7 @@ use crate::data::real;
 use crate::world::{World, listed};
 use merganser::analyzer::Options;
 use merganser::executor::{Ending, OnBlocked};
-use merganser::plan::Plan;
+use merganser::plan::{Plan, Selector};
 use serde_json::json;
 
 const SCHEMA: &str = "
@@ -377,4 +377,21 @@ fn records_target(text: &str, known: &[i64]) -> i64 {
     let records: Vec<serde_json::Value> = serde_json::from_str(text).expect("records");
     let targets = records.iter().filter(|r| r["model"] == "ipam.routetarget").filter_map(|r| r["pk"].as_i64());
     targets.into_iter().find(|id| !known.contains(id)).expect("another one")
+}
+
+#[test]
+fn a_natural_key_that_nothing_unique_answers_is_said_to_be_one() {
+    let world = World::new(
+        "CREATE TABLE app_page (id INTEGER PRIMARY KEY, path TEXT NOT NULL);
+         CREATE TABLE app_site (id INTEGER PRIMARY KEY, page_id INTEGER NOT NULL REFERENCES app_page (id));
+         INSERT INTO app_page VALUES (1, '/home/'); INSERT INTO app_site VALUES (1, 1);",
+    );
+    let page = record("app.page", json!(1), json!({"path": "/home/"}));
+    let site = record("app.site", json!(2), json!({"page": ["/home/"]}));
+    world.file("b.json", &json!([page, site]).to_string());
+    let (plan, _) = world.analyze("b.json", None, "backup-wins", Options::default()).expect("analyzes");
+    let found = plan.page(&Selector::default(), 0, 10).expect("pages");
+    let notes: Vec<String> = found.records.iter().filter_map(|r| r.finding.note.clone()).collect();
+    let why = "is a natural key, and no unique constraint of app_page tells which record it names";
+    assert!(notes.len() == 1 && notes[0].starts_with("page_id: ") && notes[0].contains(why), "{notes:?}");
 }

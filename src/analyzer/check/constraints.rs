@@ -108,6 +108,7 @@ impl Check<'_> {
                 Some(value) if !changed => Ok(self.database.store_any(column, value).unwrap_or(OwnedCell::Absent)),
                 Some(value) => self
                     .stored_in(target, column, value)
+                    .map_err(|why| self.unnamed(target, position, value).unwrap_or(why))
                     .map_err(|why| (Reason::ValueNotStorable, format!("{}: {why}", column.name))),
             };
             cells.push(stored.unwrap_or_else(|(reason, why)| {
@@ -117,6 +118,18 @@ impl Check<'_> {
             }));
         }
         (cells, refusal)
+    }
+
+    /// Says of a list in the place of a reference that it is a natural key that names nobody (Django's exports).
+    fn unnamed(&self, target: &Table, column: usize, value: &Value) -> Option<String> {
+        let Value::Json(text) = value else { return None };
+        let is_list = text.trim_start().starts_with('[');
+        let foreign_key = target.foreign_keys.iter().find(|f| is_list && f.columns == [column])?;
+        let parent = self.mapping.schema.tables[foreign_key.table?].label();
+        Some(format!(
+            "{text} is a natural key, and no unique constraint of {parent} tells which record it names; \
+             export again without natural keys"
+        ))
     }
 
     /// Tells whether a record brings a value of its own for one of the columns.

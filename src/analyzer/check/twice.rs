@@ -77,6 +77,7 @@ impl Check<'_> {
                 } else {
                     finding.key = current_key;
                     finding.fields = verdict.fields;
+                    finding.kept = verdict.kept;
                     finding.current_digests = digests(&current);
                     (finding.backup_at, finding.current_at) = (verdict.backup_at, verdict.current_at);
                     check.reclass(&mut finding, verdict.class, verdict.reason, None)?;

@@ -43,6 +43,7 @@ pub(super) struct Finished {
     pub(super) summary: Summary,
     pub(super) unknown: Vec<String>,
     pub(super) skipped: Vec<String>,
+    pub(super) computed: Vec<String>,
     pub(super) seen: Vec<mapping::Seen>,
 }
 
@@ -97,7 +98,7 @@ pub(super) fn read_backup(
 ) {
     let mut read = || -> Result<Finished> {
         let mut unknown = Vec::new();
-        let mut skipped = Vec::new();
+        let (mut skipped, mut computed) = (Vec::new(), Vec::new());
         let mut seen: Vec<mapping::Seen> = Vec::new();
         let mut taken: Vec<Option<String>> = vec![None; mapping.schema.tables.len()];
         while let Some(header) = backup.next_table()? {
@@ -122,6 +123,7 @@ pub(super) fn read_backup(
                         let learned = read_table((mapping, ids), backup.as_mut(), table, header, form, to)?;
                         unknown.extend(learned.unknown);
                         skipped.extend(learned.skipped);
+                        computed.extend(learned.computed);
                         if let Some(last) = seen.last_mut().filter(|_| !learned.names.is_empty()) {
                             last.columns = Some(learned.names);
                         }
@@ -129,7 +131,7 @@ pub(super) fn read_backup(
                 }
             }
         }
-        Ok(Finished { summary: Summary::default(), unknown, skipped, seen })
+        Ok(Finished { summary: Summary::default(), unknown, skipped, computed, seen })
     };
     let outcome = match read() {
         Err(error) => Err(error),

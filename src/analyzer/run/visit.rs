@@ -114,6 +114,7 @@ impl Visit<'_> {
         };
         let mut verdict = classify(self.target, &self.mapping.compared[self.table], &sides, &self.rules);
         if current.is_some() && !self.mapping.primary_stays.is_empty() {
+            verdict.kept.retain(|f| !self.mapping.primary_stays.contains(&(self.table, f.column)));
             verdict.fields.retain(|f| !self.mapping.primary_stays.contains(&(self.table, f.column)));
             let compares = matches!(verdict.class, Class::Updated | Class::Conflict) && backup.is_some();
             if compares && verdict.fields.iter().all(|f| f.is_timestamp) {
@@ -138,6 +139,7 @@ impl Visit<'_> {
             reason: verdict.reason,
             note: None,
             fields: verdict.fields,
+            kept: verdict.kept,
             current_digests: current.map(|r| digests(r.body)).unwrap_or_default(),
             backup_at: verdict.backup_at,
             current_at: verdict.current_at,
@@ -180,6 +182,7 @@ impl Visit<'_> {
             reason,
             note,
             fields: verdict.fields,
+            kept: verdict.kept,
             current_digests: Vec::new(),
             backup_at: None,
             current_at: None,
