@@ -384,10 +384,10 @@ fn a_natural_key_that_nothing_unique_answers_is_said_to_be_one() {
     let world = World::new(
         "CREATE TABLE app_page (id INTEGER PRIMARY KEY, path TEXT NOT NULL);
          CREATE TABLE app_site (id INTEGER PRIMARY KEY, page_id INTEGER NOT NULL REFERENCES app_page (id));
-         INSERT INTO app_page VALUES (1, '/home/'); INSERT INTO app_site VALUES (1, 1);",
+         INSERT INTO app_page VALUES (1, '/start/'); INSERT INTO app_site VALUES (1, 1);",
     );
-    let page = record("app.page", json!(1), json!({"path": "/home/"}));
-    let site = record("app.site", json!(2), json!({"page": ["/home/"]}));
+    let page = record("app.page", json!(1), json!({"path": "/start/"}));
+    let site = record("app.site", json!(2), json!({"page": ["/start/"]}));
     world.file("b.json", &json!([page, site]).to_string());
     let (plan, _) = world.analyze("b.json", None, "backup-wins", Options::default()).expect("analyzes");
     let found = plan.page(&Selector::default(), 0, 10).expect("pages");
