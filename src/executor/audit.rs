@@ -1,12 +1,18 @@
 //! The audit log: one line of JSON per change of a database, each chained to the one before by its digest, so that a line
-//! that was removed, edited or reordered is noticed (CHECKS F100).
+//! that was removed, edited or reordered is noticed, and by its anchor that it was cut short (CHECKS F100).
+
+pub mod anchor;
 
 use super::receipt::{Counted, ReceiptMeta};
 use super::{Home, verb};
 use crate::error::{Result, fail};
 use serde::{Deserialize, Serialize};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// Bytes that the last entry is looked for in at a time.
+const TAIL_BYTES: u64 = 64 * 1024;
 
 /// One line of the log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -90,12 +96,11 @@ fn add(home: &Home, entry: Entry) -> Result<()> {
     let path = home.audit();
     let mut file = std::fs::OpenOptions::new().append(true).read(true).create(true).mode(0o600).open(&path)?;
     file.lock()?;
-    let mut entries = read(home)?;
+    let last = last(&mut file, &path)?;
     // A merge that was killed right here comes again when it is settled.
-    if !entry.merge.is_empty() && entries.iter().any(|e| e.merge == entry.merge) {
+    if !entry.merge.is_empty() && read(home)?.iter().any(|e| e.merge == entry.merge) {
         return Ok(());
     }
-    let last = entries.pop();
     let entry = Entry {
         sequence: last.as_ref().map_or(1, |e| e.sequence + 1),
         previous: last.map_or_else(|| "0".repeat(64), |e| e.digest),
@@ -106,7 +111,38 @@ fn add(home: &Home, entry: Entry) -> Result<()> {
     line.push(b'\n');
     file.write_all(&line)?;
     file.sync_all()?;
-    Ok(())
+    anchor::set(home, entry.sequence, &entry.digest)
+}
+
+/// Reads the last entry from the end of the log, so that adding one takes as long however many there are. A line that a
+/// crash left unfinished was never reported as written, and is cut off.
+fn last(file: &mut std::fs::File, path: &Path) -> Result<Option<Entry>> {
+    let length = file.metadata()?.len();
+    let mut tail = Vec::new();
+    let mut from = length;
+    while from > 0 {
+        let step = from.min(TAIL_BYTES);
+        from -= step;
+        let mut piece = vec![0; usize::try_from(step).unwrap_or(0)];
+        file.seek(SeekFrom::Start(from))?;
+        file.read_exact(&mut piece)?;
+        piece.append(&mut tail);
+        tail = piece;
+        let Some(end) = tail.iter().rposition(|b| *b == b'\n') else { continue };
+        let start = tail[..end].iter().rposition(|b| *b == b'\n');
+        if start.is_none() && from > 0 {
+            continue;
+        }
+        if end + 1 < tail.len() {
+            file.set_len(from + end as u64 + 1)?;
+        }
+        let line = &tail[start.map_or(0, |s| s + 1)..end];
+        return serde_json::from_slice(line)
+            .map(Some)
+            .map_err(|e| fail!(Failed, "the audit log {}: its last line is not an entry", path.display()).because(e));
+    }
+    file.set_len(0)?;
+    Ok(None)
 }
 
 /// Reads all entries.
@@ -134,6 +170,7 @@ pub fn read(home: &Home) -> Result<Vec<Entry>> {
 /// # Errors
 /// `Failed` naming the first entry that is not as it was written.
 pub fn verify(home: &Home) -> Result<u64> {
+    let anchor = anchor::get(home)?;
     let mut previous = "0".repeat(64);
     let mut count = 0;
     for entry in read(home)? {
@@ -146,7 +183,17 @@ pub fn verify(home: &Home) -> Result<u64> {
                 entry.merge
             ));
         }
+        if anchor.as_ref().is_some_and(|a| a.sequence == count && a.digest != entry.digest) {
+            return Err(fail!(Failed, "the audit log is not as it was written: entry {count} is another one"));
+        }
         previous = entry.digest;
     }
-    Ok(count)
+    match anchor {
+        Some(anchor) if anchor.sequence > count => Err(fail!(
+            Failed,
+            "the audit log is not as it was written: it ends after entry {count}, and {} were written",
+            anchor.sequence
+        )),
+        _ => Ok(count),
+    }
 }

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 /// How often is looked whether something is due.
 const BEAT: Duration = Duration::from_secs(10);
+/// How often the audit log's end is written to the service's own log, which is kept elsewhere (CHECKS T26).
+const ANCHORS: Duration = Duration::from_secs(3600);
 /// How soon an end is seen.
 const STEP: Duration = Duration::from_millis(100);
 
@@ -45,7 +47,12 @@ impl Timetable {
         let stop = Arc::new(Stop::default());
         let seen = Arc::clone(&stop);
         let thread = std::thread::Builder::new().name("schedules".to_owned()).spawn(move || {
+            let mut anchored: Option<Instant> = None;
             while seen.stop().is_none() {
+                if anchored.is_none_or(|at| at.elapsed() >= ANCHORS) {
+                    anchored = Some(Instant::now());
+                    anchor(&app);
+                }
                 look(&app, &seen);
                 let begun = Instant::now();
                 while begun.elapsed() < BEAT && seen.stop().is_none() {
@@ -64,6 +71,15 @@ impl Drop for Timetable {
             // A thread that panicked has ended as well.
             let _ = thread.join();
         }
+    }
+}
+
+/// Writes the audit log's end to the service's log.
+fn anchor(app: &App) {
+    match crate::executor::audit::anchor::get(app.home()) {
+        Ok(Some(anchor)) => tracing::info!(entry = anchor.sequence, digest = anchor.digest, "audit anchor"),
+        Ok(None) => {}
+        Err(error) => tracing::error!("the audit log's anchor: {}", error.full_message()),
     }
 }
 
