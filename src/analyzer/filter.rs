@@ -60,6 +60,11 @@ impl Filter {
         }
     }
 
+    /// Lists the columns that the condition looks at, by position.
+    pub fn columns(&self) -> impl Iterator<Item = usize> {
+        self.terms.iter().map(|term| term.column)
+    }
+
     /// Tells whether a record meets the condition; a null or absent value meets only `is null`.
     pub fn meets<'a>(&self, value: impl Fn(usize) -> &'a [u8]) -> bool {
         self.terms.iter().all(|term| {

@@ -42,6 +42,19 @@ pub struct VirtualKey {
     pub when: Option<(String, String)>,
 }
 
+/// Which side of a record has to meet the conditions that were asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reach {
+    /// The backup's: a person chooses what they bring.
+    #[default]
+    Backup,
+    /// Both: a person may reach certain records only, and who writes the backup says what is in it. A current record
+    /// beyond the conditions is neither shown nor written, whatever the backup says of its key, and no record that holds a
+    /// unique value is.
+    Both,
+}
+
 /// The settings of an analysis.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -84,6 +97,8 @@ pub struct Options {
     pub strict: bool,
     /// How parents that a filter leaves out are found.
     pub parents: Parents,
+    /// Which side of a record has to meet the conditions.
+    pub reach: Reach,
     /// Whether a newer current record stays under every strategy.
     pub preserve_newer: bool,
     /// Memory for records that wait for their partner, in bytes.
@@ -111,6 +126,7 @@ impl Default for Options {
             deletes: Deletes::Keep,
             strict: false,
             parents: Parents::Auto,
+            reach: Reach::Backup,
             preserve_newer: true,
             budget_bytes: 96 * 1024 * 1024,
         }

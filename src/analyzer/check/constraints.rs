@@ -4,6 +4,7 @@
 //! conflict stays one; what stands in the way of its backup side is noted, so that choosing it is known to be impossible.
 
 use super::{Check, tuple, tuple_bytes, tuple_text};
+use crate::analyzer::options::Reach;
 use crate::analyzer::{Finding, Holder};
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
@@ -290,7 +291,10 @@ impl Check<'_> {
                 continue;
             }
             let stays = !unique.is_plain() && self.stays(table, unique, &key_bytes, claim)?;
-            let text = format!("{} is held by {}/{}", claim.text, target.label(), Key(key));
+            let text = match self.options.reach {
+                Reach::Backup => format!("{} is held by {}/{}", claim.text, target.label(), Key(key)),
+                Reach::Both => format!("{} is held by another record of {}", claim.text, target.label()),
+            };
             let mut finding = page[*position].clone();
             // An earlier unique key of the table may have added a holder since the page was read.
             if let Some(stored) = self.findings.find(table, &finding.key_bytes)? {

@@ -5,6 +5,7 @@
 
 use super::{Check, PAGE, tuple, tuple_bytes};
 use crate::analyzer::keys::generated;
+use crate::analyzer::options::Reach;
 use crate::analyzer::{Finding, Identity, digests};
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
@@ -16,7 +17,8 @@ const MEETS_ANOTHER: [Reason; 2] = [Reason::UniqueTaken, Reason::ReusedKey];
 impl Check<'_> {
     /// Notes on a table's records that meet another entity which record that is.
     pub(super) fn identities(&mut self, table: usize) -> Result<()> {
-        if self.result(table).is_none_or(|r| r.counts.conflict == 0) {
+        // Who may reach certain records only is not shown the one that holds a value, and can't take their own into it.
+        if self.options.reach == Reach::Both || self.result(table).is_none_or(|r| r.counts.conflict == 0) {
             return Ok(());
         }
         let generated = generated(&self.mapping.schema, table);

@@ -3,7 +3,7 @@
 use crate::analyzer::classify::{Rules, Sides, classify};
 use crate::analyzer::join::Met;
 use crate::analyzer::mapping::Mapping;
-use crate::analyzer::options::{Options, Parents};
+use crate::analyzer::options::{Options, Parents, Reach};
 use crate::analyzer::rows::RowRef;
 use crate::analyzer::{Finding, Findings, Limits, digests};
 use crate::error::Result;
@@ -66,8 +66,14 @@ impl Repeats {
 impl Visit<'_> {
     pub(super) fn met(&mut self, met: &Met<'_>) -> Result<()> {
         let [base, current, backup] = met.rows;
+        let beyond = current.is_some_and(|row| self.is_beyond(row));
         match (current, backup) {
             (None, None) => Ok(()),
+            (Some(_), None) if beyond => Ok(()),
+            (_, Some(_)) if beyond => {
+                self.counts.excluded += 1;
+                Ok(())
+            }
             (_, Some(backup)) if backup.excluded => self.excluded(current, backup),
             (None, Some(backup)) if backup.key.is_empty() && !self.target.key.is_empty() => self.keyless(backup),
             (Some(current), Some(backup)) if self.same(base, current, backup) => {
@@ -82,6 +88,16 @@ impl Visit<'_> {
             }
             _ => self.differing(base, current, backup),
         }
+    }
+
+    /// Tells whether a current record is one that whoever asked may not reach.
+    fn is_beyond(&self, current: RowRef<'_>) -> bool {
+        let filters = &self.mapping.filters[self.table];
+        if self.options.reach == Reach::Backup || filters.is_empty() {
+            return false;
+        }
+        let values: Vec<&[u8]> = encode::split(current.body).collect();
+        !filters.iter().all(|filter| filter.meets(|column| values[column]))
     }
 
     /// Tells by bytes alone that nothing differs; what it does not see as equal is looked at closely.
