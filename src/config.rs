@@ -80,6 +80,8 @@ pub struct Target {
     pub url_file: Option<PathBuf>,
     /// Whether its name is asked for before anything is written.
     pub protected: bool,
+    /// Whether a merge over HTTP needs another user's approval first.
+    pub approval: bool,
     /// What is known of its tables.
     pub tables: BTreeMap<String, TableSettings>,
     /// What becomes of columns on their way into a backup.
@@ -155,7 +157,7 @@ impl VirtualFk {
 /// The keys that each level knows, to find misspelled ones.
 const TOP: [&str; 10] =
     ["targets", "strategy", "data_dir", "backup", "retention", "hooks", "serve", "schedules", "profiles", "limits"];
-const TARGET: [&str; 5] = ["url", "url_file", "protected", "tables", "columns"];
+const TARGET: [&str; 6] = ["url", "url_file", "protected", "approval", "tables", "columns"];
 const COLUMNS: [&str; 4] = ["drop", "null", "hash", "keep"];
 const TABLE: [&str; 7] =
     ["timestamp", "secret_columns", "never_write", "key", "ignore_columns", "match", "virtual_fks"];

@@ -12,9 +12,9 @@ use crate::database::Identity;
 use crate::database::sqlite::{Sqlite, error};
 use crate::error::{Result, fail};
 use crate::executor::receipt::{self, State};
-use crate::executor::{self, Home, MergeOptions};
-use crate::plan::PlanKind;
+use crate::executor::{self, Home, MergeOptions, MergeReport};
 use crate::plan::make as plan;
+use crate::plan::{Plan, PlanKind};
 use crate::progress::Progress;
 use crate::restore;
 use rusqlite::params;
@@ -44,6 +44,24 @@ impl Catalog {
             )
             .map(|_| ())
             .map_err(error)
+    }
+
+    /// Notes that a database holds a backup's content now, where a merge brought all of it: a later backup of the same origin
+    /// then finds its base.
+    ///
+    /// # Errors
+    /// `Failed`.
+    pub fn share_merged(&mut self, plan: &Plan, report: &MergeReport, database: &Identity) -> Result<()> {
+        let (options, Some(pin)) = (&plan.meta().options, &plan.meta().backup) else { return Ok(()) };
+        let whole = options.only_tables.is_empty() && options.skip_tables.is_empty() && options.conditions.is_empty();
+        let counts = &report.counts;
+        if !whole || report.merge.is_empty() || !report.left_out.is_empty() || counts.blocked + counts.stale > 0 {
+            return Ok(());
+        }
+        match self.list()?.iter().any(|entry| entry.digest == pin.digest) {
+            true => self.share(database, &pin.digest, Some(&report.merge)),
+            false => Ok(()),
+        }
     }
 
     /// Lists the digests of the backups whose content a database holds, newest first.

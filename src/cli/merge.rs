@@ -358,22 +358,6 @@ fn must_be_empty(plan: &Plan) -> Result<()> {
     ))
 }
 
-/// Notes in the catalog that the database holds the backup's content now, where it was merged whole: a later backup of
-/// the same origin then finds its base.
-fn note_shared(home: &Home, plan: &Plan, report: &MergeReport, database: &dyn Database) -> Result<()> {
-    let (options, Some(pin)) = (&plan.meta().options, &plan.meta().backup) else { return Ok(()) };
-    let whole = options.only_tables.is_empty() && options.skip_tables.is_empty() && options.conditions.is_empty();
-    let counts = &report.counts;
-    if !whole || report.merge.is_empty() || !report.left_out.is_empty() || counts.blocked + counts.stale > 0 {
-        return Ok(());
-    }
-    let mut catalog = Catalog::open(home)?;
-    match catalog.list()?.iter().any(|entry| entry.digest == pin.digest) {
-        true => catalog.share(database.identity(), &pin.digest, Some(&report.merge)),
-        false => Ok(()),
-    }
-}
-
 fn carry_out(context: &Context<'_>, args: &MergeArgs, home: &Home, plan: &mut Plan, target: &Target) -> Result<Done> {
     if plan.meta().kind != PlanKind::Merge {
         return Err(fail!(Usage, "the plan {} takes a merge back; use 'merganser undo'", plan.meta().id));
@@ -432,7 +416,7 @@ fn carry_out(context: &Context<'_>, args: &MergeArgs, home: &Home, plan: &mut Pl
         }
         (None, _) => None,
     };
-    if let Err(error) = note_shared(home, plan, &report, database.as_ref()) {
+    if let Err(error) = Catalog::open(home).and_then(|mut c| c.share_merged(plan, &report, database.identity())) {
         // The merge is done; a base that is not found later costs a question, not data.
         context.out.warning(&format!("the catalog does not know of this merge: {}", error.full_message()));
     }

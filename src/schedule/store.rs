@@ -80,7 +80,7 @@ pub fn add(home: &Home, kept: &Kept) -> Result<()> {
 ///
 /// # Errors
 /// `Failed`, `OutOfSpace`.
-pub(super) fn save(home: &Home, kept: &Kept) -> Result<()> {
+pub fn save(home: &Home, kept: &Kept) -> Result<()> {
     let mut file = AtomicFile::create(&path(home, &kept.schedule.name)?)?;
     let text = serde_json::to_string_pretty(kept).expect("a schedule always serialises");
     file.write_all(text.as_bytes())?;

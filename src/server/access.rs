@@ -94,6 +94,12 @@ impl Person {
         format!("{} ({})", self.name, self.address)
     }
 
+    /// Returns a digest of what they are granted, where they may reach only their own records.
+    pub fn grant(&self) -> Option<String> {
+        let text = self.own.as_ref().map(|own| serde_json::to_string(own).expect("always serialises"));
+        text.map(|text| super::state::digest(&text))
+    }
+
     fn may(&self, need: Need) -> bool {
         self.role >= need.role && self.scopes.as_ref().is_none_or(|s| s.contains(&need.scope))
     }

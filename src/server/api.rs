@@ -11,10 +11,13 @@ mod schedules;
 mod system;
 mod targets;
 
+pub(super) use guides::words::translate;
+
 use super::access::{Access, Rule, Scope, admin, operator, viewer};
 use super::app::App;
 use super::problem::Problem;
 use axum::Router;
+use axum::http::StatusCode;
 use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -57,6 +60,8 @@ pub const ACCESS: &[Rule] = &[
     ("POST", "/api/v1/analyses/{id}/decisions", operator(Scope::Resolve)),
     ("GET", "/api/v1/analyses/{id}/decisions", viewer(Scope::Read)),
     ("PUT", "/api/v1/analyses/{id}/decisions", operator(Scope::Resolve)),
+    ("POST", "/api/v1/analyses/{id}/approval", operator(Scope::Merge)),
+    ("DELETE", "/api/v1/analyses/{id}/approval", operator(Scope::Merge)),
     ("GET", "/api/v1/analyses/{id}/staleness", operator(Scope::Analyze)),
     ("GET", "/api/v1/analyses/{id}/report.html", viewer(Scope::Read)),
     ("GET", "/api/v1/analyses/{id}/sql", viewer(Scope::Read)),
@@ -66,6 +71,8 @@ pub const ACCESS: &[Rule] = &[
     ("GET", "/api/v1/merges/{id}/report.html", viewer(Scope::Read)),
     ("POST", "/api/v1/merges/{id}/undo-analysis", operator(Scope::Analyze)),
     ("POST", "/api/v1/merges/{id}/undo", operator(Scope::Merge)),
+    ("POST", "/api/v1/merges/{id}/approval", operator(Scope::Merge)),
+    ("DELETE", "/api/v1/merges/{id}/approval", operator(Scope::Merge)),
     ("GET", "/api/v1/operations", viewer(Scope::Read)),
     ("GET", "/api/v1/operations/{id}", viewer(Scope::Read)),
     ("GET", "/api/v1/operations/{id}/events", viewer(Scope::Read)),
@@ -122,6 +129,7 @@ pub fn router() -> (Router<App>, OpenApi) {
         .routes(routes!(analyses::patterns))
         .routes(routes!(analyses::record, analyses::decide))
         .routes(routes!(analyses::bulk, analyses::export, analyses::import))
+        .routes(routes!(analyses::approve, analyses::withdraw))
         .routes(routes!(analyses::staleness))
         .routes(routes!(analyses::report))
         .routes(routes!(analyses::sql))
@@ -130,6 +138,7 @@ pub fn router() -> (Router<App>, OpenApi) {
         .routes(routes!(merges::report))
         .routes(routes!(merges::undo_preview))
         .routes(routes!(merges::undo))
+        .routes(routes!(merges::approve_undo, merges::withdraw))
         .routes(routes!(merges::operations))
         .routes(routes!(merges::operation))
         .routes(routes!(merges::events))
@@ -181,6 +190,14 @@ fn describe(document: &mut OpenApi) {
                 .description("Why it was not done (RFC 9457)")
                 .content("application/problem+json", content)
                 .build();
+            for (status, response) in &mut operation.responses.responses {
+                if let RefOr::T(response) = response
+                    && response.description.is_empty()
+                {
+                    let known = status.parse().ok().and_then(|code| StatusCode::from_u16(code).ok());
+                    response.description = known.and_then(|s| s.canonical_reason()).unwrap_or("Answered").to_owned();
+                }
+            }
             operation.responses.responses.insert("default".to_owned(), RefOr::T(problem));
         }
     }

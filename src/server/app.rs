@@ -7,13 +7,16 @@ use super::state::State;
 use crate::config::Config;
 use crate::error::{Result, fail};
 use crate::executor::Home;
-use crate::plan::Plan;
-use crate::report::Secrets;
+use crate::plan::{Plan, PlanKind};
 use crate::report::secrets::Visible;
+use crate::report::{Power, Secrets};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// Analyses of which is remembered what they change about who may do what.
+const MOST_POWERS: usize = 64;
 
 /// How the service is to run.
 #[derive(Clone, Debug)]
@@ -64,6 +67,8 @@ struct Inner {
     state: State,
     jobs: Jobs,
     counters: Counters,
+    /// What analyses change about who may do what, by id, as of a revision.
+    powers: Mutex<HashMap<String, (String, Arc<Power>)>>,
     /// One writer at a time per analysis.
     plans: Mutex<HashMap<String, Arc<Mutex<()>>>>,
     started: std::time::Instant,
@@ -82,6 +87,7 @@ impl App {
         let app = Self(Arc::new(Inner {
             jobs: Jobs::default(),
             counters: Counters::default(),
+            powers: Mutex::default(),
             plans: Mutex::default(),
             started: std::time::Instant::now(),
             home,
@@ -154,6 +160,31 @@ impl App {
         let mut plans = self.0.plans.lock().unwrap_or_else(PoisonError::into_inner);
         plans.retain(|_, lock| Arc::strong_count(lock) > 1);
         plans.entry(plan.to_owned()).or_default().clone()
+    }
+
+    /// Returns what an analysis would change about who may do what; looked up once for each of its revisions.
+    ///
+    /// # Errors
+    /// What reading the plan meets.
+    pub fn power(&self, plan: &Plan) -> Result<Arc<Power>> {
+        let (id, revision) = (plan.meta().id.clone(), plan.revision()?);
+        let known = |powers: &HashMap<String, (String, Arc<Power>)>| {
+            powers.get(&id).filter(|(of, _)| *of == revision).map(|(_, power)| power.clone())
+        };
+        if let Some(power) = known(&self.0.powers.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return Ok(power);
+        }
+        let power = Arc::new(match plan.meta().kind {
+            PlanKind::Merge => Power::of(plan, &self.secrets())?,
+            // What an undo brings was there before.
+            PlanKind::Undo { .. } | PlanKind::Redo { .. } => Power::default(),
+        });
+        let mut powers = self.0.powers.lock().unwrap_or_else(PoisonError::into_inner);
+        if powers.len() >= MOST_POWERS {
+            powers.clear();
+        }
+        powers.insert(id, (revision, power.clone()));
+        Ok(power)
     }
 
     /// Returns what is hidden; the service never shows secrets.

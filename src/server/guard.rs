@@ -20,6 +20,11 @@ pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) 
         Err(problem) => problem.into_response(),
     };
     protect(response.headers_mut());
+    if app.options().tls.is_some() {
+        // Whoever came over TLS once never comes without it.
+        let year = HeaderValue::from_static("max-age=31536000");
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, year);
+    }
     app.counters().request(response.status().as_u16());
     tracing::info!(
         method = method.as_str(),

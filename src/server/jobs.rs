@@ -93,7 +93,7 @@ impl Jobs {
             )
             .about(format!("/api/v1/operations/{}", other.id)));
         }
-        if running.iter().filter(|o| o.user == person.name).count() >= MOST_OF_ONE || running.len() >= MOST {
+        if running.iter().filter(|o| o.user_id == person.id).count() >= MOST_OF_ONE || running.len() >= MOST {
             return Err(Problem::own(
                 "too_many_requests",
                 "too many operations are running; wait until one of them is done",
@@ -105,6 +105,8 @@ impl Jobs {
             kind: spec.kind,
             state: OperationState::Running,
             user: person.name.clone(),
+            user_id: person.id.clone(),
+            grant: person.grant(),
             address: person.address.clone(),
             target: spec.target,
             subject: spec.subject,
@@ -184,6 +186,11 @@ impl Job {
         let events = held(&self.events);
         let from = events.partition_point(|e| e.sequence <= sequence);
         events[from..].to_vec()
+    }
+
+    /// Returns the number of the newest event, and whether it is the end.
+    pub fn newest(&self) -> (u64, bool) {
+        held(&self.events).last().map_or((0, false), |e| (e.sequence, e.event == "result"))
     }
 
     /// Returns what tells when there are new events.

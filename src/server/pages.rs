@@ -72,6 +72,7 @@ pub const ACCESS: &[Rule] = &[
     ("POST", "/analyses/{id}/patterns", operator(Scope::Resolve)),
     ("GET", "/analyses/{id}/review", viewer(Scope::Read)),
     ("POST", "/analyses/{id}/merge", operator(Scope::Merge)),
+    ("POST", "/analyses/{id}/approve", operator(Scope::Merge)),
     ("GET", "/operations/{id}", viewer(Scope::Read)),
     ("POST", "/operations/{id}/cancel", operator(Scope::Merge)),
     ("POST", "/operations/{id}/find-out", operator(Scope::Merge)),
@@ -158,6 +159,7 @@ pub fn router() -> Router<App> {
         .route("/analyses/{id}/conflicts", get(conflicts))
         .route("/analyses/{id}/patterns", form(|desk, path, form| deciding::pattern(desk, &path[0], form)))
         .route("/analyses/{id}/review", get(review_page))
+        .route("/analyses/{id}/approve", form(|desk, path, form| deciding::approve(desk, &path[0], form)))
         .route("/analyses/{id}/merge", form(|desk, path, form| deciding::merge(desk, &path[0], form)))
         .route("/operations/{id}", of(|desk, path| operations::operation(desk, &path[0])))
         .route("/operations/{id}/cancel", form(|desk, path, _| operations::cancel(desk, &path[0])))

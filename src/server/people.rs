@@ -96,7 +96,10 @@ fn user(row: &rusqlite::Row<'_>) -> rusqlite::Result<User> {
         name: row.get(1)?,
         role: Role::from_word(&row.get::<_, String>(2)?).unwrap_or_default(),
         created_at: row.get(3)?,
-        own: own.and_then(|text| serde_json::from_str(&text).ok()),
+        // A grant that can't be read any more grants nothing; it never becomes one without limits.
+        own: own.map(|text| {
+            serde_json::from_str(&text).unwrap_or_else(|_| Own { target: String::new(), conditions: Vec::new() })
+        }),
     })
 }
 

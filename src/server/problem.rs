@@ -43,7 +43,7 @@ pub struct Problem {
 }
 
 /// Codes of HTTP's own, with their titles; the others are [`ErrorKind::code`].
-pub const OWN: [(&str, u16, &str); 16] = [
+pub const OWN: [(&str, u16, &str); 17] = [
     ("malformed", 400, "The request can't be read"),
     ("unauthenticated", 401, "Nobody is logged in"),
     ("forbidden", 403, "This is not allowed"),
@@ -53,6 +53,7 @@ pub const OWN: [(&str, u16, &str); 16] = [
     ("merge_running", 409, "A merge is running on this database"),
     ("still_running", 409, "The same request is still being carried out"),
     ("already_merged", 409, "The analysis was merged already"),
+    ("approval_needed", 409, "Another user has to approve it"),
     ("expired", 410, "The analysis is too old"),
     ("precondition_failed", 412, "It was changed by somebody else"),
     ("too_large", 413, "The request is too large"),
@@ -177,6 +178,8 @@ impl IntoResponse for Problem {
         if self.status == 401 {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"merganser\""));
         }
+        // The guides' routes say it in their own words.
+        response.extensions_mut().insert(self);
         response
     }
 }

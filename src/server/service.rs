@@ -2,6 +2,7 @@
 //! They may wait for disks and databases; handlers call them on threads that may wait.
 
 pub mod analyses;
+pub mod approvals;
 pub mod backups;
 pub mod decisions;
 pub mod history;

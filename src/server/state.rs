@@ -23,6 +23,9 @@ const TABLES: &str = "CREATE TABLE IF NOT EXISTS users (id TEXT NOT NULL PRIMARY
     CREATE INDEX IF NOT EXISTS operations_by_time ON operations (started_at);
     CREATE TABLE IF NOT EXISTS answers (user_id TEXT NOT NULL, route TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL,
     operation TEXT NOT NULL, answer TEXT, made_at TEXT NOT NULL, PRIMARY KEY (user_id, route, key)) STRICT;
+    CREATE TABLE IF NOT EXISTS approvals (subject TEXT NOT NULL, user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    revision TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (subject, user_id)) STRICT;
+    CREATE TABLE IF NOT EXISTS brought (backup TEXT NOT NULL, user_id TEXT NOT NULL, PRIMARY KEY (backup, user_id)) STRICT;
     CREATE TABLE IF NOT EXISTS facts (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) STRICT;";
 
 /// The open state database.

@@ -2,9 +2,13 @@
 
 mod access;
 mod api;
+mod approval;
 mod flow;
 mod guides;
+mod own;
+mod power;
 mod process;
+mod secrets;
 mod threats;
 
 use crate::world::World;

@@ -1,13 +1,16 @@
 //! Analyses: making, paging through, deciding, reports.
 
 use super::backups::cut;
-use super::parts::{Asked, At, Body, Listed, Paging, accepted, cursor, if_match, page, report as html, tagged};
+use super::parts::{
+    Asked, At, Body, Listed, Paging, accepted, cursor, if_match, page, passphrase, report as html, tagged,
+};
 use crate::plan::Decision;
 use crate::plan::decision::FieldDecision;
 use crate::server::access::Person;
 use crate::server::app::{App, blocking};
 use crate::server::problem::{Answer, Problem};
 use crate::server::service::analyses::{self, AnalysisView, NewAnalysis, PatternView, Which};
+use crate::server::service::approvals::{self, Approval};
 use crate::server::service::decisions::{self, Bulk, Restrategy, Try};
 use crate::server::service::operations::Operation;
 use axum::Json;
@@ -19,12 +22,15 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Compares a backup with a target: "Analyze for Merge". The operation's `subject` is the analysis's id.
-#[utoipa::path(post, path = "/api/v1/analyses", tag = "analyses", request_body = NewAnalysis, responses((status = 202, body = Operation)))]
+#[utoipa::path(post, path = "/api/v1/analyses", tag = "analyses", request_body = NewAnalysis,
+    params(("Merganser-Passphrase" = Option<String>, Header)), responses((status = 202, body = Operation)))]
 pub(super) async fn start(
     State(app): State<App>,
     person: Person,
-    Body(asked, _): Body<NewAnalysis>,
+    headers: HeaderMap,
+    Body(mut asked, _): Body<NewAnalysis>,
 ) -> Answer<Response> {
+    asked.passphrase = passphrase(&headers)?;
     let operation =
         blocking(move || analyses::start(&app, &person, crate::executor::home::fresh_id('o'), &asked)).await?;
     Ok(accepted(&operation))
@@ -105,6 +111,7 @@ pub(super) async fn records(
         outcome: asked.outcome,
         pattern: asked.pattern,
         condition: asked.q,
+        security: false,
     };
     let after = i64::try_from(after).unwrap_or(i64::MAX);
     let found = blocking(move || analyses::records(&app, &id, &which, after, limit)).await?;
@@ -247,6 +254,26 @@ pub(super) async fn import(
 ) -> Answer<Json<Value>> {
     let etag = if_match(&headers)?;
     blocking(move || decisions::import(&app, &person, &id, &body.1, &etag)).await.map(Json)
+}
+
+/// Approves a merge of an analysis exactly as it is; for a target that asks for another user's approval.
+#[utoipa::path(post, path = "/api/v1/analyses/{id}/approval", tag = "analyses",
+    params(("id" = String, Path), ("If-Match" = String, Header)), responses((status = 200, body = Vec<Approval>)))]
+pub(super) async fn approve(
+    State(app): State<App>,
+    person: Person,
+    headers: HeaderMap,
+    At(id): At<String>,
+) -> Answer<Json<Vec<Approval>>> {
+    let etag = if_match(&headers)?;
+    blocking(move || approvals::approve(&app, &person, &id, &etag)).await.map(Json)
+}
+
+/// Takes one's own approval of an analysis back.
+#[utoipa::path(delete, path = "/api/v1/analyses/{id}/approval", tag = "analyses", params(("id" = String, Path)), responses((status = 204)))]
+pub(super) async fn withdraw(State(app): State<App>, person: Person, At(id): At<String>) -> Answer<StatusCode> {
+    blocking(move || approvals::withdraw(&app, &person, &id)).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Lists the current records that changed since the analysis.

@@ -1,6 +1,6 @@
 //! Backups: making, uploading, listing, checking, looking into, fetching, removing.
 
-use super::parts::{Asked, At, Body, Listed, Paging, accepted, attachment, cursor, idempotency_key, page};
+use super::parts::{Asked, At, Body, Listed, Paging, accepted, attachment, cursor, idempotency_key, page, passphrase};
 use crate::server::access::Person;
 use crate::server::app::{App, blocking};
 use crate::server::problem::{Answer, Problem};
@@ -21,14 +21,15 @@ const STANDSTILL: Duration = Duration::from_secs(60);
 
 /// Makes a backup of a target.
 #[utoipa::path(post, path = "/api/v1/backups", tag = "backups", request_body = NewBackup,
-    params(("Idempotency-Key" = String, Header)), responses((status = 202, body = Operation)))]
+    params(("Idempotency-Key" = String, Header), ("Merganser-Passphrase" = Option<String>, Header)), responses((status = 202, body = Operation)))]
 pub(super) async fn create(
     State(app): State<App>,
     person: Person,
     headers: HeaderMap,
-    Body(asked, text): Body<NewBackup>,
+    Body(mut asked, text): Body<NewBackup>,
 ) -> Answer<Response> {
     let key = idempotency_key(&headers)?;
+    asked.passphrase = passphrase(&headers)?;
     let operation = blocking(move || {
         let same = Once { route: "POST /backups", key: &key, body: &text };
         once(&app, &person, &same, |id| backups::start_create(&app, &person, id, &asked))
@@ -64,7 +65,8 @@ pub(super) fn uploads() -> OpenApiRouter<App> {
 }
 
 /// Takes a file as a backup, streaming.
-#[utoipa::path(put, path = "/api/v1/uploads/{name}", tag = "backups", params(("name" = String, Path)),
+#[utoipa::path(put, path = "/api/v1/uploads/{name}", tag = "backups",
+    params(("name" = String, Path), ("Content-Digest" = Option<String>, Header), ("Merganser-Passphrase" = Option<String>, Header)),
     request_body(content_type = "application/octet-stream", content = Vec<u8>), responses((status = 201, body = BackupView)))]
 pub(super) async fn upload(
     State(app): State<App>,
@@ -74,6 +76,7 @@ pub(super) async fn upload(
 ) -> Answer<Response> {
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
     let digest = request.headers().get("content-digest").and_then(|v| v.to_str().ok()).map(str::to_owned);
+    let passphrase = passphrase(request.headers())?;
     let begun = {
         let (app, name) = (app.clone(), name.clone());
         blocking(move || backups::begin_upload(&app, &name, length)).await?
@@ -82,7 +85,12 @@ pub(super) async fn upload(
     if let Some(wanted) = digest {
         check_digest(&wanted, stored.1.as_deref())?;
     }
-    let view = blocking(move || stored.0.finish(&app, &person)).await?;
+    let view = blocking(move || match person.own {
+        // Nobody tells them whose file it is.
+        Some(_) => stored.0.finish_or_find(&app, &person, &passphrase),
+        None => stored.0.finish_with(&app, &person, &passphrase),
+    })
+    .await?;
     Ok((StatusCode::CREATED, [(header::LOCATION, format!("/api/v1/backups/{}", view.id))], Json(view)).into_response())
 }
 
@@ -163,16 +171,25 @@ pub(super) async fn file(name: &str, kind: &'static str, path: &std::path::Path)
 }
 
 /// Checks a backup to its end.
-#[utoipa::path(post, path = "/api/v1/backups/{id}/verify", tag = "backups", params(("id" = String, Path)), responses((status = 202, body = Operation)))]
-pub(super) async fn verify(State(app): State<App>, person: Person, At(id): At<String>) -> Answer<Response> {
-    let operation = blocking(move || backups::start_verify(&app, &person, &id)).await?;
+#[utoipa::path(post, path = "/api/v1/backups/{id}/verify", tag = "backups",
+    params(("id" = String, Path), ("Merganser-Passphrase" = Option<String>, Header)), responses((status = 202, body = Operation)))]
+pub(super) async fn verify(
+    State(app): State<App>,
+    person: Person,
+    headers: HeaderMap,
+    At(id): At<String>,
+) -> Answer<Response> {
+    let passphrase = passphrase(&headers)?;
+    let operation = blocking(move || backups::start_verify_with(&app, &person, &id, passphrase)).await?;
     Ok(accepted(&operation))
 }
 
 /// Says what a backup holds: tables, columns, counts, problems.
-#[utoipa::path(get, path = "/api/v1/backups/{id}/tables", tag = "backups", params(("id" = String, Path)), responses((status = 200, body = Object)))]
-pub(super) async fn tables(State(app): State<App>, At(id): At<String>) -> Answer<Response> {
-    let found = blocking(move || backups::inspection(&app, &id)).await?;
+#[utoipa::path(get, path = "/api/v1/backups/{id}/tables", tag = "backups",
+    params(("id" = String, Path), ("Merganser-Passphrase" = Option<String>, Header)), responses((status = 200, body = Object)))]
+pub(super) async fn tables(State(app): State<App>, headers: HeaderMap, At(id): At<String>) -> Answer<Response> {
+    let passphrase = passphrase(&headers)?;
+    let found = blocking(move || backups::inspection_with(&app, &id, &passphrase)).await?;
     Ok(Json(found).into_response())
 }
 
@@ -191,19 +208,21 @@ pub(super) struct Search {
 
 /// Returns records of a backup's table.
 #[utoipa::path(get, path = "/api/v1/backups/{id}/tables/{table}/records", tag = "backups",
-    params(("id" = String, Path), ("table" = String, Path), Search), responses((status = 200, body = Listed<Object>)))]
+    params(("id" = String, Path), ("table" = String, Path), Search, ("Merganser-Passphrase" = Option<String>, Header)), responses((status = 200, body = Listed<Object>)))]
 pub(super) async fn records(
     State(app): State<App>,
     uri: Uri,
+    headers: HeaderMap,
     At((id, table)): At<(String, String)>,
     Asked(asked): Asked<Search>,
 ) -> Answer<Response> {
+    let passphrase = passphrase(&headers)?;
     let paging = Paging { limit: asked.limit, cursor: asked.cursor.clone() };
     let (limit, after) = (paging.limit()?, paging.position(0)?);
     let (found, total) = blocking(move || {
         let entry = backups::entry(&app, &id)?;
         let total = entry.tables.iter().find(|t| t.name == table).map_or(0, |t| t.records);
-        Ok((backups::records(&app, &id, &table, after, limit, asked.q.as_deref())?, total))
+        Ok((backups::records_with(&app, &id, &table, (after, limit), asked.q.as_deref(), &passphrase)?, total))
     })
     .await?;
     let searched = uri.query().is_some_and(|q| q.contains("q="));

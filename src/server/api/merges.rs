@@ -6,11 +6,12 @@ use crate::server::access::Person;
 use crate::server::app::{App, blocking};
 use crate::server::jobs::{Event, Job};
 use crate::server::problem::{Answer, Problem};
+use crate::server::service::approvals::{self, Approval};
 use crate::server::service::merges::{self, MergeView, NewMerge, NewUndo};
 use crate::server::service::operations::{self, Once, Operation, OperationState, once};
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
@@ -93,6 +94,23 @@ pub(super) async fn undo(
     })
     .await?;
     Ok(accepted(&operation))
+}
+
+/// Approves that a merge is taken back; for a target that asks for another user's approval.
+#[utoipa::path(post, path = "/api/v1/merges/{id}/approval", tag = "merges", params(("id" = String, Path)), responses((status = 200, body = Vec<Approval>)))]
+pub(super) async fn approve_undo(
+    State(app): State<App>,
+    person: Person,
+    At(id): At<String>,
+) -> Answer<Json<Vec<Approval>>> {
+    blocking(move || approvals::approve_undo(&app, &person, &id)).await.map(Json)
+}
+
+/// Takes one's own approval of an undo back.
+#[utoipa::path(delete, path = "/api/v1/merges/{id}/approval", tag = "merges", params(("id" = String, Path)), responses((status = 204)))]
+pub(super) async fn withdraw(State(app): State<App>, person: Person, At(id): At<String>) -> Answer<StatusCode> {
+    blocking(move || approvals::withdraw(&app, &person, &id)).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Lists operations, newest first.
@@ -181,7 +199,7 @@ fn written(event: &Event) -> sse::Event {
 
 /// Follows an operation: phases, progress, warnings, and at last its result. `Last-Event-ID` goes on where one left off.
 #[utoipa::path(get, path = "/api/v1/operations/{id}/events", tag = "operations", params(("id" = String, Path)),
-    responses((status = 200, content_type = "text/event-stream", body = Object)))]
+    responses((status = 200, content_type = "text/event-stream", body = Object), (status = 204)))]
 pub(super) async fn events(State(app): State<App>, headers: HeaderMap, At(id): At<String>) -> Answer<Response> {
     let seen = headers.get("last-event-id").and_then(|v| v.to_str().ok()?.parse().ok()).unwrap_or(0);
     let one = Follower::new()?;
@@ -197,6 +215,12 @@ pub(super) async fn events(State(app): State<App>, headers: HeaderMap, At(id): A
         let events = ended.then(|| Ok::<_, Infallible>(written(&event)));
         return Ok(Sse::new(tokio_stream::iter(events)).into_response());
     };
+    // Nothing comes after the end: 204 tells a browser not to ask again, as it otherwise does whenever a stream ends.
+    let (newest, ended) = job.newest();
+    let seen = seen.min(newest);
+    if ended && seen == newest {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
     let following =
         Following { told: job.follow(), job, waiting: VecDeque::new(), last: seen, ended: false, _one: one };
     let stream = futures_util::stream::unfold(following, Following::next);

@@ -1,6 +1,8 @@
 //! The parts of requests and answers that all handlers share; what can't be read becomes a problem document.
 
+use crate::backup::Secret;
 use crate::server::problem::{Answer, Problem};
+use crate::server::service::analyses::Hidden;
 use crate::server::service::operations::Operation;
 use axum::Json;
 use axum::body::Bytes;
@@ -82,6 +84,35 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> Answer<String> {
         Problem::own("precondition_required", "send an Idempotency-Key of your own, 1 to 128 characters")
             .hint("The same key again gives the same answer, and does nothing twice.")
     })
+}
+
+/// The header that a passphrase comes in.
+const PASSPHRASE: &str = "merganser-passphrase";
+
+/// Returns the passphrase that came with a request: UTF-8, percent-encoded, so that every client can send every text.
+///
+/// # Errors
+/// `malformed`, which never repeats it.
+pub(super) fn passphrase(headers: &HeaderMap) -> Answer<Hidden> {
+    let Some(value) = headers.get(PASSPHRASE) else { return Ok(Hidden::default()) };
+    let wrong = || Problem::own("malformed", "the passphrase is not percent-encoded UTF-8");
+    let mut bytes = Vec::new();
+    let mut given = value.as_bytes().iter();
+    while let Some(&byte) = given.next() {
+        let digit = |given: &mut std::slice::Iter<'_, u8>| given.next().and_then(|d| char::from(*d).to_digit(16));
+        match byte {
+            b'%' => {
+                let (high, low) = (digit(&mut given).ok_or_else(wrong)?, digit(&mut given).ok_or_else(wrong)?);
+                bytes.push(u8::try_from(high * 16 + low).map_err(|_| wrong())?);
+            }
+            other => bytes.push(other),
+        }
+    }
+    let text = String::from_utf8(bytes).map_err(|_| wrong())?;
+    match text.is_empty() {
+        true => Err(Problem::own("malformed", "the passphrase is empty")),
+        false => Ok(Hidden(Some(Secret::from_text(text)))),
+    }
 }
 
 /// Answers that an operation has begun, and where to follow it.

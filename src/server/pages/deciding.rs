@@ -165,6 +165,12 @@ pub(super) fn strategy(desk: &Desk, id: &str, form: &Form) -> Answer<Response> {
     go(&format!("/analyses/{id}"))
 }
 
+/// Approves the analysis as the review showed it.
+pub(super) fn approve(desk: &Desk, id: &str, form: &Form) -> Answer<Response> {
+    crate::server::service::approvals::approve(&desk.app, desk.person()?, id, field(form, "etag"))?;
+    go(&format!("/analyses/{id}/review"))
+}
+
 /// "Perform Incremental Merge", or its dry run: once, however often the form is sent.
 pub(super) fn merge(desk: &Desk, id: &str, form: &Form) -> Answer<Response> {
     let dry_run = !field(form, "dry_run").is_empty();
@@ -188,6 +194,7 @@ pub(super) fn merge(desk: &Desk, id: &str, form: &Form) -> Answer<Response> {
         analysis: id.to_owned(),
         etag: Some(field(form, "etag").to_owned()),
         confirm,
+        confirm_security: !field(form, "confirm_security").is_empty(),
         note: Some(field(form, "note").to_owned()).filter(|n| !n.is_empty()),
         dry_run,
         skip_stale: false,

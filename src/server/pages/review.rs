@@ -6,7 +6,9 @@ use super::html::safe;
 use super::words;
 use crate::model::schema::{Engine, Generated};
 use crate::plan::{Outcome, Plan, Preview};
+use crate::report::power::Change;
 use crate::server::problem::Answer;
+use crate::server::service::approvals;
 use crate::server::service::operations::{self, OperationState};
 use crate::server::service::targets;
 use askama::Template;
@@ -52,6 +54,12 @@ struct Review {
     once: String,
     blocked: u64,
     deletes: u64,
+    /// Whether another user has to approve it, and who did.
+    needs_approval: bool,
+    approvers: Vec<String>,
+    /// Records that change who may do what, the first of them.
+    powers: Vec<String>,
+    powers_total: u64,
     protected: bool,
     target_name: String,
     staleness: String,
@@ -110,6 +118,7 @@ pub(super) fn review(desk: &Desk, id: &str, tried: Option<&str>) -> Answer<Respo
     let tables = per_table(&plan)?;
     let written = tables.iter().filter(|(_, p)| *p != Preview::default());
     let touched: Vec<usize> = tables.iter().filter(|(_, p)| p.writes() > 0).map(|(t, _)| *t).collect();
+    let powers = desk.app.power(&plan)?;
     let mut chrome = desk.chrome("review", words::ANALYSES, words::REVIEW);
     chrome.target = Some(desk.badge(&meta.database));
     let page = Review {
@@ -127,6 +136,10 @@ pub(super) fn review(desk: &Desk, id: &str, tried: Option<&str>) -> Answer<Respo
         once: crate::executor::home::fresh_id('k'),
         blocked: total.blocked,
         deletes: total.deleted,
+        needs_approval: target.as_ref().is_some_and(|t| t.settings.approval),
+        approvers: approvals::of(&desk.app, id, &plan.revision()?)?.iter().map(|a| safe(&a.user)).collect(),
+        powers: powers.changes.iter().map(power).collect(),
+        powers_total: powers.total,
         protected,
         target_name: safe(&target_name),
         staleness: staleness(desk, &plan),
@@ -134,6 +147,12 @@ pub(super) fn review(desk: &Desk, id: &str, tried: Option<&str>) -> Answer<Respo
         chrome,
     };
     draw(&page)
+}
+
+/// Names a record that would change who may do what, and how.
+fn power(change: &Change) -> String {
+    let what = if change.outcome == "inserted" { "new" } else { "updated" };
+    safe(&format!("{}/{}: {} ({what})", change.table, change.record, change.fields.join(", ")))
 }
 
 /// Says what a dry run of this analysis found.

@@ -380,6 +380,16 @@ pub(super) const IS_PROTECTED_TYPE_ITS_NAME: &str = "is protected. Type its name
 pub(super) const NOTE_FOR_THE_HISTORY: &str = "Note for the history";
 pub(super) const IF_YOU_LIKE: &str = "(if you like)";
 pub(super) const DRY_RUN: &str = "Dry run";
+pub(super) const APPROVAL: &str = "Another user approves this merge";
+pub(super) const NOBODY_APPROVED: &str = "Nobody approved it as it is now.";
+pub(super) const APPROVED_BY: &str = "Approved as it is now by";
+pub(super) const APPROVAL_RULE: &str =
+    "Whoever merges needs somebody else's approval; a change of any decision takes it away.";
+pub(super) const APPROVE: &str = "Approve";
+pub(super) const POWER: &str = "! This changes who may do what";
+pub(super) const POWER_TEXT: &str =
+    "A backup can make somebody an administrator, reset a password or plant a token. Look at";
+pub(super) const POWER_SEEN: &str = "I looked at them; write them";
 pub(super) const WHAT_IS_MADE_SURE: &str = "What is made sure";
 pub(super) const SINCE_THE_ANALYSIS: &str = "Since the analysis";
 // running.html

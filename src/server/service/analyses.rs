@@ -1,17 +1,19 @@
 //! Analyses: "Analyze for Merge" as a job, then looking into what was found, page by page.
 
+use super::approvals::{self, Approval};
 use super::operations::{Kind, Operation};
 use super::targets;
 use crate::analyzer::classify::Deletes;
-use crate::analyzer::options::{OnUnknown, Parents};
+use crate::analyzer::options::{OnUnknown, Parents, Reach};
 use crate::analyzer::{Options, filter};
+use crate::backup::{Keys, Passphrase, Secret};
 use crate::catalog::Catalog;
 use crate::error::{Result, fail};
 use crate::executor::home::fresh_id;
 use crate::model::change::{Class, Counts};
 use crate::plan::make::{Request, make};
 use crate::plan::{Outcome, Plan, PlanKind, Selector, Stored};
-use crate::report::{Analyzed, RecordView, html, sql};
+use crate::report::{Analyzed, RecordView, Secrets, html, sql};
 use crate::server::access::Person;
 use crate::server::app::App;
 use crate::server::jobs::Spec;
@@ -60,6 +62,37 @@ pub struct NewAnalysis {
     pub skip_unknown: bool,
     /// Columns that say when a record was last changed: table to column, or to `none`.
     pub timestamps: std::collections::BTreeMap<String, String>,
+    /// What opens the backup and its base, where they are encrypted; never written anywhere.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub passphrase: Hidden,
+}
+
+/// A passphrase that came with a request: kept as long as the request and its job, shown by nothing.
+#[derive(Clone, Default)]
+pub struct Hidden(pub Option<Secret>);
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hidden")
+    }
+}
+
+impl Hidden {
+    /// Opens the catalog with it; without one, with the keys of the data folder alone.
+    ///
+    /// # Errors
+    /// As [`Catalog::open`].
+    pub fn catalog(&self, app: &App) -> Result<Catalog> {
+        let catalog = Catalog::open(app.home())?;
+        Ok(match &self.0 {
+            None => catalog,
+            Some(secret) => {
+                let given = Passphrase::Given(secret.clone());
+                catalog.with_keys(Keys::new(Some(given), Vec::new(), Some(app.home().root().join("keys"))))
+            }
+        })
+    }
 }
 
 /// Finds a built-in strategy; files are never read on behalf of the network.
@@ -143,10 +176,13 @@ pub fn start(app: &App, person: &Person, id: String, request: &NewAnalysis) -> A
     }
     let target = targets::get(app, &request.target)?;
     let entry = super::backups::entry(app, &request.backup)?;
+    if person.own.is_some() && !super::backups::may_reach(app, person, &entry, &target)? {
+        return Err(Problem::not_found("backup", &request.backup));
+    }
     let mut options = request.options(&target)?;
     if person.own.is_some() {
-        // Not even as a possible parent may another's record be looked at.
-        options.parents = Parents::Require;
+        // Not even as a possible parent may another's record be looked at, nor under a key that the backup gives it.
+        (options.parents, options.reach) = (Parents::Require, Reach::Both);
     }
     let chosen = request.strategy(app)?;
     let tables = request
@@ -163,7 +199,7 @@ pub fn start(app: &App, person: &Person, id: String, request: &NewAnalysis) -> A
         plan: None,
     };
     app.jobs().start(app, person, spec, move |app, job| {
-        let catalog = Catalog::open(app.home())?;
+        let catalog = request.passphrase.catalog(app)?;
         let mut database = target.connect()?;
         let base = match request.base.as_deref() {
             None | Some("none") => None,
@@ -192,6 +228,12 @@ pub fn start(app: &App, person: &Person, id: String, request: &NewAnalysis) -> A
 fn limit_to(request: &mut NewAnalysis, conditions: &[String]) -> Answer<()> {
     if request.deletes.as_deref().is_some_and(|d| d != "keep") {
         return Err(Problem::forbidden("only an administrator's analysis deletes"));
+    }
+    if request.base.as_deref().is_some_and(|b| b != "none") {
+        return Err(Problem::forbidden("a base holds records that are not yours"));
+    }
+    if conditions.is_empty() {
+        return Err(Problem::forbidden("no records are yours"));
     }
     let mut tables = Vec::new();
     for condition in conditions {
@@ -227,6 +269,13 @@ pub struct AnalysisView {
     pub etag: String,
     /// The merge that carried it out, if one did.
     pub merged_by: Option<String>,
+    /// What it would change about who may do what: `total`, and the first `changes`. A merge asks for a tick of its own then.
+    #[schema(value_type = Object)]
+    pub security: Json,
+    /// Whether another user has to approve a merge of it.
+    pub needs_approval: bool,
+    /// Who approved it as it is now.
+    pub approvals: Vec<Approval>,
 }
 
 /// Describes an open analysis.
@@ -251,11 +300,14 @@ pub fn view(app: &App, plan: &Plan) -> Answer<AnalysisView> {
         expires_at: meta.expires_at.clone(),
         target: target.as_ref().map(|t| t.name.clone()),
         database: meta.database.display.clone(),
-        protected: target.is_some_and(|t| t.settings.protected),
+        protected: target.as_ref().is_some_and(|t| t.settings.protected),
         backup: meta.backup.as_ref().map(|pin| backup_name(app, pin)),
         analyzed,
         etag: plan.revision()?,
         merged_by: crate::executor::receipt::merged_by(app.home(), &meta.id)?,
+        security: json!(*app.power(plan)?),
+        needs_approval: target.is_some_and(|t| t.settings.approval),
+        approvals: approvals::of(app, &meta.id, &plan.revision()?)?,
     })
 }
 
@@ -322,6 +374,8 @@ pub struct Which {
     pub pattern: Option<String>,
     /// Only records of the table that meet a condition: `users: status = "pending"`.
     pub condition: Option<String>,
+    /// With a decision: also records whose backup side changes who may do what; otherwise those are left out.
+    pub security: bool,
 }
 
 impl Which {
@@ -329,7 +383,7 @@ impl Which {
     ///
     /// # Errors
     /// `Usage` naming what there is.
-    pub fn selector(&self, plan: &Plan) -> Result<Selector> {
+    pub fn selector(&self, plan: &Plan, secrets: &Secrets) -> Result<Selector> {
         let mut selector = Selector { pattern: self.pattern.clone(), ..Selector::default() };
         selector.table = self.table.as_deref().map(|t| plan.table(t)).transpose()?;
         if let Some(word) = &self.class {
@@ -347,7 +401,13 @@ impl Which {
                 return Err(fail!(Usage, "the table and the condition name different tables"));
             }
             selector.table = Some(position);
-            selector.filter = Some(filter::Filter::parse(&plan.meta().schema.tables[position], condition)?);
+            let table = &plan.meta().schema.tables[position];
+            let parsed = filter::Filter::parse(table, condition)?;
+            // Which records meet it would tell the value, one comparison after the other.
+            if let Some(c) = parsed.columns().find(|&c| secrets.hides(&table.label(), &table.columns[c].name)) {
+                return Err(fail!(Usage, "{} is secret; nobody searches by it", table.columns[c].name));
+            }
+            selector.filter = Some(parsed);
         }
         Ok(selector)
     }
@@ -371,7 +431,7 @@ pub struct RecordPage {
 /// `not_found`, `usage`.
 pub fn records(app: &App, id: &str, which: &Which, after: i64, limit: usize) -> Answer<RecordPage> {
     let plan = app.plan(id)?;
-    let selector = which.selector(&plan)?;
+    let selector = which.selector(&plan, &app.secrets())?;
     let page = plan.page(&selector, after, limit.clamp(1, 1000))?;
     let more = match page.next {
         Some(next) => !plan.page(&selector, next, 1)?.records.is_empty(),

@@ -1,7 +1,8 @@
 //! Backups: listing, bringing, making, checking, looking into, fetching, removing.
 
+use super::analyses::Hidden;
 use super::operations::{Kind, Operation};
-use crate::backup::{Inspection, Place, ReadOptions, RecordSink, inspect};
+use crate::backup::{Inspection, Place, ReadOptions, RecordSink, Sealing, inspect};
 use crate::catalog::make::{Create, Format};
 use crate::catalog::verify::Depth;
 use crate::catalog::{Catalog, Entry, Import};
@@ -27,6 +28,8 @@ pub struct BackupView {
     pub id: String,
     /// What people call it.
     pub name: String,
+    /// Its file's name.
+    pub file: String,
     /// When its records were read.
     pub created_at: String,
     /// The database that it is of, without a password.
@@ -64,6 +67,7 @@ impl BackupView {
         Self {
             id: entry.id.clone(),
             name: entry.name.clone(),
+            file: entry.file.clone(),
             created_at: entry.created_at.clone(),
             database: entry.database.as_ref().map(|d| d.display.clone()),
             kind: json!(entry.kind),
@@ -86,13 +90,15 @@ pub fn list(app: &App) -> Answer<Vec<BackupView>> {
     Ok(Catalog::open(app.home())?.list()?.iter().map(BackupView::of).collect())
 }
 
-/// Finds a backup by exactly its id or its name.
+/// Finds a backup by exactly its id, its name, or its file's name.
 ///
 /// # Errors
 /// `not_found`.
 pub fn entry(app: &App, id: &str) -> Answer<Entry> {
-    let found = Catalog::open(app.home())?.list()?.into_iter().find(|e| e.id == id || e.name == id);
-    found.ok_or_else(|| Problem::not_found("backup", id))
+    let all = Catalog::open(app.home())?.list()?;
+    let named: [fn(&Entry) -> &str; 3] = [|e| &e.id, |e| &e.name, |e| &e.file];
+    let found = named.iter().find_map(|name| all.iter().find(|e| name(e) == id));
+    found.cloned().ok_or_else(|| Problem::not_found("backup", id))
 }
 
 /// Describes one backup.
@@ -101,6 +107,33 @@ pub fn entry(app: &App, id: &str) -> Answer<Entry> {
 /// `not_found`.
 pub fn get(app: &App, id: &str) -> Answer<BackupView> {
     Ok(BackupView::of(&entry(app, id)?))
+}
+
+/// Notes who brought a backup.
+fn brought(app: &App, person: &Person, entry: &Entry) -> Result<()> {
+    app.state().with(|c| {
+        let sql = "INSERT INTO brought (backup, user_id) SELECT ?1, ?2
+                   WHERE NOT EXISTS (SELECT 1 FROM brought WHERE backup = ?1 AND user_id = ?2)";
+        c.execute(sql, (&entry.id, &person.id)).map(|_| ())
+    })
+}
+
+/// Tells whether a person who may reach only their own records may take them from a backup: from one of the very database
+/// that they are granted, and from what they brought themselves. In another's file the same key may be somebody else.
+///
+/// # Errors
+/// `Failed`; `unreachable` where the database can't be asked who it is.
+pub fn may_reach(app: &App, person: &Person, entry: &Entry, target: &super::targets::Target) -> Answer<bool> {
+    let brought = app.state().with(|c| {
+        let sql = "SELECT count(*) > 0 FROM brought WHERE backup = ? AND user_id = ?";
+        c.query_row(sql, (&entry.id, &person.id), |row| row.get(0))
+    })?;
+    if brought {
+        return Ok(true);
+    }
+    let Some(of) = &entry.database else { return Ok(false) };
+    let database = target.connect()?;
+    Ok((of.engine, &of.id) == (database.identity().engine, &database.identity().id))
 }
 
 /// Returns a backup's file for who fetches it, and writes down that they did (CHECKS T16).
@@ -209,14 +242,39 @@ impl Upload {
     /// # Errors
     /// What reading it meets; `usage` for a name that is taken or a file that is here already.
     pub fn finish(self, app: &App, person: &Person) -> Answer<BackupView> {
+        self.finish_with(app, person, &Hidden::default())
+    }
+
+    /// As [`Upload::finish`], with what opens the file where it is encrypted.
+    ///
+    /// # Errors
+    /// As [`Upload::finish`]; `wrong_key`.
+    pub fn finish_with(self, app: &App, person: &Person, passphrase: &Hidden) -> Answer<BackupView> {
         self.file.as_file().sync_all()?;
         room(app, self.file.as_file().metadata()?.len())?;
-        let mut catalog = Catalog::open(app.home())?;
+        let mut catalog = passphrase.catalog(app)?;
         let read = catalog.read();
         let request = Import { name: Some(&self.name), database: None, tags: &[], read: &read };
         let entry = catalog.import(self.file.path(), &request).map_err(|e| self.named(e))?;
+        brought(app, person, &entry)?;
         people::note(app.home(), "backup_uploaded", &person.actor(), &format!("{} ({})", entry.name, entry.id))?;
         Ok(BackupView::of(&entry))
+    }
+
+    /// As [`Upload::finish_with`]; a file that is in the catalog already is taken from there.
+    ///
+    /// # Errors
+    /// As [`Upload::finish_with`].
+    pub fn finish_or_find(self, app: &App, person: &Person, passphrase: &Hidden) -> Answer<BackupView> {
+        let (digest, _) = crate::backup::digest(self.file.path())?;
+        match Catalog::open(app.home())?.list()?.into_iter().find(|e| e.digest == digest) {
+            Some(entry) => {
+                // Whoever has the file knows all that is in it.
+                brought(app, person, &entry)?;
+                Ok(BackupView::of(&entry))
+            }
+            None => self.finish_with(app, person, passphrase),
+        }
     }
 
     /// Names the file as the person does, not as it is kept here.
@@ -247,8 +305,16 @@ pub fn sweep(app: &App) -> Result<()> {
 /// # Errors
 /// `not_found`; what reading it meets.
 pub fn inspection(app: &App, id: &str) -> Answer<Inspection> {
+    inspection_with(app, id, &Hidden::default())
+}
+
+/// As [`inspection`], with what opens the backup where it is encrypted.
+///
+/// # Errors
+/// As [`inspection`]; `wrong_key`.
+pub fn inspection_with(app: &App, id: &str, passphrase: &Hidden) -> Answer<Inspection> {
     let entry = entry(app, id)?;
-    let catalog = Catalog::open(app.home())?;
+    let catalog = passphrase.catalog(app)?;
     let mut found = inspect(&catalog.file(&entry)?, &catalog.read())?;
     let secrets = app.secrets();
     for table in &mut found.tables {
@@ -279,8 +345,23 @@ pub fn records(
     limit: usize,
     text: Option<&str>,
 ) -> Answer<BackupRecords> {
+    records_with(app, id, table, (after, limit), text, &Hidden::default())
+}
+
+/// As [`records`], with what opens the backup where it is encrypted.
+///
+/// # Errors
+/// As [`records`]; `wrong_key`.
+pub fn records_with(
+    app: &App,
+    id: &str,
+    table: &str,
+    (after, limit): (u64, usize),
+    text: Option<&str>,
+    passphrase: &Hidden,
+) -> Answer<BackupRecords> {
     let entry = entry(app, id)?;
-    let catalog = Catalog::open(app.home())?;
+    let catalog = passphrase.catalog(app)?;
     let path = catalog.file(&entry)?;
     let options = ReadOptions { accept_count_mismatch: true, ..catalog.read() };
     let mut reader = crate::backup::open(&path, &options)?;
@@ -395,7 +476,10 @@ pub fn start_create_as(
     let (request, actor) = (request.clone(), person.actor());
     app.jobs().start(app, person, spec, move |app, job| {
         let settings = &app.config().settings.backup;
-        let sealing = super::keys::sealing(app)?;
+        let sealing = match &request.passphrase.0 {
+            Some(secret) => Some(Sealing::Passphrase(secret.clone())),
+            None => super::keys::sealing(app)?,
+        };
         let mut database = target.connect()?;
         let wanted = Create {
             name: request.name.as_deref(),
@@ -431,6 +515,10 @@ pub struct NewBackup {
     /// Tags.
     #[serde(default)]
     pub tags: Vec<String>,
+    /// What it is encrypted with, in the place of the configured recipients; never written anywhere.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub passphrase: Hidden,
 }
 
 /// Checks a backup to its end, as a job.
@@ -438,11 +526,19 @@ pub struct NewBackup {
 /// # Errors
 /// `not_found`, `too_many_requests`.
 pub fn start_verify(app: &App, person: &Person, id: &str) -> Answer<Operation> {
+    start_verify_with(app, person, id, Hidden::default())
+}
+
+/// As [`start_verify`], with what opens the backup where it is encrypted.
+///
+/// # Errors
+/// As [`start_verify`].
+pub fn start_verify_with(app: &App, person: &Person, id: &str, passphrase: Hidden) -> Answer<Operation> {
     let entry = entry(app, id)?;
     let spec =
         Spec { id: fresh_id('o'), kind: Kind::Verify, target: None, subject: Some(entry.id.clone()), plan: None };
     app.jobs().start(app, person, spec, move |app, job| {
-        let checked = Catalog::open(app.home())?.verify(&entry, Depth::Deep, job)?;
+        let checked = passphrase.catalog(app)?.verify(&entry, Depth::Deep, job)?;
         Ok(json!(BackupView::of(&checked)))
     })
 }

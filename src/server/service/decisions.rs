@@ -4,11 +4,14 @@
 //! the command line beside it never meets a plan that is half decided.
 
 use super::analyses::{AnalysisView, Which, record_etag, record_json, stored, view};
+use crate::analyzer::filter;
 use crate::error::Result;
 use crate::model::change::Class;
-use crate::plan::decision;
+use crate::model::names;
+use crate::plan::decision::{self, FieldDecision};
 use crate::plan::{Decision, Plan, PlanKind, Selector};
 use crate::progress::Quiet;
+use crate::report::power::would_change;
 use crate::server::access::Person;
 use crate::server::app::App;
 use crate::server::problem::{Answer, Problem};
@@ -60,6 +63,40 @@ fn change<T>(app: &App, id: &str, etag: Option<&str>, work: impl FnOnce(&mut Pla
     }
 }
 
+/// Keeps an answer within a person's own records: nothing goes into another's record or under another key, and no typed
+/// value takes the record out of what is theirs.
+fn within_own(person: &Person, plan: &Plan, table: usize, answer: Option<&Decision>) -> Answer<()> {
+    let Some(own) = &person.own else { return Ok(()) };
+    let beyond = |why: &str| Err(Problem::forbidden(why));
+    match answer {
+        None | Some(Decision::Backup | Decision::Current | Decision::Skip) => Ok(()),
+        Some(Decision::IntoExisting | Decision::NewKey) => beyond("another record is not yours to write"),
+        Some(Decision::Fields { fields }) => {
+            let schema = &plan.meta().schema.tables[table];
+            let mut fixed = schema.key.clone();
+            for condition in &own.conditions {
+                let (name, text) = filter::split(condition)?;
+                if plan.table(name)? == table {
+                    fixed.extend(filter::Filter::parse(schema, text)?.columns());
+                }
+            }
+            let typed = fields.iter().filter(|(_, answer)| matches!(answer, FieldDecision::Value(_)));
+            for (name, _) in typed {
+                let columns = schema.columns.iter().map(|c| c.name.as_str());
+                match names::find(name, columns) {
+                    names::Match::Exact(c) | names::Match::Folded(c) if !fixed.contains(&c) => {}
+                    _ => {
+                        return beyond(
+                            "this field says whose the record is; choose the backup's value or the current one",
+                        );
+                    }
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
 /// Decides one record; `etag` is the record's, as it was read. `None` takes the decision back.
 ///
 /// # Errors
@@ -80,6 +117,7 @@ pub fn decide(
             return Err(Problem::own("precondition_failed", format!("{table}/{key} was decided by {who} meanwhile"))
                 .hint("Read it again; the other decision is kept."));
         }
+        within_own(person, plan, record.finding.table, answer.as_ref())?;
         Ok(plan.decide(&record, answer, &person.name, &now())?)
     })?;
     record_json(app, &plan, &stored(&plan, table, key)?)
@@ -99,6 +137,8 @@ pub enum Try {
 pub struct Bulk {
     /// How many records are meant.
     pub matched: u64,
+    /// How many more are left out, because their backup side changes who may do what: each is decided by itself.
+    pub left_out: u64,
     /// Whether they were decided.
     pub decided: bool,
     /// The analysis's ETag afterwards.
@@ -119,39 +159,61 @@ pub fn bulk(
     answer: Option<&Decision>,
     (etag, trying): (&str, Try),
 ) -> Answer<Bulk> {
+    let secrets = app.secrets();
     let selector = |plan: &Plan| -> Result<Selector> {
-        let mut selector = which.selector(plan)?;
+        let mut selector = which.selector(plan, &secrets)?;
         if selector.classes.is_empty() {
             selector.classes = vec![Class::Conflict];
         }
         Ok(selector)
     };
+    // What keeps current changes nothing; what takes the backup's side may make somebody an administrator.
+    let keeps = matches!(answer, None | Some(Decision::Current | Decision::Skip));
+    let guarded = !keeps && !which.security;
     if trying == Try::Count {
         let plan = app.plan(id)?;
+        let selector = selector(&plan)?;
+        let left_out = match guarded {
+            false => 0,
+            true => {
+                let mut left_out = 0;
+                plan.each(&selector, &mut |record| {
+                    left_out += u64::from(would_change(&plan, &record));
+                    Ok(())
+                })?;
+                left_out
+            }
+        };
         return Ok(Bulk {
-            matched: plan.count(&selector(&plan)?)?,
+            matched: plan.count(&selector)? - left_out,
+            left_out,
             decided: false,
             etag: plan.revision()?,
             undecided: plan.settled()?.undecided,
         });
     }
     let at = now();
-    let (matched, plan) = change(app, id, Some(etag), |plan| {
+    let ((matched, left_out), plan) = change(app, id, Some(etag), |plan| {
         let selector = selector(plan)?;
-        let (mut after, mut matched) = (0, 0);
+        let (mut after, mut matched, mut left_out) = (0, 0, 0);
         loop {
             let page = plan.page(&selector, after, 500)?;
             for record in &page.records {
+                if guarded && would_change(plan, record) {
+                    left_out += 1;
+                    continue;
+                }
+                within_own(person, plan, record.finding.table, answer)?;
                 plan.decide(record, answer.cloned(), &person.name, &at)?;
                 matched += 1;
             }
             match page.next {
                 Some(next) => after = next,
-                None => return Ok(matched),
+                None => return Ok((matched, left_out)),
             }
         }
     })?;
-    Ok(Bulk { matched, decided: true, etag: plan.revision()?, undecided: plan.settled()?.undecided })
+    Ok(Bulk { matched, left_out, decided: true, etag: plan.revision()?, undecided: plan.settled()?.undecided })
 }
 
 /// Writes all decisions of an analysis as a decisions file.
@@ -173,8 +235,15 @@ pub fn import(app: &App, person: &Person, id: &str, text: &str, etag: &str) -> A
         let (mut taken, mut left) = (0u64, Vec::new());
         for entry in entries {
             let name = if entry.id.is_empty() { format!("{}/{}", entry.table, entry.key) } else { entry.id.clone() };
-            let done = plan.record(&name).and_then(|r| plan.decide(&r, Some(entry.decision), &person.name, &at));
-            match done {
+            let record = match plan.record(&name) {
+                Ok(record) => record,
+                Err(error) => {
+                    left.push(format!("{name}: {}", error.full_message()));
+                    continue;
+                }
+            };
+            within_own(person, plan, record.finding.table, Some(&entry.decision))?;
+            match plan.decide(&record, Some(entry.decision), &person.name, &at) {
                 Ok(()) => taken += 1,
                 Err(error) => left.push(format!("{name}: {}", error.full_message())),
             }

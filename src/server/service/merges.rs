@@ -1,13 +1,17 @@
 //! Merges: "Perform Incremental Merge" and undo as jobs, what was merged, and what an undo would do.
 
+use super::approvals;
 use super::operations::{Kind, Operation};
 use super::targets;
+use crate::analyzer::options::Reach;
+use crate::catalog::Catalog;
 use crate::error::fail;
 use crate::executor::home::fresh_id;
 use crate::executor::receipt::{self, ReceiptMeta};
 use crate::executor::{self, Ending, MaxChanges, MergeOptions, OnBlocked, OnStale, Receipt};
 use crate::plan::{Plan, PlanKind};
-use crate::report::{Merged, Undone, html};
+use crate::report::power::Change;
+use crate::report::{Merged, Undone, html, text};
 use crate::server::access::Person;
 use crate::server::app::{App, is_id};
 use crate::server::jobs::Spec;
@@ -27,6 +31,9 @@ pub struct NewMerge {
     /// The target's name, for protected targets; `RESTORE` for a merge that deletes.
     #[serde(default)]
     pub confirm: Option<String>,
+    /// What the analysis lists under `security` has been looked at; needed where it lists anything.
+    #[serde(default)]
+    pub confirm_security: bool,
     /// What the audit log should say.
     #[serde(default)]
     pub note: Option<String>,
@@ -58,10 +65,14 @@ pub fn start(app: &App, person: &Person, id: String, request: &NewMerge) -> Answ
     if meta.kind != PlanKind::Merge {
         return Err(Problem::own("conflict", "this analysis takes a merge back; undo the merge instead"));
     }
-    if let Some(own) = &person.own
-        && (meta.options.conditions != own.conditions || !super::operations::began(app.state(), person, &meta.id)?)
-    {
-        return Err(Problem::forbidden("this analysis reaches further than your own records"));
+    if let Some(own) = &person.own {
+        let wider = meta.options.conditions != own.conditions || meta.options.reach != Reach::Both;
+        if wider || !super::operations::began(app.state(), person, &meta.id)? {
+            return Err(Problem::forbidden("this analysis reaches further than your own records"));
+        }
+        if request.backup_first {
+            return Err(Problem::forbidden("a backup of the whole database is not yours to make"));
+        }
     }
     if request.etag.as_deref().is_some_and(|etag| plan.revision().is_ok_and(|now| now != etag)) {
         return Err(Problem::own("precondition_failed", "the analysis was changed since it was looked at")
@@ -81,6 +92,8 @@ pub fn start(app: &App, person: &Person, id: String, request: &NewMerge) -> Answ
     if !request.dry_run {
         target.confirm(person, request.confirm.as_deref())?;
         confirm_deletions(&plan, &target, request.confirm.as_deref())?;
+        confirm_security(app, person, &plan, request.confirm_security)?;
+        approvals::check(app, person, &target, &meta.id, &plan.revision()?)?;
     }
     let spec = Spec {
         id,
@@ -110,13 +123,20 @@ pub fn start(app: &App, person: &Person, id: String, request: &NewMerge) -> Answ
             true => {
                 let sealing = super::keys::sealing(app)?;
                 let wanted = crate::catalog::make::Create { sealing: sealing.as_ref(), ..Default::default() };
-                Some(crate::catalog::Catalog::open(app.home())?.create(database.as_mut(), &wanted, job)?)
+                Some(Catalog::open(app.home())?.create(database.as_mut(), &wanted, job)?)
             }
             false => None,
         };
         let report = executor::merge(&mut plan, database.as_mut(), app.home(), &options, job)
             .map_err(|error| clean(app, &plan, error))?;
         report.notes.iter().for_each(|note| job.warn(note));
+        if ending == Ending::Commit
+            && let Err(error) =
+                Catalog::open(app.home()).and_then(|mut c| c.share_merged(&plan, &report, database.identity()))
+        {
+            // The merge is done; a base that is not found later costs a question, not data.
+            job.warn(&format!("the catalog does not know of this merge: {}", error.full_message()));
+        }
         let mut result = json!(Merged::of(&report, &meta.id, ending));
         result["backup"] = json!(backup.map(|(b, _)| b.id));
         Ok(result)
@@ -132,6 +152,29 @@ fn confirm_deletions(plan: &Plan, target: &targets::Target, given: Option<&str>)
     let why =
         fail!(ConfirmationNeeded, "this merge deletes {deleted} records from {}; nothing was changed", target.name);
     Err(why.hint("Send \"confirm\": \"RESTORE\" to go on.").into())
+}
+
+/// A merge that changes who may do what needs a tick of its own (CHECKS T15); who may reach only their own records can't
+/// give it.
+fn confirm_security(app: &App, person: &Person, plan: &Plan, given: bool) -> Answer<()> {
+    let power = app.power(plan)?;
+    if power.total == 0 {
+        return Ok(());
+    }
+    let listed = |c: &Change| format!("{}/{}: {} ({})", c.table, c.record, c.fields.join(", "), c.outcome);
+    let lines: Vec<String> = power.changes.iter().map(listed).collect();
+    if person.own.is_some() {
+        return Err(Problem::forbidden(format!(
+            "this would change who may do what, which an operator has to decide: {}",
+            lines.join("; ")
+        )));
+    }
+    if given {
+        return Ok(());
+    }
+    let count = text::plural(power.total, "record");
+    let why = fail!(ConfirmationNeeded, "this merge changes who may do what, in {count}; nothing was changed");
+    Err(why.details(lines).hint("Look at each; then send \"confirm_security\": true to go on.").into())
 }
 
 /// Removes secret values from an error about records of a plan.
@@ -307,6 +350,7 @@ pub fn start_undo(app: &App, person: &Person, id: String, merge: &str, request: 
     let target = targets::of(app, &meta.database)?;
     if !request.dry_run {
         target.confirm(person, request.confirm.as_deref())?;
+        approvals::check(app, person, &target, merge, approvals::UNDO)?;
     }
     let plan_id = fresh_id('p');
     let path = app.home().plans().join(format!("{plan_id}.undo"));
@@ -325,6 +369,9 @@ pub fn start_undo(app: &App, person: &Person, id: String, merge: &str, request: 
         ..MergeOptions::default()
     };
     let (merge, request) = (merge.to_owned(), request.clone());
+    if !request.dry_run {
+        approvals::spend(app, &merge)?;
+    }
     app.jobs().start(app, person, spec, move |app, job| {
         let receipt = receipt(app, &merge)?;
         let mut database = target.connect()?;

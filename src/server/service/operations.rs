@@ -75,6 +75,12 @@ pub struct Operation {
     pub state: OperationState,
     /// Who began it.
     pub user: String,
+    /// Their id: a name may be somebody else's one day.
+    #[serde(default)]
+    pub user_id: String,
+    /// A digest of the grant under which they began it, where they may reach only their own records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<String>,
     /// From where.
     pub address: String,
     /// The target's name.
@@ -103,14 +109,15 @@ pub struct Operation {
     pub problem: Option<Problem>,
 }
 
-/// Tells whether a person began the operation of this id, or the one that made what has it.
+/// Tells whether a person began the operation of this id, or the one that made what has it, under the grant that they have
+/// now: what they began as somebody who may more, or while other records were theirs, is closed to them.
 ///
 /// # Errors
 /// `Failed`.
 pub fn began(state: &State, person: &Person, id: &str) -> Result<bool> {
-    let sql = "SELECT count(*) > 0 FROM operations
-               WHERE operation ->> 'user' = ?1 AND (id = ?2 OR operation ->> 'subject' = ?2)";
-    state.with(|c| c.query_row(sql, (&person.name, id), |row| row.get(0)))
+    let sql = "SELECT count(*) > 0 FROM operations WHERE operation ->> 'user_id' = ?1 AND operation ->> 'grant' IS ?3
+               AND (id = ?2 OR operation ->> 'subject' = ?2)";
+    state.with(|c| c.query_row(sql, (&person.id, id, person.grant()), |row| row.get(0)))
 }
 
 /// Keeps an operation as it is now.
@@ -173,7 +180,7 @@ pub fn list(app: &App, limit: usize) -> Answer<Vec<Operation>> {
 /// `not_found`; `forbidden` for somebody else's; `conflict` when it can't be stopped any more.
 pub fn cancel(app: &App, person: &Person, id: &str) -> Answer<Operation> {
     let operation = get(app, id)?;
-    if operation.user != person.name && person.role < crate::server::Role::Admin {
+    if operation.user_id != person.id && person.role < crate::server::Role::Admin {
         return Err(Problem::forbidden(format!("only {} or an administrator can stop it", operation.user)));
     }
     match app.jobs().find(id).filter(|_| operation.state == OperationState::Running && operation.cancellable) {

@@ -134,7 +134,11 @@ fn u35_a_person_with_their_own_records_reaches_nothing_else() {
     }
     let refused = site.ask(&ada, "POST", "/api/v1/merges", &[("idempotency-key", "1")], &json!({"analysis": others}));
     assert_eq!(refused.status, 403, "{}", refused.text);
-    let mine = site.analyze(&ada, id);
+    // The very file that somebody else brought: whoever has it knows what is in it, and takes only what is theirs.
+    let bytes = std::fs::read(site.world.path("friday.json.tmp")).expect("read");
+    let put = site.ask_with("PUT", "/api/v1/uploads/mine.json", &[("authorization", &format!("Bearer {ada}"))], bytes);
+    assert_eq!(put.status, 201, "{}", put.text);
+    let mine = site.analyze(&ada, put.json()["id"].as_str().expect("an id"));
     let records = site.get(&ada, &format!("/api/v1/analyses/{mine}/records")).json();
     let keys: Vec<_> = records["items"].as_array().expect("items").iter().map(|r| r["id"].clone()).collect();
     assert!(!keys.is_empty(), "{records}");

@@ -158,6 +158,12 @@ fn u34_events_go_on_where_one_left_off() {
     let rest = site.ask_with("GET", &place, &[("authorization", &bearer), ("last-event-id", "2")], "");
     assert_eq!(ids(&rest.text), (3..=all.len() as u64).collect::<Vec<_>>());
     assert!(!whole.text.contains(CANARY));
+    // Who has seen the end, or says so, is told that nothing comes any more, and waits for nothing.
+    for seen in [all.len() as u64, 999_999, u64::MAX] {
+        let seen = seen.to_string();
+        let none = site.ask_with("GET", &place, &[("authorization", &bearer), ("last-event-id", &seen)], "");
+        assert_eq!((none.status, none.text.as_str()), (StatusCode::NO_CONTENT, ""));
+    }
 }
 
 #[test]

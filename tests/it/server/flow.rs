@@ -207,3 +207,35 @@ fn fifty_readers_while_a_merge_runs() {
     application.execute_batch("ROLLBACK").unwrap();
     assert_eq!(site.end(&token, &merge)["state"], "done");
 }
+
+#[test]
+fn u48_a_schedule_that_can_not_run_is_overdue_within_a_period() {
+    let site = Site::new();
+    let token = site.token(Role::Admin);
+    let asked = json!({"name": "nightly", "cron": "*/10 * * * *", "target": "main"});
+    let added = site.ask(&token, "POST", "/api/v1/schedules", &[], &asked);
+    assert_eq!(added.status, StatusCode::CREATED, "{}", added.text);
+    let metric = || {
+        let text = site.ask_with("GET", "/metrics", &[], "").text;
+        let line =
+            text.lines().find(|l| l.starts_with("merganser_schedule_overdue{plan=\"nightly\"}")).map(str::to_owned);
+        line.unwrap_or_else(|| panic!("{text}")).rsplit(' ').next().unwrap().to_owned()
+    };
+    assert_eq!(metric(), "0");
+    // Its database goes away, and so does time: two of its periods.
+    std::fs::rename(site.world.path("current.db"), site.world.path("gone.db")).unwrap();
+    let home = site.app.home();
+    let mut kept = merganser::schedule::store::find(home, "nightly").unwrap();
+    let past = chrono::Utc::now() - chrono::TimeDelta::minutes(20);
+    (kept.schedule.created_at, kept.state.handled_at) = (past, past);
+    merganser::schedule::store::save(home, &kept).unwrap();
+    assert_eq!(metric(), "1", "the scheduler itself may be stuck");
+    let run = site.ask(&token, "POST", "/api/v1/schedules/nightly/run", &[("idempotency-key", "r")], &json!({}));
+    assert_eq!(site.end(&token, &run)["state"], "failed");
+    assert_eq!(metric(), "1", "a run that failed is none");
+    assert_eq!(site.get(&token, "/api/v1/schedules/nightly").json()["overdue"], true);
+    std::fs::rename(site.world.path("gone.db"), site.world.path("current.db")).unwrap();
+    let run = site.ask(&token, "POST", "/api/v1/schedules/nightly/run", &[("idempotency-key", "s")], &json!({}));
+    assert_eq!(site.end(&token, &run)["state"], "done");
+    assert_eq!(metric(), "0");
+}

@@ -30,13 +30,22 @@ fn command(world: &World, args: &[&str]) -> Command {
 
 impl Service {
     fn start(world: &World, failpoint: Option<&str>) -> Self {
+        Self::serve(world, failpoint, &[])
+    }
+
+    fn serve(world: &World, failpoint: Option<&str>, more: &[&str]) -> Self {
         let database = format!("sqlite:{}", world.path("current.db").display());
         let mut command = command(world, &["serve", "--listen", "127.0.0.1:0", "--to", &database]);
+        command.args(more);
         command.envs(failpoint.map(|f| ("MERGANSER_FAILPOINT", f)));
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("started");
         let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
         let place = lines
-            .find_map(|line| line.expect("a line").strip_prefix("Listening on http://").map(str::to_owned))
+            .find_map(|line| {
+                let line = line.expect("a line");
+                let place = line.strip_prefix("Listening on ")?;
+                Some(place.trim_start_matches("https://").trim_start_matches("http://").to_owned())
+            })
             .expect("where it listens");
         std::thread::spawn(move || lines.for_each(drop));
         Self { child, place }
@@ -126,6 +135,166 @@ fn u32_killed_before_the_commit_nothing_happened_and_it_is_known() {
 #[test]
 fn u32_killed_after_the_commit_it_is_done_and_known() {
     killed_at("after-commit:1", true);
+}
+
+#[test]
+fn t28_with_a_certificate_all_goes_over_tls() {
+    let world = World::new(SQL);
+    let names = "subjectAltName=DNS:localhost,IP:127.0.0.1";
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
+        .args([
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            names,
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+            "-keyout",
+            "key.pem",
+            "-out",
+            "cert.pem",
+        ])
+        .current_dir(world.folder.path())
+        .output()
+        .expect("openssl");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let token = token(&world);
+    let tls = ["--tls-cert", "cert.pem", "--tls-key", "key.pem"];
+    let service = Service::serve(&world, None, &tls);
+    let certificate = std::fs::read(world.path("cert.pem")).expect("read");
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let root = reqwest::Certificate::from_pem(&certificate).expect("a certificate");
+        let client = reqwest::Client::builder().tls_certs_only([root]).build().expect("a client");
+        let port = service.place.rsplit_once(':').expect("a port").1.to_owned();
+        let at = |path: &str| format!("https://localhost:{port}{path}");
+        let who = client.get(at("/api/v1/session")).bearer_auth(&token).send().await.expect("an answer");
+        assert_eq!(who.status(), 200);
+        assert!(who.headers()["strict-transport-security"].to_str().expect("text").starts_with("max-age="));
+        let body = r#"{"name":"ada","password":"correct horse battery"}"#;
+        let login = client.post(at("/api/v1/session")).header("content-type", "application/json").body(body);
+        let login = login.send().await.expect("an answer");
+        assert_eq!(login.status(), 200);
+        let cookie = login.headers()["set-cookie"].to_str().expect("text").to_owned();
+        assert!(cookie.starts_with("__Host-merganser=") && cookie.contains("; Secure"), "{cookie}");
+        assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict") && !cookie.contains("Domain"));
+        let cookie = cookie.split(';').next().expect("a cookie").to_owned();
+        let out = |origin: String| {
+            let asked = client.delete(at("/api/v1/session")).header("cookie", &cookie).header("origin", origin);
+            async { asked.send().await.expect("an answer").status().as_u16() }
+        };
+        assert_eq!(out(format!("http://localhost:{port}")).await, 403, "a page without TLS is another origin");
+        assert_eq!(out(format!("https://localhost:{port}")).await, 204);
+        // A certificate that nobody vouches for is not taken, and nothing is said in the clear.
+        let strict = reqwest::Client::builder().tls_certs_only(std::iter::empty()).build().expect("a client");
+        assert!(strict.get(at("/healthz")).send().await.is_err());
+    });
+    let mut clear = TcpStream::connect(&service.place).expect("connected");
+    clear.set_read_timeout(Some(Duration::from_secs(10))).expect("set");
+    clear.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("written");
+    let mut answer = Vec::new();
+    let _ = clear.read_to_end(&mut answer);
+    assert!(!answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+}
+
+#[test]
+fn f93_who_never_finishes_asking_keeps_nobody_waiting() {
+    let world = World::new(SQL);
+    let token = token(&world);
+    let service = Service::start(&world, None);
+    let memory = || {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", service.child.id())).expect("read");
+        let line = text.lines().find(|l| l.starts_with("VmRSS")).expect("a line").to_owned();
+        line.split_whitespace().nth(1).expect("a number").parse::<u64>().expect("a number")
+    };
+    let before = memory();
+    let mut slow: Vec<TcpStream> = (0..300)
+        .map(|_| {
+            let mut stream = TcpStream::connect(&service.place).expect("connected");
+            stream.write_all(b"POST /api/v1/session HTTP/1.1\r\nHost: localhost\r\nX-Slow: ").expect("written");
+            stream
+        })
+        .collect();
+    for stream in &mut slow {
+        stream.write_all(b"a").expect("written");
+    }
+    let begun = Instant::now();
+    for _ in 0..20 {
+        let (status, _) = service.ask(&token, "GET", "/api/v1/session", "", "").expect("an answer");
+        assert_eq!(status, 200);
+    }
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    // A header that never ends is refused rather than kept.
+    let mut endless = TcpStream::connect(&service.place).expect("connected");
+    endless.set_read_timeout(Some(Duration::from_secs(30))).expect("set");
+    let _ = endless.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Long: ");
+    for _ in 0..64 {
+        if endless.write_all(&[b'a'; 16 * 1024]).is_err() {
+            break;
+        }
+    }
+    let mut answer = Vec::new();
+    let _ = endless.read_to_end(&mut answer);
+    assert!(!answer.starts_with(b"HTTP/1.1 200"));
+    assert!(memory() < before + 64 * 1024, "{before} kB, then {} kB", memory());
+    drop(slow);
+}
+
+#[test]
+fn f101_a_data_folder_that_is_open_linked_or_read_only_is_refused_with_the_reason() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::new(SQL);
+    let folder = |name: &str| {
+        let path = world.path(name);
+        std::fs::create_dir(&path).expect("made");
+        std::fs::write(path.join("x"), "x").expect("written");
+        path
+    };
+    let mode = |path: &std::path::Path, mode: u32| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("set");
+    };
+    let serve = |path: &std::path::Path, through: &[&str]| {
+        let program = env!("CARGO_BIN_EXE_merganser");
+        let mut command = match through.split_first() {
+            None => Command::new(program),
+            Some((first, rest)) => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(program);
+                command
+            }
+        };
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(path).current_dir("/");
+        let output = command.env_clear().env("HOME", "/").output().expect("run");
+        assert!(!output.status.success(), "{}", path.display());
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let open = folder("open");
+    mode(&open, 0o755);
+    let said = serve(&open, &[]);
+    assert!(said.contains("others can read it") && said.contains("chmod 700"), "{said}");
+    let private = folder("private");
+    mode(&private, 0o700);
+    let link = world.path("link");
+    std::os::unix::fs::symlink(&private, &link).expect("linked");
+    let said = serve(&link, &[]);
+    assert!(said.contains("symbolic link"), "{said}");
+    let file = world.file("file", "x");
+    let said = serve(&file, &[]);
+    assert!(said.contains("can't be used"), "{said}");
+    // An administrator may write anywhere; anybody else is stopped by the folder's mode.
+    let closed = folder("closed");
+    let root = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").expect("known")) == 0;
+    let through: &[&str] = if root { &["setpriv", "--reuid=65534", "--clear-groups"] } else { &[] };
+    if root {
+        std::os::unix::fs::chown(&closed, Some(65534), None).expect("given");
+        mode(world.folder.path(), 0o755);
+    }
+    mode(&closed, 0o500);
+    let said = serve(&closed, through);
+    assert!(said.contains("can't be used") || said.contains("ermission denied"), "{said}");
+    mode(&closed, 0o700);
 }
 
 #[test]

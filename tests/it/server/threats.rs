@@ -327,3 +327,252 @@ fn a_user_with_records_of_their_own_reaches_no_others() {
     let merge = site.ask(&operator, "POST", "/api/v1/merges", &[("idempotency-key", "w")], &json!({"analysis": wide}));
     assert_eq!(merge.status, StatusCode::FORBIDDEN);
 }
+
+#[test]
+fn f88_no_trick_makes_another_page_ask_in_ones_name() {
+    let site = Site::new();
+    let token = site.token(Role::Admin);
+    let cookie = cookie(&log_in(&site, "admin", PASSWORD));
+    let new_user = json!({"name": "mallory", "role": "admin", "password": PASSWORD}).to_string();
+    let send = |headers: &[(&str, &str)], path: &str, body: &str| {
+        let all: Vec<(&str, &str)> = headers.iter().copied().chain([("cookie", cookie.as_str())]).collect();
+        site.ask_with("POST", path, &all, body.to_owned()).status.as_u16()
+    };
+    let own = ("sec-fetch-site", "same-origin");
+    for kind in [
+        "text/plain",
+        "text/plain; application/json",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=application/json",
+        "application/jsonp",
+        "text/json",
+        "",
+    ] {
+        // From outside it is refused for where it comes from; even from inside a form can't speak JSON.
+        let outside = send(&[("content-type", kind), ("origin", "http://evil.example")], "/api/v1/users", &new_user);
+        assert_eq!(outside, 403, "{kind}");
+        assert_eq!(send(&[("content-type", kind), own], "/api/v1/users", &new_user), 415, "{kind}");
+    }
+    // Rebinding: the page's own name is both host and origin.
+    let rebound = [("host", "evil.example"), ("origin", "http://evil.example"), JSON_KIND];
+    assert_eq!(send(&rebound, "/api/v1/users", &new_user), 403);
+    for forged in
+        [("x-forwarded-host", "localhost:7878"), ("x-original-host", "localhost"), ("forwarded", "host=localhost")]
+    {
+        assert_eq!(send(&[("host", "evil.example"), own, forged, JSON_KIND], "/api/v1/users", &new_user), 403);
+    }
+    for origin in
+        ["null", "", "http://localhost:7878.evil.example", "http://localhost:7878@evil.example", "https://localhost"]
+    {
+        assert_eq!(send(&[("origin", origin), JSON_KIND], "/api/v1/users", &new_user), 403, "{origin:?}");
+    }
+    // Neither a header, a parameter nor a field makes a method of another one.
+    for over in [("x-http-method-override", "DELETE"), ("x-method-override", "DELETE"), ("x-http-method", "DELETE")] {
+        let headers = [("authorization", format!("Bearer {token}"))];
+        let all = [(headers[0].0, headers[0].1.as_str()), over, JSON_KIND];
+        assert_eq!(site.ask_with("POST", "/api/v1/session", &all, "{}").status, 422, "{over:?} logs in, not out");
+        assert_eq!(site.ask_with("GET", "/api/v1/users?_method=DELETE", &all, "").status, 200);
+    }
+    // Logging somebody in as another is a request like others.
+    let body = json!({"name": "admin", "password": PASSWORD}).to_string();
+    let cross = [("origin", "http://evil.example"), JSON_KIND];
+    assert_eq!(site.ask_with("POST", "/api/v1/session", &cross, body).status, 403);
+    // Reading changes nothing, whoever reads.
+    let before = site.world.content();
+    let users = people::list(site.app.state()).unwrap().len();
+    for (method, path, _) in rules().filter(|r| r.0 == "GET" && !r.1.contains("download")) {
+        let at = path.replace("{id}", "x").replace("{table}", "users").replace("{key}", "1");
+        site.ask_with(method, &at, &[("cookie", cookie.as_str()), ("sec-fetch-site", "cross-site")], "");
+    }
+    assert_eq!((site.world.content(), people::list(site.app.state()).unwrap().len()), (before, users));
+    assert_eq!(site.ask_with("GET", "/api/v1/session", &[("cookie", &cookie)], "").status, 200, "still logged in");
+}
+
+#[test]
+fn f89_sessions_outlive_a_restart_and_end_with_the_password() {
+    let site = Site::new();
+    site.token(Role::Admin);
+    let cookie = cookie(&log_in(&site, "admin", PASSWORD));
+    let super::Site { world, app, runtime } = site;
+    let config = app.config().clone();
+    drop(app);
+    let app =
+        merganser::server::App::open(world.home.clone(), config, merganser::server::Options::at(super::address()));
+    let site = super::Site { world, app: app.expect("opens again"), runtime };
+    let who = || site.ask_with("GET", "/api/v1/session", &[("cookie", &cookie)], "").status;
+    assert_eq!(who(), StatusCode::OK);
+    let user = people::find(site.app.state(), "admin").unwrap();
+    people::set_password(site.app.state(), &user, "another long password").unwrap();
+    assert_eq!(who(), StatusCode::UNAUTHORIZED);
+    let fresh = self::cookie(&log_in(&site, "admin", "another long password"));
+    let idle = chrono::Utc::now().timestamp() - people::IDLE_SECONDS - 1;
+    site.app.state().with(|c| c.execute("UPDATE sessions SET seen_at = ?", [idle])).unwrap();
+    assert_eq!(site.ask_with("GET", "/api/v1/session", &[("cookie", &fresh)], "").status, StatusCode::UNAUTHORIZED);
+}
+
+#[test]
+fn f89_a_running_merge_goes_on_under_the_authority_it_was_begun_with() {
+    let site = Site::new();
+    let (operator, viewer) = (site.token(Role::Operator), site.token(Role::Viewer));
+    let id = site.analyzed(&operator);
+    let all = json!({"decision": {"action": "backup"}});
+    site.ask(&operator, "POST", &format!("/api/v1/analyses/{id}/decisions"), &[("if-match", "*")], &all);
+    let application = site.world.connection();
+    application.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let merge = site.ask(&operator, "POST", "/api/v1/merges", &[("idempotency-key", "m")], &json!({"analysis": id}));
+    assert_eq!(merge.status, StatusCode::ACCEPTED, "{}", merge.text);
+    let user = people::find(site.app.state(), "operator").unwrap();
+    people::set_role(site.app.state(), &user, Role::Viewer).unwrap();
+    let second = site.ask(&operator, "POST", "/api/v1/merges", &[("idempotency-key", "n")], &json!({"analysis": id}));
+    assert_eq!(second.status, StatusCode::FORBIDDEN, "nothing new is begun");
+    let place = merge.headers["location"].to_str().unwrap().to_owned();
+    assert_eq!(site.ask(&operator, "POST", &format!("{place}/cancel"), &[], &json!({})).status, StatusCode::FORBIDDEN);
+    application.execute_batch("ROLLBACK").unwrap();
+    let done = site.end(&viewer, &merge);
+    assert_eq!(done["state"], "done", "{done}");
+    let merges = site.get(&viewer, "/api/v1/merges").json();
+    assert_eq!(merges["items"][0]["actor"], "operator (local)");
+}
+
+#[test]
+fn f90_a_name_that_nobody_has_takes_as_long_as_a_wrong_password() {
+    let site = Site::new();
+    site.token(Role::Viewer);
+    let mut times = [Vec::new(), Vec::new()];
+    for round in 0..9 {
+        for (which, name) in ["viewer", "nobody"].into_iter().enumerate() {
+            // Nobody waits: each guess comes from elsewhere, and a right one in between forgives the name.
+            let address = format!("10.0.{which}.{round}");
+            let begun = std::time::Instant::now();
+            let refused = people::login(&site.app, name, "wrong password", &address).unwrap_err();
+            times[which].push(begun.elapsed());
+            assert_eq!(refused.code, "unauthenticated");
+            people::login(&site.app, "viewer", PASSWORD, &format!("10.1.{which}.{round}")).unwrap();
+            if which == 1 && round % 4 == 3 {
+                // The name itself waits after five.
+                break;
+            }
+        }
+        if times[1].len() >= 4 {
+            break;
+        }
+    }
+    let median = |mut all: Vec<std::time::Duration>| {
+        all.sort_unstable();
+        all[all.len() / 2].as_secs_f64()
+    };
+    let [known, unknown] = times.map(median);
+    assert!(known / unknown < 2.0 && unknown / known < 2.0, "known {known} s, unknown {unknown} s");
+}
+
+#[test]
+fn f90_guessing_one_name_from_many_places_waits_too() {
+    let site = Site::new();
+    site.token(Role::Viewer);
+    for place in 0..5 {
+        let refused = people::login(&site.app, "Viewer", "wrong password", &format!("10.0.0.{place}")).unwrap_err();
+        assert_eq!(refused.code, "unauthenticated");
+    }
+    let waits = people::login(&site.app, "viewer", PASSWORD, "10.0.0.99").unwrap_err();
+    assert_eq!((waits.code.as_str(), waits.status), ("too_many_requests", 429));
+    assert!(waits.retry_after_seconds.is_some());
+    let audit = merganser::executor::audit::read(site.app.home()).unwrap();
+    assert_eq!(audit.iter().filter(|e| e.event == "login_refused").count(), 5);
+}
+
+#[test]
+fn f93_a_thousand_at_once_are_answered_and_followers_come_and_go() {
+    let site = Site::new();
+    let token = site.token(Role::Operator);
+    site.upload(&token, "friday.json", &super::friday());
+    let asked = json!({"backup": "friday.json", "target": "main"});
+    let started = site.ask(&token, "POST", "/api/v1/analyses", &[], &asked);
+    let done = site.end(&token, &started);
+    let bearer = format!("Bearer {token}");
+    let memory = || {
+        let text = std::fs::read_to_string("/proc/self/statm").unwrap();
+        text.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 4
+    };
+    let ask = |path: &str| {
+        let all: Vec<_> = (0..1000)
+            .map(|_| {
+                let asked = request("GET", path, &[("authorization", &bearer)], "");
+                site.runtime.spawn(Site::send(site.app.clone(), asked))
+            })
+            .collect();
+        all.into_iter().map(|one| site.runtime.block_on(one).unwrap()).collect::<Vec<_>>()
+    };
+    let before = memory();
+    for path in
+        ["/api/v1/session", "/api/v1/backups", &format!("/api/v1/analyses/{}", done["subject"].as_str().unwrap())]
+    {
+        for reply in ask(path) {
+            assert_eq!(reply.status, StatusCode::OK, "{path}: {}", reply.text);
+        }
+    }
+    // Who follows again and again takes nobody's place.
+    let place = format!("{}/events", started.headers["location"].to_str().unwrap());
+    for _ in 0..3 {
+        for reply in ask(&place) {
+            assert!(matches!(reply.status.as_u16(), 200 | 429), "{}", reply.text);
+        }
+    }
+    assert_eq!(site.get(&token, &place).status, StatusCode::OK);
+    assert!(memory() < before + 256 * 1024, "{before} kB, then {} kB", memory());
+}
+
+#[test]
+fn f100_an_audit_log_that_was_touched_names_its_first_bad_entry() {
+    let site = Site::new();
+    let token = site.token(Role::Admin);
+    for n in 0..4 {
+        people::note(site.app.home(), "test", "ada (local)", &format!("entry {n}")).unwrap();
+    }
+    let path = site.app.home().audit();
+    let whole = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = whole.lines().collect();
+    let check = || site.get(&token, "/api/v1/audit/verify").json();
+    assert_eq!((&check()["sound"], &check()["entries"]), (&json!(true), &json!(lines.len())));
+    let written = |lines: &[&str]| lines.iter().map(|l| format!("{l}\n")).collect::<String>();
+    let with = |text: String| {
+        std::fs::write(&path, text).unwrap();
+        let found = check();
+        assert_eq!(found["sound"], false, "{found}");
+        found["problem"].as_str().unwrap().to_owned()
+    };
+    let mut removed = lines.clone();
+    removed.remove(1);
+    assert!(with(written(&removed)).contains("entry 2"));
+    assert!(with(whole.replacen("entry 1", "entry X", 1)).contains("entry 3"));
+    let mut swapped = lines.clone();
+    swapped.swap(2, 3);
+    assert!(with(written(&swapped)).contains("entry 3"));
+    let cut = with(written(&lines[..lines.len() - 2]));
+    assert!(cut.contains("ends after entry 3") && cut.contains("5 were written"), "{cut}");
+    assert!(with(String::new()).contains("ends after entry 0"));
+    // Whoever writes a whole new chain does not have the key of its anchor.
+    std::fs::write(&path, &whole).unwrap();
+    let anchor = site.app.home().root().join("audit.anchor");
+    let kept = std::fs::read_to_string(&anchor).unwrap();
+    std::fs::write(&anchor, kept.replacen('5', "3", 1)).unwrap();
+    assert!(check()["problem"].as_str().unwrap().contains("anchor"));
+    std::fs::write(&anchor, &kept).unwrap();
+    // What a crash left of a line was never reported as written: it goes, and the chain goes on.
+    std::fs::write(&path, format!("{whole}{{\"sequence\":6,\"time\"")).unwrap();
+    people::note(site.app.home(), "test", "ada (local)", "after a crash").unwrap();
+    assert_eq!((&check()["sound"], &check()["entries"]), (&json!(true), &json!(lines.len() + 1)));
+}
+
+#[test]
+fn t21_what_came_in_a_header_or_a_body_is_in_no_answer_to_it() {
+    let site = Site::new();
+    let token = site.token(Role::Admin);
+    for (path, body) in [
+        ("/api/v1/users", json!({"name": "x", "role": "admin", "password": "c4n4ry"})),
+        ("/api/v1/session", json!({"name": "x", "password": "c4n4ry-wrong"})),
+        ("/api/v1/setup", json!({"secret": "c4n4ry", "name": "x", "password": "c4n4ry-c4n4ry"})),
+    ] {
+        let reply = site.ask(&token, "POST", path, &[("merganser-passphrase", "c4n4ry")], &body);
+        assert!(reply.status.is_client_error() && !reply.text.contains("c4n4ry"), "{path}: {}", reply.text);
+    }
+}
