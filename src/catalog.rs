@@ -15,6 +15,7 @@ use crate::database::sqlite::error;
 use crate::error::{Result, fail};
 use crate::executor::Home;
 use crate::executor::home::fresh_id;
+use crate::executor::local;
 use crate::executor::receipt;
 use crate::model::Schema;
 use crate::plan::Plan;
@@ -23,9 +24,20 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// Marks a catalog among SQLite files: `mgct`.
-const APPLICATION_ID: i32 = 0x6d67_6374;
-const VERSION: i32 = 1;
+/// What tells a catalog from other files; its mark is `mgct`.
+const KIND: local::Kind = local::Kind {
+    file: "catalog.db",
+    name: "catalog",
+    application_id: 0x6d67_6374,
+    version: 1,
+    without: "the backups beside it stay",
+    tables: "CREATE TABLE IF NOT EXISTS backups (id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL UNIQUE,
+        created_at TEXT NOT NULL, digest TEXT NOT NULL, entry TEXT NOT NULL, schema TEXT) STRICT;
+        CREATE INDEX IF NOT EXISTS backups_by_time ON backups (created_at);
+        CREATE INDEX IF NOT EXISTS backups_by_digest ON backups (digest);
+        CREATE TABLE IF NOT EXISTS shared (engine TEXT NOT NULL, id TEXT NOT NULL, digest TEXT NOT NULL,
+        merge TEXT, at TEXT NOT NULL) STRICT;",
+};
 
 /// For how long a merge keeps the backup that it was made of.
 const NEEDED_DAYS: i64 = 7;
@@ -103,36 +115,7 @@ impl Catalog {
     /// # Errors
     /// `Failed` when it is damaged or was made by a newer version.
     pub fn open(home: &Home) -> Result<Self> {
-        let path = home.root().join("catalog.db");
-        let connection = Connection::open(&path).map_err(error)?;
-        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-        connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(error)?;
-        connection
-            .execute_batch("PRAGMA journal_mode = DELETE; PRAGMA synchronous = EXTRA;")
-            .map_err(|e| fail!(Failed, "{} is no catalog", path.display()).because(e))?;
-        // Whatever stopped the making of it left no table.
-        let empty = "SELECT count(*) = 0 FROM sqlite_master";
-        if connection.query_row(empty, [], |row| row.get(0)).map_err(error)? {
-            connection
-                .execute_batch(&format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"))
-                .map_err(error)?;
-        }
-        let number = |pragma: &str| connection.query_row(pragma, [], |r| r.get::<_, i32>(0)).map_err(error);
-        let version = number("PRAGMA user_version")?;
-        if number("PRAGMA application_id")? != APPLICATION_ID || version != VERSION {
-            return Err(fail!(Failed, "{} is no catalog of version {VERSION} (it says {version})", path.display())
-                .hint("Use the version of merganser that made it, or move it away; the backups beside it stay."));
-        }
-        connection
-            .execute_batch(
-                "CREATE TABLE IF NOT EXISTS backups (id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL UNIQUE,
-                 created_at TEXT NOT NULL, digest TEXT NOT NULL, entry TEXT NOT NULL, schema TEXT) STRICT;
-                 CREATE INDEX IF NOT EXISTS backups_by_time ON backups (created_at);
-                 CREATE INDEX IF NOT EXISTS backups_by_digest ON backups (digest);
-                 CREATE TABLE IF NOT EXISTS shared (engine TEXT NOT NULL, id TEXT NOT NULL, digest TEXT NOT NULL,
-                 merge TEXT, at TEXT NOT NULL) STRICT;",
-            )
-            .map_err(error)?;
+        let connection = local::open(home, KIND)?;
         Ok(Self { home: home.clone(), connection, keys: Keys::new(None, Vec::new(), Some(home.root().join("keys"))) })
     }
 

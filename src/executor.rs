@@ -10,6 +10,7 @@ pub mod recover;
 pub mod stale;
 pub mod undo;
 
+pub mod local;
 mod lock;
 mod lock_time;
 mod order;

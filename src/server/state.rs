@@ -2,14 +2,20 @@
 //! answered already. Passwords, sessions and tokens are kept as digests only.
 
 use crate::database::sqlite::error;
-use crate::error::{Result, fail};
-use crate::executor::Home;
+use crate::error::Result;
+use crate::executor::{Home, local};
 use rusqlite::Connection;
 use std::sync::{Mutex, PoisonError};
 
-/// Marks the state among SQLite files: `mgst`.
-const APPLICATION_ID: i32 = 0x6d67_7374;
-const VERSION: i32 = 1;
+/// What tells the state from other files; its mark is `mgst`.
+const KIND: local::Kind = local::Kind {
+    file: "state.db",
+    name: "state of the service",
+    application_id: 0x6d67_7374,
+    version: 1,
+    without: "users have to be made again then",
+    tables: TABLES,
+};
 
 const TABLES: &str = "CREATE TABLE IF NOT EXISTS users (id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, folded TEXT NOT NULL UNIQUE,
     role TEXT NOT NULL, password TEXT NOT NULL, created_at TEXT NOT NULL, own TEXT) STRICT;
@@ -37,30 +43,7 @@ impl State {
     /// # Errors
     /// `Failed` when it is damaged or was made by a newer version.
     pub fn open(home: &Home) -> Result<Self> {
-        use std::os::unix::fs::OpenOptionsExt;
-        let path = home.root().join("state.db");
-        // Made private before anything is in it.
-        std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path)?;
-        let connection = Connection::open(&path).map_err(error)?;
-        connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(error)?;
-        connection
-            .execute_batch("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
-            .map_err(|e| fail!(Failed, "{} is no state of the service", path.display()).because(e))?;
-        // Whatever stopped the making of it left no table.
-        let empty = "SELECT count(*) = 0 FROM sqlite_master";
-        if connection.query_row(empty, [], |row| row.get(0)).map_err(error)? {
-            connection
-                .execute_batch(&format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"))
-                .map_err(error)?;
-        }
-        let number = |pragma: &str| connection.query_row(pragma, [], |r| r.get::<_, i32>(0)).map_err(error);
-        let version = number("PRAGMA user_version")?;
-        if number("PRAGMA application_id")? != APPLICATION_ID || version != VERSION {
-            return Err(fail!(Failed, "{} is no state of version {VERSION} (it says {version})", path.display()).hint(
-                "Use the version of merganser that made it, or move it away; users have to be made again then.",
-            ));
-        }
-        connection.execute_batch(TABLES).map_err(error)?;
+        let connection = local::open(home, KIND)?;
         Ok(Self(Mutex::new(connection)))
     }
 

@@ -34,8 +34,11 @@ impl Service {
     }
 
     fn serve(world: &World, failpoint: Option<&str>, more: &[&str]) -> Self {
-        let database = format!("sqlite:{}", world.path("current.db").display());
-        let mut command = command(world, &["serve", "--listen", "127.0.0.1:0", "--to", &database]);
+        Self::over(world, &format!("sqlite:{}", world.path("current.db").display()), failpoint, more)
+    }
+
+    fn over(world: &World, database: &str, failpoint: Option<&str>, more: &[&str]) -> Self {
+        let mut command = command(world, &["serve", "--listen", "127.0.0.1:0", "--to", database]);
         command.args(more);
         command.envs(failpoint.map(|f| ("MERGANSER_FAILPOINT", f)));
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("started");
@@ -97,9 +100,15 @@ fn token(world: &World) -> String {
 
 fn killed_at(failpoint: &str, committed: bool) {
     let world = World::new(SQL);
-    let before = world.content();
-    let token = token(&world);
-    let first = Service::start(&world, Some(failpoint));
+    let database = format!("sqlite:{}", world.path("current.db").display());
+    killed(&world, &database, failpoint, committed, &|| world.content().join("\n"));
+}
+
+/// Kills a service in the middle of a merge, starts another one, and asks again with the same key.
+fn killed(world: &World, database: &str, failpoint: &str, committed: bool, content: &dyn Fn() -> String) {
+    let before = content();
+    let token = token(world);
+    let first = Service::over(world, database, Some(failpoint), &[]);
     let backup = std::fs::read_to_string(world.backup("b.json", &friday())).expect("read");
     assert_eq!(first.ask(&token, "PUT", "/api/v1/uploads/b.json", "", &backup).expect("an answer").0, 201);
     let asked = json!({"backup": "b.json", "target": "current", "preserve_newer": false});
@@ -112,19 +121,42 @@ fn killed_at(failpoint: &str, committed: bool) {
     let mut first = first;
     assert!(!first.child.wait().expect("it ends").success(), "killed at {failpoint}");
     drop(first);
-    let second = Service::start(&world, None);
+    let second = Service::over(world, database, None, &[]);
     let (_, listed) = second.json(&token, "GET", "/api/v1/operations", "", &json!({}));
     let known = listed["items"].as_array().and_then(|all| all.iter().find(|o| o["kind"] == "merge")).cloned();
     let known = known.unwrap_or_else(|| panic!("the merge is known: {listed}"));
     assert_eq!(known["state"], if committed { "done" } else { "failed" }, "{known}");
-    let after = world.content();
+    let after = content();
     assert_eq!(after == before, !committed);
     let (status, again) = second.json(&token, "POST", "/api/v1/merges", key, &merge);
     assert_eq!((status, &again["id"]), (202, &known["id"]), "{again}");
-    assert_eq!(world.content(), after, "the same key does nothing twice");
+    assert_eq!(content(), after, "the same key does nothing twice");
     let (_, merges) = second.json(&token, "GET", "/api/v1/merges", "", &json!({}));
     let done = merges["items"].as_array().map_or(0, |all| all.iter().filter(|m| m["state"] == "committed").count());
     assert_eq!(done, usize::from(committed), "{merges}");
+}
+
+/// The same story over the servers' databases.
+fn on_servers(failpoint: &str, committed: bool) {
+    use crate::servers::{mariadb, postgres};
+    let sql = SQL
+        .replace("email TEXT NOT NULL UNIQUE", "email VARCHAR(100) NOT NULL UNIQUE")
+        .replace("updated_at TEXT", "updated_at VARCHAR(40)");
+    for fresh in [postgres(&sql), mariadb(&sql)] {
+        let world = World::new("CREATE TABLE nothing (id INTEGER PRIMARY KEY)");
+        let content = || {
+            let users = fresh.texts("SELECT concat(id, ' ', email, ' ', name, ' ', updated_at) FROM users ORDER BY id");
+            let rooms = fresh.texts("SELECT concat(id, ' ', name) FROM rooms ORDER BY id");
+            format!("{users:?} {rooms:?}")
+        };
+        killed(&world, &fresh.url, failpoint, committed, &content);
+    }
+}
+
+#[test]
+fn u32_killed_on_the_servers_before_and_after_the_commit() {
+    on_servers("before-commit:1", false);
+    on_servers("after-commit:1", true);
 }
 
 #[test]
