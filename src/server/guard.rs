@@ -66,10 +66,11 @@ fn allowed(app: &App, request: &Request) -> Result<(), Problem> {
     if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
         return Ok(());
     }
+    let scheme = if app.options().tls.is_some() { Scheme::Https } else { Scheme::Either };
     let text = |name: &str| headers.get(name).map(|v| v.to_str().unwrap_or("?"));
     match (text("sec-fetch-site"), text("origin")) {
         (Some("same-origin" | "none"), None) => Ok(()),
-        (None | Some("same-origin" | "none"), Some(origin)) if same_origin(origin, &host) => Ok(()),
+        (None | Some("same-origin" | "none"), Some(origin)) if same_origin(origin, &host, scheme) => Ok(()),
         // Programs send neither; a browser's cookie alone is never enough.
         (None, None) if headers.get(header::COOKIE).is_none() => Ok(()),
         _ => Err(Problem::forbidden("the request does not come from this service's own pages")),
@@ -89,10 +90,19 @@ fn host_name(host: &str) -> &str {
     }
 }
 
-fn same_origin(origin: &str, host: &str) -> bool {
-    origin
-        .split_once("://")
-        .is_some_and(|(scheme, place)| matches!(scheme, "http" | "https") && place.eq_ignore_ascii_case(host))
+/// The schemes that our own pages can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scheme {
+    /// We speak TLS ourselves: a page without it is somebody else's.
+    Https,
+    /// Whether a proxy before us speaks TLS is not known here.
+    Either,
+}
+
+fn same_origin(origin: &str, host: &str, scheme: Scheme) -> bool {
+    origin.split_once("://").is_some_and(|(given, place)| {
+        (given == "https" || (given == "http" && scheme == Scheme::Either)) && place.eq_ignore_ascii_case(host)
+    })
 }
 
 #[cfg(test)]
@@ -104,10 +114,12 @@ mod tests {
         assert_eq!(host_name("localhost:7878"), "localhost");
         assert_eq!(host_name("[::1]:7878"), "::1");
         assert_eq!(host_name("example.org"), "example.org");
-        assert!(same_origin("http://localhost:7878", "localhost:7878"));
+        assert!(same_origin("http://localhost:7878", "localhost:7878", Scheme::Either));
+        assert!(same_origin("https://localhost:7878", "localhost:7878", Scheme::Https));
+        assert!(!same_origin("http://localhost:7878", "localhost:7878", Scheme::Https));
         for other in ["null", "http://localhost:7879", "http://evil.example", "file://localhost:7878", "localhost:7878"]
         {
-            assert!(!same_origin(other, "localhost:7878"), "{other}");
+            assert!(!same_origin(other, "localhost:7878", Scheme::Either), "{other}");
         }
     }
 }

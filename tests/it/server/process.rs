@@ -143,7 +143,7 @@ fn on_servers(failpoint: &str, committed: bool) {
         .replace("email TEXT NOT NULL UNIQUE", "email VARCHAR(100) NOT NULL UNIQUE")
         .replace("updated_at TEXT", "updated_at VARCHAR(40)");
     for fresh in [postgres(&sql), mariadb(&sql)] {
-        let world = World::new("CREATE TABLE nothing (id INTEGER PRIMARY KEY)");
+        let world = World::new("CREATE TABLE unused (id INTEGER PRIMARY KEY)");
         let content = || {
             let users = fresh.texts("SELECT concat(id, ' ', email, ' ', name, ' ', updated_at) FROM users ORDER BY id");
             let rooms = fresh.texts("SELECT concat(id, ' ', name) FROM rooms ORDER BY id");
