@@ -1,6 +1,7 @@
 //! Named scenarios as data (`tests/cases/*.toml`): each on every engine, each through all laws.
 
 pub(crate) mod place;
+mod rows;
 mod run;
 
 use place::ENGINES;
@@ -20,6 +21,7 @@ struct Case {
     rules: Option<String>,
     deletes: Option<String>,
     strict: Option<bool>,
+    preserve_newer: Option<bool>,
     keys: Option<BTreeMap<String, Vec<String>>>,
     expect: Option<Vec<String>>,
     decide: Option<Vec<String>>,
@@ -28,6 +30,11 @@ struct Case {
     mirror: Option<String>,
     undo_leaves: Option<Vec<String>>,
     folded: Option<usize>,
+    tables: Option<BTreeMap<String, String>>,
+    columns: Option<BTreeMap<String, String>>,
+    skip_unknown: Option<bool>,
+    notes: Option<Vec<String>>,
+    not_carried: Option<Vec<String>>,
     refused: Option<String>,
     error: Option<String>,
     engines: Option<Vec<String>>,
@@ -51,6 +58,7 @@ impl Case {
             replace!(
                 schema, base, current, backup, strategy, rules, deletes, strict, keys, expect, decide, merged, again
             );
+            replace!(preserve_newer, tables, columns, skip_unknown, notes, not_carried);
             replace!(mirror, undo_leaves, folded, refused, error, engines);
         }
         case.engines.as_ref().is_none_or(|only| only.iter().any(|e| e == engine)).then_some(case)

@@ -92,9 +92,16 @@ fn run(engine: usize, world: &World) -> End {
     end
 }
 
+/// The whole content but for what triggers wrote, which nobody takes back.
+fn content(place: &Place) -> Vec<String> {
+    let mut content = place.content();
+    content.retain(|line| !line.starts_with("audit: "));
+    content
+}
+
 /// Analyzes, merges, takes back, and compares each step.
 fn through(place: &Place, world: &World) -> End {
-    let before = place.content();
+    let before = content(place);
     let options = Options { deletes: world.deletes, ..Options::default() };
     let base = world.base.as_ref().map(|_| "o.json");
     let analyze = |strategy: &str| {
@@ -113,11 +120,11 @@ fn through(place: &Place, world: &World) -> End {
         Err(error) => {
             let text = format!("{} {:?}", error.full_message(), error.detail_lines());
             assert!(error.kind() == ErrorKind::Refused && text.contains("swap places"), "{text}");
-            assert_eq!(place.content(), before, "a refused merge changes nothing");
+            assert_eq!(content(place), before, "a refused merge changes nothing");
             return End::Refused;
         }
     };
-    assert_eq!(place.content(), before, "a dry run changes nothing");
+    assert_eq!(content(place), before, "a dry run changes nothing");
     assert_eq!(preview, dry.counts, "preview and dry run: {:?}", dry.left_out);
     let merged = merge(place, &mut plan, Ending::Commit).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(dry.counts, merged.counts, "dry run and merge");
@@ -138,7 +145,7 @@ fn through(place: &Place, world: &World) -> End {
         let undone = merge(place, &mut undo, Ending::Commit).unwrap_or_else(|e| panic!("undo: {e}"));
         assert_eq!(undone.counts.writes(), merged.counts.writes(), "undo: {:?}", undone.left_out);
     }
-    assert_eq!(place.content(), before, "undo gives everything back");
+    assert_eq!(content(place), before, "undo gives everything back");
     End::Merged
 }
 

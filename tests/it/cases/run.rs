@@ -5,6 +5,7 @@ use super::place::{Place, Records, backup, records};
 use crate::laws::{Fault, failing};
 use merganser::analyzer::Options;
 use merganser::analyzer::classify::Deletes;
+use merganser::analyzer::options::OnUnknown;
 use merganser::executor::{self, Ending, MergeOptions, MergeReport, OnBlocked, Receipt, home::fresh_id};
 use merganser::model::change::Class;
 use merganser::plan::{Decision, Outcome, Plan, Preview, Selector, Stored};
@@ -132,6 +133,10 @@ impl<'a> Runner<'a> {
         Self { case, place }
     }
 
+    fn on_unknown(&self) -> OnUnknown {
+        if self.case.skip_unknown.unwrap_or_default() { OnUnknown::Skip } else { OnUnknown::Error }
+    }
+
     fn analyze(&self) -> Result<(Plan, Preview)> {
         let options = Options {
             deletes: match self.case.deletes.as_deref() {
@@ -141,7 +146,12 @@ impl<'a> Runner<'a> {
                 Some(other) => panic!("no such deletes: {other}"),
             },
             strict: self.case.strict.unwrap_or_default(),
+            preserve_newer: self.case.preserve_newer.unwrap_or(true),
             keys: self.case.keys.clone().unwrap_or_default().into_iter().collect(),
+            map_tables: self.case.tables.clone().unwrap_or_default().into_iter().collect(),
+            map_columns: self.case.columns.clone().unwrap_or_default().into_iter().collect(),
+            on_unknown_table: self.on_unknown(),
+            on_unknown_column: self.on_unknown(),
             ..Options::default()
         };
         let rules = self.place.world().path("rules.toml").to_string_lossy().into_owned();
@@ -173,6 +183,12 @@ impl<'a> Runner<'a> {
         };
         let all = of_backup - self.case.folded.unwrap_or(0) + stored(plan).iter().filter(lacking).count();
         assert_eq!(plan.meta().counts().backup_records(), all as u64, "every record of the backup is counted");
+        for note in self.case.notes.iter().flatten() {
+            assert!(plan.meta().notes.iter().any(|n| n.contains(note)), "not noted: {note}: {:?}", plan.meta().notes);
+        }
+        for column in self.case.not_carried.iter().flatten() {
+            assert!(plan.meta().not_carried.contains(column), "not listed: {column}: {:?}", plan.meta().not_carried);
+        }
         let repeated = plan.meta().notes.iter().any(|n| n.contains("repeat an identical one"));
         assert_eq!(repeated, self.case.folded.is_some(), "what repeats is noted: {:?}", plan.meta().notes);
         for record in stored(plan).iter().filter(|r| matches!(r.finding.class, Class::Conflict | Class::Blocked)) {

@@ -1,4 +1,5 @@
-//! Random schemas and their contents: up to eight tables, cycles, composite keys, unique keys, checks, computed columns.
+//! Random schemas and their contents: up to eight tables, cycles, composite keys and references, unique keys (composite, within
+//! a part of the table, with nulls), checks, computed columns, triggers.
 
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
@@ -45,8 +46,21 @@ pub(super) struct Table {
     pub(super) columns: Vec<Column>,
     /// Two columns that are unique together.
     pub(super) pair: Option<(usize, usize)>,
+    /// A column that is unique among the records whose other column is 1.
+    pub(super) partial: Option<(usize, usize)>,
+    /// Two columns that refer to another table's key of two.
+    pub(super) composites: Vec<(usize, usize, usize)>,
+    /// Whether what is written is noted in another table.
+    pub(super) audited: bool,
     /// A column of which twice the value is computed.
     pub(super) doubled: Option<usize>,
+}
+
+/// Columns that are unique together, where another column is 1 if that matters.
+#[derive(Clone, Debug)]
+pub(super) struct UniqueKey {
+    pub(super) columns: Vec<usize>,
+    pub(super) flag: Option<usize>,
 }
 
 pub(super) type Record = Map<String, Json>;
@@ -63,16 +77,21 @@ impl Table {
     }
 
     /// Lists the sets of columns that are unique besides the key.
-    pub(super) fn uniques(&self) -> Vec<Vec<usize>> {
-        let mut all: Vec<Vec<usize>> =
-            (0..self.columns.len()).filter(|&c| self.columns[c].unique).map(|c| vec![c]).collect();
-        all.extend(self.pair.map(|(a, b)| vec![a, b]));
+    pub(super) fn uniques(&self) -> Vec<UniqueKey> {
+        let plain = |columns| UniqueKey { columns, flag: None };
+        let mut all: Vec<UniqueKey> =
+            (0..self.columns.len()).filter(|&c| self.columns[c].unique).map(|c| plain(vec![c])).collect();
+        all.extend(self.pair.map(|(a, b)| plain(vec![a, b])));
+        all.extend(self.partial.map(|(c, flag)| UniqueKey { columns: vec![c], flag: Some(flag) }));
         all
     }
 
-    /// Returns a record's values of some columns; none where one is null or absent.
-    pub(super) fn tuple(&self, columns: &[usize], record: &Record) -> Option<Vec<Json>> {
-        columns.iter().map(|&c| record.get(&self.columns[c].name).filter(|v| !v.is_null()).cloned()).collect()
+    /// Returns a record's values of a unique key; none where one is null or absent, or the key is not about the record.
+    pub(super) fn tuple(&self, unique: &UniqueKey, record: &Record) -> Option<Vec<Json>> {
+        if unique.flag.is_some_and(|flag| record.get(&self.columns[flag].name) != Some(&json!(1))) {
+            return None;
+        }
+        unique.columns.iter().map(|&c| record.get(&self.columns[c].name).filter(|v| !v.is_null()).cloned()).collect()
     }
 }
 
@@ -111,11 +130,26 @@ pub(super) fn schema(dice: &mut Dice) -> Vec<Table> {
             let usual: Vec<usize> = (key..columns.len()).filter(|&c| columns[c].parent.is_none()).collect();
             let pair = (usual.len() > 1 && dice.often(25)).then(|| (usual[0], usual[1]));
             let doubled = usual.iter().copied().find(|&c| !columns[c].text).filter(|_| dice.often(25));
-            Table { name: format!("t{at}"), key, columns, pair, doubled }
+            let flags = usual.iter().copied().filter(|&c| !columns[c].text && !columns[c].unique);
+            let partial = flags.last().and_then(|flag| Some((usual.iter().copied().find(|&c| c != flag)?, flag)));
+            let partial = partial.filter(|_| dice.often(30));
+            let (composites, audited) = (Vec::new(), dice.often(15));
+            Table { name: format!("t{at}"), key, columns, pair, doubled, partial, composites, audited }
         })
         .collect();
-    // Only keys of one column are referred to.
+    // References by one column go to keys of one, by two columns to keys of two.
     let keys: Vec<usize> = tables.iter().map(|t| t.key).collect();
+    for table in &mut tables {
+        let parent = dice.below(count);
+        if keys[parent] == 2 && dice.often(60) {
+            let first = table.columns.len();
+            for (name, text) in [("q0", false), ("q1", true)] {
+                let name = name.to_owned();
+                table.columns.push(Column { name, text, nullable: true, checked: false, unique: false, parent: None });
+            }
+            table.composites.push((first, first + 1, parent));
+        }
+    }
     for column in tables.iter_mut().flat_map(|t| &mut t.columns) {
         column.parent = column.parent.filter(|p| keys[*p] == 1);
     }
@@ -124,7 +158,7 @@ pub(super) fn schema(dice: &mut Dice) -> Vec<Table> {
 
 /// Writes the schema for an engine: SQLite declares references at once, the others when all tables are there.
 pub(super) fn ddl(tables: &[Table], engine: &str) -> String {
-    let (mut create, mut later) = (String::new(), String::new());
+    let (mut create, mut later, mut indexes) = (String::new(), String::new(), String::new());
     for table in tables {
         let mut lines = Vec::new();
         for column in &table.columns {
@@ -143,7 +177,31 @@ pub(super) fn ddl(tables: &[Table], engine: &str) -> String {
         let names =
             |columns: &[usize]| columns.iter().map(|&c| table.columns[c].name.clone()).collect::<Vec<_>>().join(", ");
         lines.push(format!("PRIMARY KEY ({})", names(&(0..table.key).collect::<Vec<_>>())));
-        lines.extend(table.uniques().iter().map(|u| format!("UNIQUE ({})", names(u))));
+        for unique in table.uniques() {
+            match unique.flag {
+                None => lines.push(format!("UNIQUE ({})", names(&unique.columns))),
+                // MariaDB knows no predicates; what is computed does for one.
+                Some(flag) if engine == "mariadb" => {
+                    let (column, flag) = (&table.columns[unique.columns[0]], &table.columns[flag].name);
+                    let ty = if column.text { "varchar(20)" } else { "int" };
+                    lines.push(format!("live {ty} AS (if({flag} = 1, {}, NULL)) STORED UNIQUE", column.name));
+                }
+                Some(flag) => indexes.push_str(&format!(
+                    "CREATE UNIQUE INDEX {0}_live ON {0} ({1}) WHERE {2} = 1;\n",
+                    table.name,
+                    names(&unique.columns),
+                    table.columns[flag].name
+                )),
+            }
+        }
+        for &(first, second, parent) in &table.composites {
+            let reference =
+                format!("FOREIGN KEY ({}) REFERENCES {} (k0, k1)", names(&[first, second]), tables[parent].name);
+            match engine {
+                "sqlite" => lines.push(reference),
+                _ => later.push_str(&format!("ALTER TABLE {} ADD {reference};\n", table.name)),
+            }
+        }
         for column in &table.columns {
             let Some(parent) = column.parent else { continue };
             let reference = format!("FOREIGN KEY ({}) REFERENCES {} (k0)", column.name, tables[parent].name);
@@ -154,7 +212,21 @@ pub(super) fn ddl(tables: &[Table], engine: &str) -> String {
         }
         create.push_str(&format!("CREATE TABLE {} ({});\n", table.name, lines.join(", ")));
     }
-    create + later.as_str()
+    if tables.iter().any(|t| t.audited) {
+        create.push_str("CREATE TABLE audit (what varchar(50));\n");
+    }
+    for name in tables.iter().filter(|t| t.audited).map(|t| &t.name) {
+        let note = format!("INSERT INTO audit VALUES ('{name}')");
+        later.push_str(&match engine {
+            "sqlite" => format!("CREATE TRIGGER {name}_audit AFTER UPDATE ON {name} BEGIN {note}; END;\n"),
+            "postgres" => format!(
+                "CREATE FUNCTION {name}_audit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {note}; RETURN NULL; END $$;
+                 CREATE TRIGGER {name}_audit AFTER UPDATE ON {name} FOR EACH ROW EXECUTE FUNCTION {name}_audit();\n"
+            ),
+            _ => format!("CREATE TRIGGER {name}_audit AFTER UPDATE ON {name} FOR EACH ROW {note};\n"),
+        });
+    }
+    [create, indexes, later].concat()
 }
 
 /// Makes a value for a column; references go to records there are.
@@ -197,11 +269,24 @@ fn add(dice: &mut Dice, tables: &[Table], at: usize, state: &mut State) {
             };
             record.insert(column.name.clone(), made);
         }
+        for composite in 0..table.composites.len() {
+            refer(dice, table, composite, &mut record, state);
+        }
         let key = table.key_of(&record);
         if !state[at].contains_key(&key) && fits(table, at, &record, &key, state) {
             state[at].insert(key, record);
             return;
         }
+    }
+}
+
+/// Lets a record refer to one that there is, or to none.
+fn refer(dice: &mut Dice, table: &Table, composite: usize, record: &mut Record, state: &State) {
+    let (first, second, parent) = table.composites[composite];
+    let keys: Vec<&Record> = state[parent].values().collect();
+    let chosen = keys.get(dice.below(keys.len())).filter(|_| dice.often(75));
+    for (column, part) in [(first, "k0"), (second, "k1")] {
+        record.insert(table.columns[column].name.clone(), chosen.map_or(Json::Null, |r| r[part].clone()));
     }
 }
 
@@ -221,7 +306,7 @@ pub(super) fn edit(dice: &mut Dice, tables: &[Table], state: &mut State) {
     for (at, table) in tables.iter().enumerate() {
         let keys: Vec<String> = state[at].keys().cloned().collect();
         for key in &keys {
-            if dice.often(15) && !referred(tables, at, &state[at][key]["k0"].clone(), state) {
+            if dice.often(15) && !referred(tables, at, &state[at][key], state) {
                 state[at].remove(key);
             } else if dice.often(45) {
                 change(dice, table, at, key, state);
@@ -239,7 +324,10 @@ fn change(dice: &mut Dice, table: &Table, at: usize, key: &str, state: &mut Stat
         let position = table.key + dice.below(table.columns.len() - table.key);
         let column = &table.columns[position];
         let mut record = state[at][key].clone();
-        record.insert(column.name.clone(), value(dice, column, state));
+        match table.composites.iter().position(|(a, b, _)| [*a, *b].contains(&position)) {
+            Some(composite) => refer(dice, table, composite, &mut record, state),
+            None => drop(record.insert(column.name.clone(), value(dice, column, state))),
+        }
         if fits(table, at, &record, key, state) {
             state[at].insert(key.to_owned(), record);
         }
@@ -265,10 +353,15 @@ fn swap(dice: &mut Dice, table: &Table, at: usize, state: &mut State) {
     }
 }
 
-fn referred(tables: &[Table], at: usize, key: &Json, state: &State) -> bool {
+/// Tells whether any record of a state refers to a record.
+pub(super) fn referred(tables: &[Table], at: usize, record: &Record, state: &State) -> bool {
     tables.iter().zip(state).any(|(table, records)| {
-        let columns = table.columns.iter().filter(|c| c.parent == Some(at));
-        columns.into_iter().any(|c| records.values().any(|r| r[&c.name] == *key))
+        let mut columns = table.columns.iter().filter(|c| c.parent == Some(at));
+        let mut composites = table.composites.iter().filter(|(.., parent)| *parent == at);
+        let name = |c: usize| &table.columns[c].name;
+        columns.any(|c| records.values().any(|r| r[&c.name] == record["k0"]))
+            || composites
+                .any(|(a, b, _)| records.values().any(|r| r[name(*a)] == record["k0"] && r[name(*b)] == record["k1"]))
     })
 }
 

@@ -3,7 +3,7 @@
 //! Which class fields and presence alone give is computed. What other records or constraints make of it is verified as a
 //! claim: a record said to lack its parent must lack it, a unique value said to be taken must be.
 
-use super::model::{Record, State, Table};
+use super::model::{Record, State, Table, UniqueKey, referred};
 use super::{Place, World};
 use merganser::analyzer::classify::Deletes;
 use merganser::model::Key;
@@ -139,14 +139,14 @@ fn claim(world: &World, id: &Id, wanted: &str, reason: &str) -> bool {
     let arrives = matches!(class, "new" | "updated" | "conflict");
     let own = [record.clone(), merged(world, id)];
     // Whether another record holds the value now, or would with what the backup brings it.
-    let others = |unique: &[usize], state: &State, brought: fn(&World, &Id) -> Record| {
+    let others = |unique: &UniqueKey, state: &State, brought: fn(&World, &Id) -> Record| {
         own.iter().filter_map(|r| table.tuple(unique, r)).any(|own| {
             let mut others = state[at].keys().filter(|key| **key != id.1);
             others.any(|key| table.tuple(unique, &brought(world, &(at, key.clone()))).as_ref() == Some(&own))
         })
     };
-    let held = |unique: &[usize]| others(unique, &world.current, |world, (at, key)| world.current[*at][key].clone());
-    let claimed = |unique: &[usize]| others(unique, &world.backup, overlaid) || others(unique, &world.backup, merged);
+    let held = |unique: &UniqueKey| others(unique, &world.current, |world, (at, key)| world.current[*at][key].clone());
+    let claimed = |unique: &UniqueKey| others(unique, &world.backup, overlaid) || others(unique, &world.backup, merged);
     match reason {
         "missing_parent" => {
             arrives
@@ -156,6 +156,13 @@ fn claim(world: &World, id: &Id, wanted: &str, reason: &str) -> bool {
                     // Whether the parent in the backup arrives is the plan's to say; it must not be there already.
                     !world.current[parent].contains_key(&value.to_string())
                 })
+                || arrives
+                    && table.composites.iter().any(|&(first, second, parent)| {
+                        let value = |c: usize| record.get(&table.columns[c].name).filter(|v| !v.is_null());
+                        let (Some(first), Some(second)) = (value(first), value(second)) else { return false };
+                        let key = format!("{first},{}", second.as_str().unwrap_or_default());
+                        !world.current[parent].contains_key(&key)
+                    })
         }
         "unique_taken" => arrives && table.uniques().iter().any(|u| held(u)),
         "unique_twice_in_backup" => arrives && table.uniques().iter().any(|u| claimed(u) || held(u)),
@@ -171,19 +178,12 @@ fn claim(world: &World, id: &Id, wanted: &str, reason: &str) -> bool {
         }
         "reused_key" => {
             let (Some(c), Some(b)) = (world.current[at].get(&id.1), world.backup[at].get(&id.1)) else { return false };
-            let differs = |unique: &Vec<usize>| {
+            let differs = |unique: &UniqueKey| {
                 table.tuple(unique, c).is_some() && table.tuple(unique, c) != table.tuple(unique, b)
             };
-            table.uniques().iter().any(differs)
+            table.uniques().iter().filter(|u| u.flag.is_none()).any(differs)
         }
-        "still_referenced" => {
-            let key = &world.current[at][&id.1]["k0"];
-            class != "new"
-                && world.tables.iter().zip(&world.current).any(|(child, records)| {
-                    let mut columns = child.columns.iter().filter(|c| c.parent == Some(at));
-                    columns.any(|c| records.values().any(|r| r[&c.name] == *key))
-                })
-        }
+        "still_referenced" => class != "new" && referred(&world.tables, at, &world.current[at][&id.1], &world.current),
         _ => false,
     }
 }
