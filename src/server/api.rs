@@ -18,7 +18,7 @@ use super::app::App;
 use super::problem::Problem;
 use axum::Router;
 use axum::http::StatusCode;
-use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::{ContentBuilder, Object, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -165,6 +165,12 @@ pub fn document() -> String {
     document.to_pretty_json().expect("the document always serialises") + "\n"
 }
 
+/// Names an operation after its method and path: `get_api_v1_backups_id`.
+fn operation_id(method: &str, path: &str) -> String {
+    let words = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    std::iter::once(method).chain(words).collect::<Vec<_>>().join("_")
+}
+
 /// Adds what all routes have: the problem document, and how one logs in.
 fn describe(document: &mut OpenApi) {
     use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -182,18 +188,39 @@ fn describe(document: &mut OpenApi) {
     let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("merganser")));
     components.add_security_scheme("token", bearer);
     components.add_security_scheme("session", cookie);
-    for item in document.paths.paths.values_mut() {
-        let all = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
-        for operation in all.into_iter().flatten() {
-            let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-            let problem = ResponseBuilder::new()
-                .description("Why it was not done (RFC 9457)")
-                .content("application/problem+json", content)
-                .build();
+    for (path, item) in &mut document.paths.paths {
+        let all = [
+            ("get", &mut item.get),
+            ("post", &mut item.post),
+            ("put", &mut item.put),
+            ("patch", &mut item.patch),
+            ("delete", &mut item.delete),
+        ];
+        let named = all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)));
+        for (method, operation) in named {
+            // Handlers of different modules may have one name; what is described may not.
+            operation.operation_id = Some(operation_id(method, path));
+            let guide = operation.tags.as_ref().is_some_and(|tags| tags.iter().any(|tag| tag == "guides"));
+            let problem = match guide {
+                // In the words of each guide.
+                true => ResponseBuilder::new()
+                    .description("Why it was not done, as its guide says it")
+                    .content("application/json", ContentBuilder::new().schema(Some(Object::new())).build()),
+                false => ResponseBuilder::new().description("Why it was not done (RFC 9457)").content(
+                    "application/problem+json",
+                    ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build(),
+                ),
+            };
+            let problem = problem.build();
             for (status, response) in &mut operation.responses.responses {
-                if let RefOr::T(response) = response
-                    && response.description.is_empty()
-                {
+                let RefOr::T(response) = response else { continue };
+                // An encrypted archive is sent as what it is.
+                let archive =
+                    ["application/zip", "application/gzip"].iter().find_map(|kind| response.content.get(*kind));
+                if let Some(archive) = archive.cloned() {
+                    response.content.insert("application/octet-stream".to_owned(), archive);
+                }
+                if response.description.is_empty() {
                     let known = status.parse().ok().and_then(|code| StatusCode::from_u16(code).ok());
                     response.description = known.and_then(|s| s.canonical_reason()).unwrap_or("Answered").to_owned();
                 }

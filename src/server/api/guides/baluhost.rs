@@ -2,8 +2,9 @@
 //!
 //! Its ids are numbers; here each is made from the backup's own id, so that none is ever given to another backup.
 
+use super::super::backups::file;
 use super::super::parts::{At, Body};
-use super::{made, only_target, put_back, sent};
+use super::{made, only_target, put_back};
 use crate::catalog::make::Format;
 use crate::server::access::Person;
 use crate::server::app::{App, blocking};
@@ -181,5 +182,6 @@ async fn download(State(app): State<App>, person: Person, At(id): At<String>) ->
         backups::fetch(&app, &person, &view.id)
     })
     .await?;
-    sent(&entry.file, &path).await
+    let kind = if entry.file.ends_with(".gz") { "application/gzip" } else { "application/octet-stream" };
+    file(&entry.file, kind, &path).await
 }
