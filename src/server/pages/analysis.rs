@@ -205,6 +205,10 @@ pub(super) fn result(desk: &Desk, id: &str) -> Answer<Response> {
             needs.push((text, format!("{}?class=blocked", link(name)), words::LIST));
         }
     }
+    let powers = desk.app.power(&plan)?.total;
+    if powers > 0 {
+        needs.push((words::power_needs(powers), format!("/analyses/{id}/review"), words::LOOK));
+    }
     let compared = match &meta.base {
         Some(base) => format!(words::phrase!(WITH_THE_BASE), meta.compared_word(), safe(&base.path)),
         None => words::TWO_WAY_NO_COMMON_BASE_IS_KNOWN.to_owned(),

@@ -1020,6 +1020,11 @@ pub(super) fn ago(age: &str) -> String {
     format!("{age} ago")
 }
 
+/// Says how many records would change who may do what.
+pub(super) fn power_needs(count: u64) -> String {
+    format!("{} would change who may do what: roles, rights, passwords or tokens", plural(count, "record"))
+}
+
 /// Says how many are told.
 pub(super) fn told(count: u64) -> String {
     if count == 0 { "nobody".to_owned() } else { plural(count, "receiver") }

@@ -113,7 +113,9 @@ fn every_page(dark: bool) {
     look.open("09-review-waiting", &format!("{analysis}/review"));
     decide_all(&browser, &analysis);
     look.open("06-result-decided", &analysis);
+    browser.says("1 record would change who may do what");
     look.open("09-review", &format!("{analysis}/review"));
+    browser.says("staff/3: role, is_superuser");
     for selector in super::flow::ticks(&browser) {
         browser.click(&selector);
     }
