@@ -47,7 +47,18 @@ impl Metadata {
                     self.counts = counts.filter_map(|(name, n)| Some((name, n.get().parse().ok()?))).collect();
                 }
                 ("total_records" | "totalRecords", _) => self.total = raw.parse().ok(),
-                ("format", _) => self.own = raw == "\"merganser/1\"",
+                ("format", _) if raw.starts_with("\"merganser/") => {
+                    self.own = raw == "\"merganser/1\"";
+                    if !self.own {
+                        // What a later form means by its values is not guessed.
+                        return Err(fail!(
+                            UnknownFormat,
+                            "the backup is of the form {raw}; this program reads merganser/1"
+                        )
+                        .hint("use a newer merganser"));
+                    }
+                }
+                ("format", _) => {}
                 ("partialTables", b'[') => {
                     self.partial = serde_json::from_str(raw)
                         .map_err(|e| fail!(BackupDamaged, "`partialTables` is no list of names").because(e))?;

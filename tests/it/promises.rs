@@ -389,3 +389,57 @@ fn f108_a_database_without_tables_or_with_only_views_is_backed_up_and_said_so() 
         }
     }
 }
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).expect("makes");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), &to).expect("copies");
+        }
+    }
+}
+
+#[test]
+fn f109_u51_what_release_0_1_left_is_opened_and_what_is_newer_is_refused() {
+    let world = World::new();
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    copy(&root.join("tests/fixtures/0.1"), &world.path("state"));
+    let kept = world.result(0, &["backup", "list"])["backups"].as_array().map(Vec::len);
+    assert_eq!(kept, Some(5));
+    world.result(0, &["backup", "verify", "--all", "--deep"]);
+    world.result(0, &["backup", "verify", "since", "--restore-test"]);
+    world.result(0, &["restore", "since", "--into", "sqlite:old.db", "--create-tables"]);
+    assert_eq!(rows(&world, "old.db", "SELECT id FROM visits ORDER BY id"), ["Integer(1)", "Integer(2)", "Integer(4)"]);
+    assert_eq!(world.result(0, &["log", "verify"])["entries"], 1);
+    let plan = world.result(0, &["show", "state/plans/kept.mplan"]);
+    assert_eq!(
+        (plan["counts"]["conflict"].clone(), plan["counts"]["unchanged"].clone()),
+        (1.into(), 5.into()),
+        "{plan}"
+    );
+    // What a later release made is refused with its name, and nothing becomes of it.
+    let newer = |file: &str| {
+        Connection::open(world.path(file)).and_then(|c| c.execute_batch("PRAGMA user_version = 99")).expect("changes");
+    };
+    newer("state/plans/kept.mplan");
+    let text = world.text(20, &["show", "state/plans/kept.mplan"]);
+    assert!(text.contains("99"), "{text}");
+    newer("state/catalog.db");
+    let text = world.text(1, &["backup", "list"]);
+    assert!(text.contains("99") && text.contains("version of merganser that made it"), "{text}");
+    world.write("newer.json", r#"{"format":"merganser/2","tables":[],"metadata":{"checksum":"x"}}"#);
+    let mut zip = zip::ZipWriter::new(std::fs::File::create(world.path("newer.zip")).expect("makes"));
+    for (name, text) in [("metadata.json", r#"{"format":"merganser/2"}"#), ("users.ndjson", "{\"id\":1}\n")] {
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).expect("starts");
+        zip.write_all(text.as_bytes()).expect("writes");
+    }
+    zip.finish().expect("ends");
+    for file in ["newer.json", "newer.zip"] {
+        let text = world.text(10, &["inspect", file]);
+        assert!(text.contains("newer merganser"), "{file}: {text}");
+    }
+}
