@@ -390,8 +390,14 @@ fn f108_a_database_without_tables_or_with_only_views_is_backed_up_and_said_so() 
     }
 }
 
+/// Copies a data folder, readable by its owner only, as a checkout does not keep it.
 fn copy(from: &std::path::Path, to: &std::path::Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let only_mine = |path: &std::path::Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("closes");
+    };
     std::fs::create_dir_all(to).expect("makes");
+    only_mine(to, 0o700);
     for entry in std::fs::read_dir(from).expect("a folder") {
         let entry = entry.expect("an entry");
         let to = to.join(entry.file_name());
@@ -399,6 +405,7 @@ fn copy(from: &std::path::Path, to: &std::path::Path) {
             copy(&entry.path(), &to);
         } else {
             std::fs::copy(entry.path(), &to).expect("copies");
+            only_mine(&to, 0o600);
         }
     }
 }
