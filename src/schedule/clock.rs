@@ -27,6 +27,10 @@ impl Clock {
             fail!(Usage, "{zone:?} is no time zone")
                 .hint("Names are those of the tz database, such as Europe/London or UTC.")
         })?;
+        // The parser takes `,` for a list of nothing, and would look for a moment that never comes for half a minute.
+        if cron.split_whitespace().any(|field| field.split(',').any(str::is_empty)) {
+            return Err(fail!(Usage, "{cron:?} is no cron expression: a list in it has an empty item"));
+        }
         let cron = CronParser::builder().seconds(Seconds::Disallowed).build().parse(cron).map_err(|e| {
             fail!(Usage, "{cron:?} is no cron expression").because(std::io::Error::other(e.to_string())).hint(
                 "Five fields: minute, hour, day of month, month, day of week; '15 2 * * *' is every day at 02:15.",
@@ -141,6 +145,10 @@ mod tests {
             [("", "UTC"), ("* * * *", "UTC"), ("61 * * * *", "UTC"), ("* * * * * *", "UTC"), ("0 0 * * *", "Mars/Base")]
         {
             assert_eq!(Clock::new(cron, zone).unwrap_err().kind(), crate::ErrorKind::Usage, "{cron} {zone}");
+        }
+        // Found by fuzzing: lists of nothing were searched for a moment for half a minute.
+        for cron in [", * L * 0", "5 , * * *", "0 0 1,,2 * *", "0 0 * * 1,"] {
+            assert_eq!(Clock::new(cron, "UTC").unwrap_err().kind(), crate::ErrorKind::Usage, "{cron}");
         }
     }
 }
