@@ -5,7 +5,7 @@
 
 use super::ahead::Ahead;
 use super::options::Limits;
-use super::source::{ByteStream, check_expansion, open_file};
+use super::source::{ByteStream, check_expansion, open_file, stream_error};
 use crate::error::{Result, fail};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -203,9 +203,13 @@ impl Read for Checked {
         if buffer.is_empty() {
             return Ok(0);
         }
-        let count = self.inner.read(buffer)?;
-        self.bytes += count as u64;
         let name = self.name.escape_debug();
+        let count = match self.inner.read(buffer) {
+            // Whoever reads the stream starts again by itself.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
+            read => read.map_err(|e| io::Error::other(stream_error(e).at(format!("the entry `{name}`"))))?,
+        };
+        self.bytes += count as u64;
         if self.bytes > self.size {
             let error = fail!(BackupDamaged, "the entry `{name}` is larger than the {} bytes it claims", self.size);
             return Err(io::Error::other(error));

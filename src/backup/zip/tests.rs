@@ -94,6 +94,15 @@ fn f21_damaged_archives_are_refused() {
         bytes
     };
     assert_eq!(refused(&same_name("users.json", "xsers.json")).kind(), ErrorKind::BackupDamaged);
+    // Found by fuzzing: an entry whose content ends too early was not named.
+    let mut short = zipped(&[("users.json", RECORDS)]);
+    let central = memchr::memmem::find(&short, b"PK\x01\x02").unwrap();
+    short[central + 20..central + 24].fill(0);
+    let error = refused(&short);
+    assert!(
+        error.kind() == ErrorKind::BackupDamaged && error.full_message().contains("entry `users.json`"),
+        "{error:?}"
+    );
     let one_table = zipped(&[("a/users.json", RECORDS), ("b/users.json", RECORDS)]);
     assert!(refused(&one_table).full_message().contains("twice"));
     let mut encrypted = zipped(&[("users.json", RECORDS)]);
