@@ -7,6 +7,7 @@ mod backup;
 mod compare;
 mod config;
 mod context;
+mod defect;
 mod demo;
 mod doctor;
 mod files;
@@ -55,10 +56,11 @@ pub fn main() -> ExitCode {
     if let Err(error) = signals::watch(out) {
         return out.end(Some(command.name()), Err(error));
     }
+    defect::watch();
     let context = Context::new(&cli.global, out);
     let name = command.name();
     out.start(name, command.shape());
-    out.end(Some(name), run(&context, command))
+    out.end(Some(name), defect::caught(name, || run(&context, command)))
 }
 
 fn run(context: &Context<'_>, command: Command) -> crate::Result<Done> {

@@ -79,19 +79,31 @@ impl Progress for Quiet {
     }
 }
 
-/// Ends the process at a named step, as a power cut would, where `MERGANSER_FAILPOINT=NAME:N` asks for it (the N-th time).
+/// Does what `MERGANSER_FAILPOINT=NAME:N` or `NAME:N:ACTION` asks for at a named step, the N-th time: ends the process as
+/// a power cut would, panics (`panic`), or sends itself a signal (`int`, `term`) and gives it the time to arrive.
 /// Only in builds with debug assertions: a released binary has no such door.
 pub(crate) fn failpoint(name: &str) {
     if cfg!(debug_assertions) {
         use std::sync::atomic::{AtomicU64, Ordering};
         static PASSED: AtomicU64 = AtomicU64::new(0);
         let Ok(wanted) = std::env::var("MERGANSER_FAILPOINT") else { return };
-        let Some((at, count)) = wanted.split_once(':') else { return };
-        if at == "any" || at == name {
-            let passed = PASSED.fetch_add(1, Ordering::SeqCst) + 1;
-            if count.parse() == Ok(passed) {
-                std::process::abort();
-            }
+        let mut parts = wanted.split(':');
+        let (Some(at), Some(count), action) = (parts.next(), parts.next(), parts.next()) else { return };
+        if at != "any" && at != name {
+            return;
         }
+        let passed = PASSED.fetch_add(1, Ordering::SeqCst) + 1;
+        if count.parse() != Ok(passed) {
+            return;
+        }
+        let signal = match action {
+            Some("panic") => panic!("{name}"),
+            Some("int") => signal_hook::consts::SIGINT,
+            Some("term") => signal_hook::consts::SIGTERM,
+            _ => std::process::abort(),
+        };
+        // A signal that can't be raised leaves the step as it is, and the test without what it waits for.
+        let _ = signal_hook::low_level::raise(signal);
+        std::thread::sleep(std::time::Duration::from_millis(100));
     }
 }

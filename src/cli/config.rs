@@ -67,8 +67,8 @@ fn show(context: &Context<'_>, origin: bool) -> Result<Done> {
         if name == "data_dir" {
             continue;
         }
+        let value = harmless(value);
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let text = if name.ends_with(".url") { masked(&text) } else { text };
         settings.push((name.clone(), text, path.display().to_string()));
     }
     let rows: Vec<Vec<String>> = settings
@@ -87,6 +87,27 @@ fn show(context: &Context<'_>, origin: bool) -> Result<Done> {
 
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|v| !v.is_empty())
+}
+
+/// Takes out of a value what may be a secret: passwords of databases, and all but the host of a hook's address.
+fn harmless(value: &toml::Value) -> toml::Value {
+    match value {
+        toml::Value::String(text) => toml::Value::String(match text.split_once("://") {
+            Some((scheme @ ("http" | "https"), rest)) => {
+                let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+                format!("{scheme}://{}/***", host.rsplit('@').next().unwrap_or_default())
+            }
+            // A folder or bucket has neither user nor parameters.
+            Some(_) if !text.contains(['@', '?']) && ConnectUrl::parse(text).is_err() => text.clone(),
+            Some(_) => masked(text),
+            None => text.clone(),
+        }),
+        toml::Value::Array(list) => toml::Value::Array(list.iter().map(harmless).collect()),
+        toml::Value::Table(table) => {
+            toml::Value::Table(table.iter().map(|(name, value)| (name.clone(), harmless(value))).collect())
+        }
+        other => other.clone(),
+    }
 }
 
 /// Writes a URL without its password; a name stays as it is.

@@ -4,8 +4,10 @@ mod decide;
 mod features;
 mod keys;
 mod kill;
+mod memory;
 mod space;
 mod stale;
+mod stops;
 mod undo;
 mod values;
 
