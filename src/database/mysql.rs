@@ -23,7 +23,8 @@ use super::{Capabilities, Database, Identity, Lacking, Snapshot, Transaction, Wr
 use crate::error::{Result, fail};
 use crate::model::schema::Engine;
 use crate::model::{Column, OwnedCell, Schema, Table, Value};
-use catalog::{bind, quote, text};
+pub(super) use catalog::quote;
+use catalog::{bind, text};
 use session::Session;
 use sqlx::mysql::MySqlArguments;
 use std::time::{Duration, Instant};

@@ -25,6 +25,7 @@ use crate::error::{Result, fail};
 use crate::model::schema::Engine;
 use crate::model::{Column, OwnedCell, Schema, Table, Value};
 use catalog::bind;
+pub(super) use catalog::quote;
 use session::Session;
 use sqlx::Row;
 use std::time::{Duration, Instant};

@@ -18,6 +18,8 @@ use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub(super) use sql::quote;
+
 /// An SQLite database file.
 #[derive(Debug)]
 pub struct Sqlite {

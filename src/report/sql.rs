@@ -3,6 +3,7 @@
 //! Names and values are quoted for the plan's engine; in comments nothing that came from data can end the line.
 
 use super::Secrets;
+use crate::database::quoted;
 use crate::error::Result;
 use crate::model::schema::Engine;
 use crate::model::{Table, Value, encode};
@@ -94,13 +95,6 @@ fn statement(
 /// Makes text from data unable to end a comment's line.
 fn comment(text: &str) -> String {
     super::text::shown(text).replace(['\u{2028}', '\u{2029}'], " ")
-}
-
-fn quoted(engine: Engine, name: &str) -> String {
-    match engine {
-        Engine::Mysql => format!("`{}`", name.replace('`', "``")),
-        Engine::Sqlite | Engine::Postgres => format!("\"{}\"", name.replace('"', "\"\"")),
-    }
 }
 
 fn literal(engine: Engine, table: &Table, column: usize, value: &Value, secrets: &Secrets) -> String {

@@ -75,7 +75,16 @@ fn mutated(dice: &mut Dice, seeds: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// Runs a target on good inputs as they are, then on mutated ones.
-fn check(target: fn(&[u8]), seeds: &[Vec<u8>], usual: u64) {
+fn check(name: &str, target: fn(&[u8]), seeds: &[Vec<u8>], usual: u64) {
+    // The coverage-guided fuzzer begins with the same inputs: `MERGANSER_FUZZ_SEEDS=fuzz/corpus`.
+    if let Some(folder) = std::env::var_os("MERGANSER_FUZZ_SEEDS") {
+        let folder = std::path::PathBuf::from(folder).join(name);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        seeds
+            .iter()
+            .enumerate()
+            .for_each(|(n, seed)| std::fs::write(folder.join(n.to_string()), seed).expect("writes"));
+    }
     let count = std::env::var("MERGANSER_FUZZ").ok().and_then(|n| n.parse().ok()).unwrap_or(usual);
     seeds.iter().for_each(|seed| target(seed));
     for number in 0..count {
@@ -90,45 +99,96 @@ fn check(target: fn(&[u8]), seeds: &[Vec<u8>], usual: u64) {
 
 #[test]
 fn f17_f18_f20_f78_f80_mutated_backups_are_read_or_refused_with_a_place() {
-    check(targets::backup, &seeds::backups(), 1_500);
+    check("backup", targets::backup, &seeds::backups(), 1_500);
 }
 
 #[test]
 fn mutated_backups_are_inspected_or_refused() {
-    check(targets::inspect, &seeds::backups(), 600);
+    check("inspect", targets::inspect, &seeds::backups(), 600);
 }
 
 #[test]
 fn f23_mutated_encrypted_backups_are_refused() {
-    check(targets::encrypted, &seeds::encrypted(), 4);
+    check("encrypted", targets::encrypted, &seeds::encrypted(), 4);
 }
 
 #[test]
 fn f29_mutated_plans_are_refused_or_whole() {
-    check(targets::plan, &seeds::plans(), 300);
+    check("plan", targets::plan, &seeds::plans(), 300);
 }
 
 #[test]
 fn mutated_decisions_are_refused_or_mean_the_same_again() {
-    check(targets::decisions, &seeds::decisions(), 3_000);
+    check("decisions", targets::decisions, &seeds::decisions(), 3_000);
 }
 
 #[test]
 fn mutated_strategies_are_refused_or_parsed() {
-    check(targets::strategy, &seeds::strategies(), 1_500);
+    check("strategy", targets::strategy, &seeds::strategies(), 1_500);
 }
 
 #[test]
 fn mutated_addresses_never_show_a_password() {
-    check(targets::url, &seeds::urls(), 3_000);
+    check("url", targets::url, &seeds::urls(), 3_000);
 }
 
 #[test]
 fn f81_tables_of_any_name_are_read_and_nothing_else_happens() {
-    check(targets::names, &seeds::names(), 300);
+    check("names", targets::names, &seeds::names(), 300);
 }
 
 #[test]
 fn mutated_conditions_are_refused_or_parsed() {
-    check(targets::conditions, &seeds::conditions(), 3_000);
+    check("conditions", targets::conditions, &seeds::conditions(), 3_000);
+}
+
+#[test]
+fn f78_f79_f80_f113_mutated_documents_are_read_or_refused() {
+    check("document", targets::document, &seeds::documents(), 1_000);
+}
+
+#[test]
+fn mutated_tables_of_text_are_read_or_refused() {
+    check("csv", targets::csv, &seeds::tables(), 600);
+    check("ndjson", targets::ndjson, &seeds::lines(), 600);
+}
+
+#[test]
+fn f20_f84_f112_mutated_databases_are_read_or_refused() {
+    check("database", targets::database, &seeds::databases(), 300);
+}
+
+#[test]
+fn f21_f76_archives_of_mutated_entries_are_read_or_refused() {
+    check("archive", targets::archive, &seeds::archives(), 600);
+}
+
+#[test]
+fn f23_mutated_headers_of_encrypted_backups_are_refused() {
+    check("envelope", targets::envelope, &seeds::envelopes(), 600);
+}
+
+#[test]
+fn f98_mutated_receipts_are_refused_or_read() {
+    check("receipt", targets::receipt, &seeds::receipts(), 300);
+}
+
+#[test]
+fn mutated_configurations_are_refused_or_read_and_never_repeated() {
+    check("config", targets::config, &seeds::configs(), 1_000);
+}
+
+#[test]
+fn mutated_cron_expressions_are_refused_or_go_forward() {
+    check("cron", targets::cron, &seeds::crons(), 300);
+}
+
+#[test]
+fn u41_mutated_text_is_harmless_on_a_terminal() {
+    check("terminal", targets::terminal, &seeds::terminals(), 3_000);
+}
+
+#[test]
+fn mutated_requests_are_never_failures_of_the_service() {
+    check("request", targets::request, &seeds::requests(), 600);
 }

@@ -129,7 +129,7 @@ pub(super) fn bind<const N: usize>(values: [&str; N]) -> MySqlArguments {
 }
 
 /// Quotes a name.
-pub(super) fn quote(name: &str) -> String {
+pub(in crate::database) fn quote(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
 

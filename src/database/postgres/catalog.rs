@@ -125,7 +125,7 @@ where
 }
 
 /// Quotes a name.
-pub(super) fn quote(name: &str) -> String {
+pub(in crate::database) fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

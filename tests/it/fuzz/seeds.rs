@@ -179,3 +179,135 @@ pub(super) fn conditions() -> Vec<Vec<u8>> {
     ];
     texts.iter().map(|t| t.as_bytes().to_vec()).collect()
 }
+
+pub(super) fn databases() -> Vec<Vec<u8>> {
+    vec![sqlite()]
+}
+
+pub(super) fn documents() -> Vec<Vec<u8>> {
+    texts().into_iter().filter(|t| t[0] == b'{' || t[0] == b'[').collect()
+}
+
+pub(super) fn tables() -> Vec<Vec<u8>> {
+    texts().into_iter().filter(|t| t[0] == b'i' || t[0] == 0xef).collect()
+}
+
+pub(super) fn lines() -> Vec<Vec<u8>> {
+    vec![b"{\"id\":1,\"a\":\"x\"}\n{\"id\":2,\"a\":null}\r\n".to_vec(), b"\xef\xbb\xbf{\"id\":-0.0}".to_vec()]
+}
+
+/// As [`archive`](super::targets::archive) reads them: RayERP, Jarvis, Django, tables by name, BaluHost.
+pub(super) fn archives() -> Vec<Vec<u8>> {
+    let texts: [&[(&str, &str)]; 4] = [
+        &[
+            (
+                "employees.json",
+                r#"[{"_id":"5f","pay":{"$numberDecimal":"12.30"},"n":{"$numberLong":"7"},"at":"2025-11-19T08:46:25.000Z"}]"#,
+            ),
+            (
+                "backup-info.json",
+                r#"{"backupId":"u","backupDate":"2025-11-19T08:46:25.000Z","version":"1.0.0","isEncrypted":false,"totalRecords":{"employees":1}}"#,
+            ),
+            ("uploads/a.txt", "a file"),
+        ],
+        &[
+            (
+                "user_data.json",
+                r#"{"user":{"username":"u","is_active":1},"preferences":{"theme":"dark"},"settings":{"max_tokens":4000},"history":[[1,7,"2025-08-19 09:24:04","text"]]}"#,
+            ),
+            ("u/file.txt", "x"),
+        ],
+        &[
+            ("metadata.json", r#"{"version":"1.0","timestamp":"2026-11-20T23:57:18.552289+00:00","total_records":1}"#),
+            ("core/tag.json", r#"[{"model":"core.tag","pk":7,"fields":{"name":"x"}}]"#),
+        ],
+        &[("a.csv", "id,name\n1,x\n"), ("b.ndjson", "{\"id\":1}\n"), ("c.json", "[{\"id\":1}]")],
+    ];
+    let joined = |kind: u8, entries: &[(&str, &[u8])]| {
+        let parts: Vec<Vec<u8>> = entries.iter().map(|(name, text)| [name.as_bytes(), b"\n", text].concat()).collect();
+        [vec![kind], parts.join(&255)].concat()
+    };
+    let mut all: Vec<Vec<u8>> = texts
+        .iter()
+        .enumerate()
+        .map(|(n, entries)| {
+            let entries: Vec<(&str, &[u8])> = entries.iter().map(|(name, text)| (*name, text.as_bytes())).collect();
+            joined(n as u8 % 2, &entries)
+        })
+        .collect();
+    all.push(joined(
+        2,
+        &[
+            ("backup/metadata.json", b"{}"),
+            ("backup/database/baluhost.db", b"SQLite format 3"),
+            ("backup/files/a.txt", b"x"),
+        ],
+    ));
+    all
+}
+
+/// Headers without the line that tells the kind; the first byte chooses it.
+pub(super) fn envelopes() -> Vec<Vec<u8>> {
+    let x25519 = "-> X25519 TEiF0ypqr+bpvcqXNyCVJpL7OuwPdVwPL7KQEbFDOCc\nEmECAEcKN+n/Vs9SbWiV+Hu0r+E8R77DdWYyd83nw7U\n--- Vn+54jqiiUCE+WZcEVY3f1sqHjlu/z1LCQ/T7Xm7qI0\n0123456789abcdef";
+    let scrypt = "-> scrypt bBjlhJVYZeE4aqUdmtRHfw 15\nxmvzr0zXcVHnLsuUEqPRNWdXKkBNtRmUCTQWhbvHtcs\n--- Vn+54jqiiUCE+WZcEVY3f1sqHjlu/z1LCQ/T7Xm7qI0\n";
+    let armored = "YWdlLWVuY3J5cHRpb24ub3JnL3YxCi0+IFgyNTUxOQ==\n-----END AGE ENCRYPTED FILE-----\n";
+    [(0, x25519), (0, scrypt), (1, armored), (2, "saltsalt0123456789abcdef")]
+        .map(|(kind, text)| [&[kind], text.as_bytes()].concat())
+        .to_vec()
+}
+
+/// A receipt with a record of each kind.
+pub(super) fn receipts() -> Vec<Vec<u8>> {
+    let world =
+        crate::world::World::new("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t VALUES (1, 'a');");
+    world.backup("b.json", &[("t", serde_json::json!([{"id": 1, "a": "b"}, {"id": 2, "a": null}]))]);
+    let (mut plan, _) = world.analyze("b.json", None, "backup-wins", Default::default()).expect("analyzes");
+    let ending = merganser::executor::Ending::Commit;
+    world.merge(&mut plan, ending, merganser::executor::OnBlocked::Skip).expect("merges");
+    let receipts = std::fs::read_dir(world.home.receipts()).expect("a folder").map(|e| e.expect("an entry").path());
+    receipts.map(|path| std::fs::read(path).expect("reads")).collect()
+}
+
+pub(super) fn configs() -> Vec<Vec<u8>> {
+    let texts = [
+        "strategy = \"manual\"\n[targets.app]\nurl = \"sqlite:app.db\"\nprotected = true\n[targets.app.tables.users]\nkey = [\"id\"]\nmatch = [\"email\"]\ntimestamp = \"at\"\nsecret_columns = [\"p\"]\n",
+        "[profiles.x]\nstrategy = \"\"\n[backup]\nencrypt_to = [\"age1qqq\"]\nstorage = \"s3://b\"\n[[hooks.webhook]]\nurl = \"https://h\"\n",
+        "[[targets.app.tables.notes.virtual_fks]]\ncolumns = [\"a\"]\nreferences = \"users\"\n",
+    ];
+    texts.iter().map(|t| t.as_bytes().to_vec()).collect()
+}
+
+pub(super) fn crons() -> Vec<Vec<u8>> {
+    [
+        "15 2 * * *\nEurope/London",
+        "*/5 1-3 1,15 JAN-MAR MON#2\nAsia/Kolkata",
+        "0 0 L * 5L\nUTC",
+        "30 1 29 2 *\nAmerica/New_York",
+        "@daily",
+    ]
+    .iter()
+    .map(|t| t.as_bytes().to_vec())
+    .collect()
+}
+
+pub(super) fn terminals() -> Vec<Vec<u8>> {
+    ["a\u{1b}]52;c;eA==\u{7}b\u{9b}31m", "\u{202e}abc\u{2066}\u{200b}\u{feff}", "e\u{301}\u{1f426}\u{200d}\r\n\t\u{7f}"]
+        .iter()
+        .map(|t| t.as_bytes().to_vec())
+        .collect()
+}
+
+pub(super) fn requests() -> Vec<Vec<u8>> {
+    [
+        "/api/v1/backups?limit=10&cursor=MTA\nmerganser=abc; other=1\n\"x\"\n",
+        "/api/v1/analyses?limit=0&cursor=%00\n\nW/\"1\", *\n",
+        "/api/v1/audit?cursor=-1\n\n\nBearer mgs_a_b",
+        "/login?next=//evil\nmerganser=;;=\n\nToken x",
+        "/analyses/p-1/records?table=%ff&page=99999999999999999999\n\n\n",
+        "/api/v1/operations/o-1/events?last=1\n\n\n",
+        "/static/../../etc/passwd\n\n\n",
+    ]
+    .iter()
+    .map(|t| t.as_bytes().to_vec())
+    .collect()
+}

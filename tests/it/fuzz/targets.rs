@@ -2,10 +2,22 @@
 //!
 //! Used by the seeded runner of the tests and by the cargo-fuzz targets in `fuzz/`.
 
+#[path = "targets/others.rs"]
+mod others;
+#[path = "targets/readers.rs"]
+mod readers;
+#[path = "targets/service.rs"]
+mod service;
+
+pub use others::{config, cron, receipt, terminal};
+pub use readers::{archive, csv, database, document, envelope, ndjson};
+pub use service::request;
+
 use merganser::ErrorKind;
 use merganser::backup::{self, Ignore, Keys, Limits, Passphrase, ReadOptions, Secret};
 use merganser::database::{Database, sqlite::Sqlite, url::ConnectUrl};
 use merganser::model::names;
+use merganser::model::schema::Engine;
 use merganser::plan::{Plan, Selector, decision};
 use merganser::progress::Quiet;
 use merganser::strategy::Strategy;
@@ -140,9 +152,19 @@ pub fn url(data: &[u8]) {
     }
 }
 
-/// Names: folding is stable, and a table and a column of any name are read and found by it.
+/// Names: quotes of all three dialects hold what is in them, folding is stable, and a table and a column of any name are read and found by it.
 pub fn names(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
+    let quoted = |engine, mark: char| {
+        let quoted = merganser::database::quoted(engine, text);
+        let inside = quoted.strip_prefix(mark).and_then(|q| q.strip_suffix(mark)).expect("quotes at both ends");
+        let twice = format!("{mark}{mark}");
+        assert!(!inside.replace(&twice, "").contains(mark), "{text:?} ends its quotes: {quoted}");
+        assert_eq!(inside.replace(&twice, &mark.to_string()), text, "another name: {quoted}");
+    };
+    quoted(Engine::Postgres, '"');
+    quoted(Engine::Sqlite, '"');
+    quoted(Engine::Mysql, '`');
     let folded = names::fold(text);
     let _ = names::find(text, ["users", "Users", "room_allocations", folded.as_str()].into_iter());
     let _ = (names::is_updated_name(text), names::is_created_name(text));
