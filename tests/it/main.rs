@@ -3,6 +3,7 @@
 #![allow(unreachable_pub)] // pub here means: for the other test files
 
 mod accoreg;
+mod archives;
 mod asked;
 mod bad_input;
 mod browser;
@@ -23,6 +24,7 @@ mod files;
 mod fuzz;
 mod hostile;
 mod identity;
+mod interface;
 mod kept;
 mod keys;
 mod laws;
