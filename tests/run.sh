@@ -11,6 +11,7 @@ cd "$(dirname "$0")/.."
 data=${MERGANSER_TEST_DATA:-../shared/data}
 sh .ci/servers.sh
 sh .ci/browser.sh
+sh .ci/shells.sh
 left=""
 if ! { [ -d "$data/chinook" ] && [ -d "$data/exports" ] && [ -d "$data/netbox" ]; }; then
     if [ "${MERGANSER_NEEDS_DATA:-0}" = 1 ]; then
