@@ -294,6 +294,7 @@ fn flips() -> usize {
 }
 
 #[test]
+#[allow(clippy::print_stdout)] // The figures of the long run are worth knowing.
 fn f18_f21_cut_and_flipped_backups_of_every_own_format_are_refused_or_read_alike() {
     let place = Place::new(None, RECORDS);
     for format in formats() {
