@@ -262,15 +262,16 @@ pub fn write(
             if !request.is_files_only() {
                 job.sqlite(database, &copy, &mut made, progress)?;
             }
+            let database_copy = (!request.is_files_only()).then_some(copy.as_path());
             let attached = match request.format {
                 Format::BaluHost => job.files()?,
                 _ => Vec::new(),
             };
             made.files = attached.len() as u64;
             match (request.format, request.sealing) {
-                (Format::BaluHost, None) => backup::write_baluhost(path, &copy, &attached)?,
+                (Format::BaluHost, None) => backup::write_baluhost(path, database_copy, &attached)?,
                 (Format::BaluHost, Some(sealing)) => {
-                    backup::write_baluhost(&packed, &copy, &attached)?;
+                    backup::write_baluhost(&packed, database_copy, &attached)?;
                     backup::seal_into(&packed, path, sealing)?;
                 }
                 (_, Some(sealing)) => backup::seal_into(&copy, path, sealing)?,

@@ -50,7 +50,7 @@ fn the_database_and_its_wal_are_read() {
     let content = read(&bytes).unwrap();
     assert_eq!(content.counts(), [("users", 2)]);
     assert_eq!(content.summary.digest, blake3::hash(&bytes).to_hex().to_string());
-    assert!(content.summary.notes.iter().any(|note| note.starts_with("2 files")), "{:?}", content.summary.notes);
+    assert!(content.summary.notes.iter().any(|note| note.starts_with("1 files travel")), "{:?}", content.summary.notes);
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), &bytes).unwrap();
     assert_eq!(open(file.path(), &ReadOptions::default()).unwrap().format(), Format::BaluHost);

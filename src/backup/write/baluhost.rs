@@ -7,18 +7,20 @@ use std::path::{Path, PathBuf};
 
 /// Packs a copy of an SQLite database; the file appears when it is complete.
 ///
-/// Where there is no copy, the archive holds the files alone. Files are added below `backup/files/` by the names given. The copy must be one that nothing writes to (made by SQLite's online backup): it goes in as it is, without a `-wal`.
+/// Without a copy the archive holds the files alone. Files are added below `backup/files/` by the names given. The copy must be one that nothing writes to (made by SQLite's online backup): it goes in as it is, without a `-wal`.
 ///
 /// # Errors
 /// `Failed` when the copy can't be read or the archive not be written, `OutOfSpace`.
-pub fn write_baluhost(path: &Path, database: &Path, files: &[(String, PathBuf)]) -> Result<()> {
-    if crate::backup::source::beside(database, "-wal").metadata().is_ok_and(|m| m.len() > 0) {
+pub fn write_baluhost(path: &Path, database: Option<&Path>, files: &[(String, PathBuf)]) -> Result<()> {
+    if let Some(database) = database
+        && crate::backup::source::beside(database, "-wal").metadata().is_ok_and(|m| m.len() > 0)
+    {
         return Err(fail!(Failed, "{} has a `-wal` beside it, so it is not a finished copy", database.display())
             .hint("make the copy with SQLite's online backup"));
     }
     let out = AtomicFile::create(path)?;
     let mut archive = tar::Builder::new(flate2::write::GzEncoder::new(out, flate2::Compression::default()));
-    if database.exists() {
+    if let Some(database) = database {
         append(&mut archive, "backup/database/baluhost.db", database)?;
     }
     for (name, place) in files {

@@ -156,9 +156,9 @@ fn a_baluhost_archive_holds_the_database() {
         .unwrap()
         .execute_batch("CREATE TABLE t(id); INSERT INTO t VALUES (1)")
         .unwrap();
-    write_baluhost(&path, &database, &[]).unwrap();
+    write_baluhost(&path, Some(&database), &[]).unwrap();
     assert_eq!(read_path(&path, &ReadOptions::default()).unwrap().counts(), [("t", 1)]);
     std::fs::write(folder.path().join("copy.db-wal"), b"x").unwrap();
-    assert!(write_baluhost(&path, &database, &[]).is_err());
-    assert!(write_baluhost(&path, &folder.path().join("none"), &[]).is_err());
+    assert!(write_baluhost(&path, Some(&database), &[]).is_err());
+    assert!(write_baluhost(&path, Some(&folder.path().join("none")), &[]).is_err());
 }
