@@ -238,3 +238,52 @@ fn no_file_names_a_path_of_a_machine() {
     }
     no_offences(offences);
 }
+
+/// What stands between backquotes or curly quotes in a cell of a table.
+fn named(cell: &str, open: char, close: char) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut rest = cell;
+    while let Some((_, after)) = rest.split_once(open) {
+        let Some((name, behind)) = after.split_once(close) else { break };
+        names.push(name.to_owned());
+        rest = behind;
+    }
+    names
+}
+
+#[test]
+fn every_fault_in_the_document_has_tests_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let document = std::fs::read_to_string(root.join("docs/faults.md")).expect("the document");
+    let sources: String = files("src").iter().chain(&files("tests")).map(|f| f.text.as_str()).collect();
+    let mut cases = String::new();
+    for entry in std::fs::read_dir(root.join("tests/cases")).expect("a folder") {
+        cases.push_str(&std::fs::read_to_string(entry.expect("an entry").path()).expect("UTF-8"));
+    }
+    let mut offences = Vec::new();
+    let mut rows = 0;
+    for line in document.lines().filter(|l| l.starts_with("| F")) {
+        let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
+        let [number, _, _, tests] = cells[..] else {
+            offences.push(format!("not a row of four cells: {line}"));
+            continue;
+        };
+        rows += 1;
+        if number != format!("F{rows}") {
+            offences.push(format!("{number} stands where F{rows} should"));
+        }
+        let functions = named(tests, '`', '`');
+        let scenarios = named(tests, '“', '”');
+        if functions.is_empty() && scenarios.is_empty() && !tests.starts_with("not tested") {
+            offences.push(format!("{number} names no test and does not say so"));
+        }
+        let missing = functions
+            .iter()
+            .filter(|f| !sources.contains(&format!("fn {f}(")) && !sources.contains(&format!("\"{f}\"")));
+        offences.extend(missing.map(|f| format!("{number}: there is no test {f}")));
+        let unknown = scenarios.iter().filter(|s| !cases.contains(&format!("name = \"{s}\"")));
+        offences.extend(unknown.map(|s| format!("{number}: there is no case {s:?}")));
+    }
+    assert!(rows > 100, "only {rows} rows were read");
+    no_offences(offences);
+}

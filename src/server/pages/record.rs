@@ -117,7 +117,7 @@ pub(super) fn record(desk: &Desk, id: &str, name: &str, hitch: &Hitch) -> Answer
     let now = super::beside::now(desk, &plan, std::slice::from_ref(&found)).pop().flatten();
     let mut chrome = desk.chrome("conflict", words::ANALYSES, title(table, &found, now.as_ref(), &secrets));
     chrome.target = Some(desk.badge(&meta.database));
-    let equal = table.columns.len().saturating_sub(finding.fields.len() + table.key.len());
+    let equal = unlisted(table, finding).count();
     let page = RecordPage {
         a: Head::of(desk, &plan)?,
         id: found.conflict_id.clone(),
@@ -168,6 +168,12 @@ pub(super) fn record(desk: &Desk, id: &str, name: &str, hitch: &Hitch) -> Answer
     draw(&page)
 }
 
+/// Lists the columns that are neither the key nor among the fields that differ.
+fn unlisted<'a>(table: &'a Table, finding: &'a crate::analyzer::Finding) -> impl Iterator<Item = usize> + 'a {
+    let listed = |c: usize| table.key.contains(&c) || finding.fields.iter().any(|f| f.column == c);
+    (0..table.columns.len()).filter(move |c| !listed(*c))
+}
+
 /// Draws the columns that both sides have alike, as current holds them.
 fn equal_columns(
     table: &Table,
@@ -175,8 +181,7 @@ fn equal_columns(
     now: &super::beside::Now,
     secrets: &Secrets,
 ) -> Vec<(String, Html)> {
-    let listed = |c: usize| table.key.contains(&c) || finding.fields.iter().any(|f| f.column == c);
-    let columns = (0..table.columns.len()).filter(|c| finding.class != Class::New && !listed(*c));
+    let columns = unlisted(table, finding).filter(|_| finding.class != Class::New);
     let drawn = |c: usize| {
         let held = now.get(c).and_then(Option::as_ref).map(|v| secrets.json(table, c, v));
         (safe(&table.columns[c].name), value(held.as_ref(), words::NOT_THERE, ALONE))

@@ -130,8 +130,8 @@ pub(super) fn schema(dice: &mut Dice) -> Vec<Table> {
             let usual: Vec<usize> = (key..columns.len()).filter(|&c| columns[c].parent.is_none()).collect();
             let pair = (usual.len() > 1 && dice.often(25)).then(|| (usual[0], usual[1]));
             let doubled = usual.iter().copied().find(|&c| !columns[c].text).filter(|_| dice.often(25));
-            let flags = usual.iter().copied().filter(|&c| !columns[c].text && !columns[c].unique);
-            let partial = flags.last().and_then(|flag| Some((usual.iter().copied().find(|&c| c != flag)?, flag)));
+            let mut flags = usual.iter().copied().filter(|&c| !columns[c].text && !columns[c].unique);
+            let partial = flags.next_back().and_then(|flag| Some((usual.iter().copied().find(|&c| c != flag)?, flag)));
             let partial = partial.filter(|_| dice.often(30));
             let (composites, audited) = (Vec::new(), dice.often(15));
             Table { name: format!("t{at}"), key, columns, pair, doubled, partial, composites, audited }

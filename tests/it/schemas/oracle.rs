@@ -149,22 +149,21 @@ fn claim(world: &World, id: &Id, wanted: &str, reason: &str) -> bool {
     let claimed = |unique: &UniqueKey| others(unique, &world.backup, overlaid) || others(unique, &world.backup, merged);
     match reason {
         "missing_parent" => {
-            arrives
-                && table.columns.iter().any(|column| {
-                    let value = record.get(&column.name).filter(|v| !v.is_null());
-                    let (Some(parent), Some(value)) = (column.parent, value) else { return false };
-                    // Whether the parent in the backup arrives is the plan's to say; it must not be there already.
-                    !world.current[parent].contains_key(&value.to_string())
-                })
-                || arrives
-                    && table.composites.iter().any(|&(first, second, parent)| {
-                        let value = |c: usize| record.get(&table.columns[c].name).filter(|v| !v.is_null());
-                        let (Some(first), Some(second)) = (value(first), value(second)) else { return false };
-                        let key = format!("{first},{}", second.as_str().unwrap_or_default());
-                        !world.current[parent].contains_key(&key)
-                    })
+            // Whether the parent in the backup arrives is the plan's to say; it must not be there already.
+            let lonely = table.columns.iter().any(|column| {
+                let value = record.get(&column.name).filter(|v| !v.is_null());
+                let (Some(parent), Some(value)) = (column.parent, value) else { return false };
+                !world.current[parent].contains_key(&value.to_string())
+            });
+            let lonely_pair = table.composites.iter().any(|&(first, second, parent)| {
+                let value = |c: usize| record.get(&table.columns[c].name).filter(|v| !v.is_null());
+                let (Some(first), Some(second)) = (value(first), value(second)) else { return false };
+                let key = format!("{first},{}", second.as_str().unwrap_or_default());
+                !world.current[parent].contains_key(&key)
+            });
+            arrives && (lonely || lonely_pair)
         }
-        "unique_taken" => arrives && table.uniques().iter().any(|u| held(u)),
+        "unique_taken" => arrives && table.uniques().iter().any(held),
         "unique_twice_in_backup" => arrives && table.uniques().iter().any(|u| claimed(u) || held(u)),
         "null_not_allowed" => {
             let lacks = |c: &super::model::Column| !c.nullable && record.get(&c.name).is_none_or(Json::is_null);

@@ -10,8 +10,8 @@ const PASSPHRASE: &str = "c4n4ry gehört niemandem 100%";
 const ENCODED: &str = "c4n4ry%20geh%C3%B6rt%20niemandem%20100%25";
 
 fn files_hold(folder: &Path, needle: &[u8]) -> Option<std::path::PathBuf> {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
         let found = match path.is_dir() {
             true => files_hold(&path, needle),
             false => {
