@@ -66,6 +66,8 @@ pub fn encode(cell: Cell<'_>, column: &Column, out: &mut Vec<u8>) {
         }
         ColumnType::Text { .. } | ColumnType::Enum(_) | ColumnType::Other(_) => match cell {
             Cell::Text(text) | Cell::String(text) | Cell::Number(text) | Cell::Json(text) => {
+                let padded = text.ends_with(' ') && column.is_padded();
+                let text = if padded { text.trim_end_matches(' ') } else { text };
                 return push_bytes(TEXT, text.as_bytes(), out);
             }
             Cell::Bool(b) => return push_bytes(TEXT, if b { b"true" } else { b"false" }, out),

@@ -229,6 +229,11 @@ impl Column {
         self.generated != Generated::Computed
     }
 
+    /// Tells whether the engine pads its text with spaces, so that spaces at the end mean nothing (PostgreSQL's `character(n)`).
+    pub fn is_padded(&self) -> bool {
+        self.enforced && self.collation == Collation::RTrim && self.declared.starts_with("character(")
+    }
+
     /// Tells whether a new record needs a value for it from the backup.
     pub fn required(&self) -> bool {
         !self.nullable && self.default.is_none() && self.generated == Generated::No

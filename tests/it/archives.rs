@@ -160,7 +160,8 @@ fn f77_bombs_are_refused_soon_and_in_little_memory() {
     refused(&world, "zeros.tar.gz", &gzip(&tar(&[Tar::File("backup/files/a", &huge)])), &[10, 25]);
     let inner = zip(&[("users.json", USERS)]);
     refused(&world, "nested.zip", &zip(&[("inner.zip", &inner), ("more.zip", &inner)]), &[10]);
-    assert!(begun.elapsed().as_secs() < 120, "{:?}", begun.elapsed());
+    // Making them takes its time in a debug build, too; being stuck takes forever.
+    assert!(begun.elapsed().as_secs() < 400, "{:?}", begun.elapsed());
 }
 
 #[test]

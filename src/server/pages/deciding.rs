@@ -15,7 +15,7 @@ use axum::response::Response;
 use std::collections::BTreeMap;
 
 /// Reads a decision on whole records; `None` takes one back.
-fn whole(take: &str) -> Answer<Option<Decision>> {
+pub(super) fn whole(take: &str) -> Answer<Option<Decision>> {
     match take {
         "backup" => Ok(Some(Decision::Backup)),
         "current" => Ok(Some(Decision::Current)),

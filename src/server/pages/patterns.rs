@@ -5,6 +5,8 @@ use super::chrome::{Chrome, Desk, draw};
 use super::html::{Html, safe, share};
 use super::words;
 use crate::server::problem::{Answer, Problem};
+use crate::server::service::analyses::Which;
+use crate::server::service::decisions::{self, Bulk, Try};
 use askama::Template;
 use axum::response::Response;
 use serde::Deserialize;
@@ -39,6 +41,8 @@ struct Preview {
     take: String,
     count: u64,
     sentence: String,
+    /// What is said of those that are never decided together with others.
+    alone: Option<String>,
     consequence: &'static str,
     button: String,
 }
@@ -83,7 +87,7 @@ pub(super) fn patterns(desk: &Desk, id: &str, query: &Query) -> Answer<Response>
         });
     }
     let preview = match (&query.pattern, &query.take) {
-        (Some(pattern), Some(take)) => Some(asked(pattern, take, plan.pattern_size(pattern)?.0)?),
+        (Some(pattern), Some(take)) => Some(asked(desk, id, pattern, take)?),
         _ => None,
     };
     let preview =
@@ -116,10 +120,7 @@ fn said(rows: &[PatternRow], pattern: &str) -> String {
     rows.iter().find(|r| r.pattern == pattern).map_or_else(|| safe(pattern), |r| format!("{}, {}", r.table, r.fields))
 }
 
-fn asked(pattern: &str, take: &str, count: u64) -> Answer<Preview> {
-    if count == 0 {
-        return Err(Problem::not_found("pattern", pattern));
-    }
+fn asked(desk: &Desk, id: &str, pattern: &str, take: &str) -> Answer<Preview> {
     let (verb, consequence) = match take {
         "backup" => (words::TAKE_BACKUP_2, words::THE_BACKUPS_RECORDS_REPLACE_THE_CURRENT_ONES),
         "current" => (words::KEEP_CURRENT_2, words::THE_CURRENT_RECORDS_STAY_AS_THEY_ARE),
@@ -131,9 +132,17 @@ fn asked(pattern: &str, take: &str, count: u64) -> Answer<Preview> {
             ));
         }
     };
+    let which = Which { pattern: Some(pattern.to_owned()), ..Which::default() };
+    let answer = super::deciding::whole(take)?;
+    let Bulk { matched: count, left_out, .. } =
+        decisions::bulk(&desk.app, desk.person()?, id, &which, answer.as_ref(), ("*", Try::Count))?;
+    if count + left_out == 0 {
+        return Err(Problem::not_found("pattern", pattern));
+    }
     let many = words::plural(count, "conflict");
     Ok(Preview {
         sentence: String::new(),
+        alone: (left_out > 0).then(|| words::decided_alone(left_out)),
         button: format!("{verb} for {many}"),
         consequence,
         pattern: pattern.to_owned(),

@@ -422,6 +422,14 @@ pub(super) fn ago(age: &str) -> String {
     format!("{age} ago")
 }
 
+/// Says how many conflicts of a pattern have to be decided one by one.
+pub(super) fn decided_alone(count: u64) -> String {
+    format!(
+        "{} would change who may do what, and each is decided by itself: open it under “One by one”.",
+        plural(count, "conflict")
+    )
+}
+
 /// Says how many records would change who may do what.
 pub(super) fn power_needs(count: u64) -> String {
     format!("{} would change who may do what: roles, rights, passwords or tokens", plural(count, "record"))

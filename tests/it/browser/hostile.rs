@@ -106,6 +106,7 @@ fn f91_u41_u42_nothing_from_data_runs_on_any_screen_and_all_of_it_is_seen() {
     browser.says("Take Backup for ");
     harmless(&browser, "preview");
     browser.click("[data-preview] button.primary");
+    browser.says("Every conflict is decided");
     browser.open(&format!("{analysis}/review"));
     for tick in ticks(&browser) {
         browser.click(&tick);

@@ -165,8 +165,18 @@ fn decide_all(browser: &Browser, analysis: &str) {
         assert!(browser.script(asked).as_u64() > Some(0), "{}", browser.text());
         browser.click("tr[data-undecided] button[value=backup]");
         browser.says("Take Backup for ");
-        browser.click("[data-preview] button.primary");
-        browser.at(&format!("{analysis}/conflicts"));
+        let together = "return document.querySelector('[data-preview] button.primary') !== null;";
+        if browser.script(together).as_bool() == Some(true) {
+            browser.click("[data-preview] button.primary");
+            let conflicts = format!("{analysis}/conflicts");
+            browser.path_that("the conflicts without the question", |path| path == conflicts);
+        } else {
+            // What changes who may do what is never decided together.
+            browser.says("decided by itself");
+            browser.click("tr[data-undecided] a");
+            browser.click("main form button[value=backup]");
+            browser.says("Decided");
+        }
     }
 }
 
