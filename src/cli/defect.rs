@@ -24,7 +24,7 @@ pub(super) fn watch() {
 pub(super) fn caught(command: &str, run: impl FnOnce() -> Result<Done>) -> Result<Done> {
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
         let place = PLACE.get().map_or("", String::as_str);
-        let writes = matches!(command, "merge" | "undo" | "redo");
+        let writes = matches!(command, "merge" | "undo" | "redo" | "restore");
         // Whether the commit was reached is not known here, but the receipt and the database tell.
         Err(if writes {
             fail!(OutcomeUnknown, "merganser ended by a defect of its own{place}").hint(
