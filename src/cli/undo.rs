@@ -239,6 +239,7 @@ fn carry_out(
     };
     report.notes.iter().for_each(|n| context.out.line(&format!("  Note: {}", text::shown(n))));
     context.out.line(&last);
+    let notes = [lists.notes.as_slice(), &report.notes].concat();
     let mut done = Done::with(&json!({
         "merge": id,
         "receipt": some(&report.receipt),
@@ -247,7 +248,7 @@ fn carry_out(
         "counts": lists.counts_json(),
         "reversed": lists.reversed, "kept": lists.kept, "blocked": lists.blocked,
         "left_out": report.left_out,
-        "notes": report.notes,
+        "notes": notes,
         "target": database.identity().display,
     }));
     if let Some((_, carried)) = &carried {

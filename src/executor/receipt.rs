@@ -1,14 +1,21 @@
 //! The receipt: what a merge wrote, with each record as it was before and after. On disk before the first write.
 //!
-//! *Shape:* an SQLite file (application id `MRGR`); `meta` holds JSON, `records` the images, one cell per column.
+//! *Shape:* an SQLite file (application id `MRGR`); `meta` holds JSON with its BLAKE3 digest and a tally of each table's
+//! images, `records` the images, one cell per column. SQLite does not see changed bytes; digest and tallies do.
+
+mod check;
+mod tally;
+
+pub use tally::Tally;
 
 use super::Home;
 use crate::database::Identity;
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::model::{OwnedCell, Schema};
 use crate::plan::{ActionKind, PlanKind, Preview};
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -64,6 +71,9 @@ pub struct ReceiptMeta {
     /// The tables without a key that it adds records to, as they were before.
     #[serde(default)]
     pub keyless: Vec<Keyless>,
+    /// The tally of each table's images, by the table's position; absent in receipts of release 0.1.
+    #[serde(default)]
+    pub images: Option<BTreeMap<usize, Tally>>,
 }
 
 /// A table whose records can't be looked up one by one, as it was before a merge.
@@ -127,7 +137,8 @@ impl Receipt {
     ///
     /// # Errors
     /// `OutOfSpace`, `Failed`.
-    pub fn create(folder: &Path, meta: ReceiptMeta) -> Result<Self> {
+    pub fn create(folder: &Path, mut meta: ReceiptMeta) -> Result<Self> {
+        meta.images = Some(BTreeMap::new());
         let path = folder.join(format!("{}.preparing", meta.id));
         std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
         let connection = Connection::open(&path).map_err(|e| unusable(&path, e))?;
@@ -167,29 +178,42 @@ impl Receipt {
                 ])
             })
             .map_err(|e| unusable(&self.path, e))?;
+        self.tally(image.table).add(image);
         Ok(())
     }
 
-    /// Removes an image; says whether it was there.
+    fn tally(&mut self, table: usize) -> &mut Tally {
+        self.meta.images.get_or_insert_default().entry(table).or_default()
+    }
+
+    /// Removes an image as it was read; says whether it was there.
     ///
     /// # Errors
     /// `OutOfSpace`.
-    pub fn remove(&mut self, id: i64) -> Result<bool> {
-        let removed =
-            self.connection.execute("DELETE FROM records WHERE id = ?", [id]).map_err(|e| unusable(&self.path, e))?;
+    pub fn remove(&mut self, image: &Image) -> Result<bool> {
+        let removed = self
+            .connection
+            .execute("DELETE FROM records WHERE id = ?", [image.id])
+            .map_err(|e| unusable(&self.path, e))?;
+        if removed > 0 {
+            self.tally(image.table).remove(image);
+        }
         Ok(removed > 0)
     }
 
-    /// Replaces the after image of a record by what was read back.
+    /// Replaces the after image of a record, as it was read, by what was read back.
     ///
     /// # Errors
     /// `OutOfSpace`.
-    pub fn set_after(&mut self, id: i64, after: &[OwnedCell]) -> Result<()> {
-        let json = serde_json::to_string(after).expect("cells always serialise");
+    pub fn set_after(&mut self, image: &Image, after: Vec<OwnedCell>) -> Result<()> {
+        let json = serde_json::to_string(&after).expect("cells always serialise");
         self.connection
             .prepare_cached("UPDATE records SET after = ?2 WHERE id = ?1")
-            .and_then(|mut s| s.execute(params![id, json]))
+            .and_then(|mut s| s.execute(params![image.id, json]))
             .map_err(|e| unusable(&self.path, e))?;
+        let tally = self.tally(image.table);
+        tally.remove(image);
+        tally.add(&Image { after, ..image.clone() });
         Ok(())
     }
 
@@ -242,6 +266,7 @@ impl Receipt {
     /// # Errors
     /// `OutOfSpace`.
     pub fn keep_images(&mut self) -> Result<()> {
+        self.write_meta()?;
         self.connection.execute_batch("COMMIT").map_err(|e| unusable(&self.path, e))
     }
 
@@ -260,8 +285,14 @@ impl Receipt {
 
     fn write_meta(&self) -> Result<()> {
         let text = serde_json::to_string(&self.meta).expect("meta data always serialises");
+        let digest = blake3::hash(text.as_bytes()).to_hex();
+        // One statement: both or neither.
         self.connection
-            .execute("INSERT INTO meta VALUES ('receipt', ?1) ON CONFLICT (key) DO UPDATE SET value = ?1", [text])
+            .execute(
+                "INSERT INTO meta VALUES ('receipt', ?1), ('digest', ?2)
+                 ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                [&text, digest.as_str()],
+            )
             .map_err(|e| unusable(&self.path, e))?;
         Ok(())
     }
@@ -271,10 +302,7 @@ impl Receipt {
     /// # Errors
     /// `PlanMismatch` for a file that is none or is damaged (CHECKS F98).
     pub fn open(path: &Path) -> Result<Self> {
-        let damaged = |why: String| {
-            fail!(PlanMismatch, "the receipt {} can't be read: {why}", path.display())
-                .hint("Without it the merge can't be undone; a whole backup made before the merge can still be merged.")
-        };
+        let damaged = |why: String| damaged(path, &why);
         let connection =
             Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
                 .map_err(|e| damaged(e.to_string()))?;
@@ -287,10 +315,22 @@ impl Receipt {
         if number("application_id")? != APPLICATION_ID || number("user_version")? != FORMAT {
             return Err(damaged("it is another kind of file or another format".to_owned()));
         }
-        let text: String = connection
-            .query_row("SELECT value FROM meta WHERE key = 'receipt'", [], |r| r.get(0))
-            .map_err(|e| damaged(e.to_string()))?;
-        let meta = serde_json::from_str(&text).map_err(|e| damaged(e.to_string()))?;
+        let value = |key: &str| {
+            connection.query_row("SELECT value FROM meta WHERE key = ?", [key], |r| r.get::<_, String>(0)).optional()
+        };
+        let text = value("receipt")
+            .map_err(|e| damaged(e.to_string()))?
+            .ok_or_else(|| damaged("it says nothing of its merge".to_owned()))?;
+        let digest = value("digest").map_err(|e| damaged(e.to_string()))?;
+        let meta: ReceiptMeta = serde_json::from_str(&text).map_err(|e| damaged(e.to_string()))?;
+        // Release 0.1 wrote neither digest nor tallies.
+        let is_whole = match &digest {
+            Some(digest) => *digest == blake3::hash(text.as_bytes()).to_hex().as_str(),
+            None => meta.images.is_none(),
+        };
+        if !is_whole {
+            return Err(damaged("what it says of its merge is not what was written down".to_owned()));
+        }
         Ok(Self { connection, path: path.to_owned(), meta })
     }
 
@@ -309,7 +349,8 @@ impl Receipt {
     /// # Errors
     /// `PlanMismatch` for a damaged receipt.
     pub fn page(&self, after: i64, limit: usize) -> Result<Vec<Image>> {
-        self.images("id > ?1 ORDER BY id LIMIT ?2", params![after, limit as i64])
+        let images = self.images("id > ?1 ORDER BY id LIMIT ?2", params![after, limit as i64])?;
+        self.goes_on(images, after, |image| image.id)
     }
 
     /// Returns up to `limit` images of a kind and table after a level and number, in that order.
@@ -317,10 +358,11 @@ impl Receipt {
     /// # Errors
     /// `PlanMismatch` for a damaged receipt.
     pub fn ordered(&self, kind: ActionKind, table: usize, after: (usize, i64), limit: usize) -> Result<Vec<Image>> {
-        self.images(
+        let images = self.images(
             "kind = ?1 AND table_id = ?2 AND (level, id) > (?3, ?4) ORDER BY level, id LIMIT ?5",
             params![kind.word(), table as i64, after.0 as i64, after.1, limit as i64],
-        )
+        )?;
+        self.goes_on(images, after, |image| (image.level, image.id))
     }
 
     /// Tells whether anything was written to a table.
@@ -328,6 +370,9 @@ impl Receipt {
     /// # Errors
     /// `PlanMismatch` for a damaged receipt.
     pub fn wrote(&self, table: usize) -> Result<bool> {
+        if let Some(images) = &self.meta.images {
+            return Ok(images.get(&table).is_some_and(|tally| tally.count > 0));
+        }
         self.connection
             .prepare_cached("SELECT EXISTS (SELECT 1 FROM records WHERE table_id = ?)")
             .and_then(|mut s| s.query_row([table as i64], |r| r.get(0)))
@@ -350,7 +395,11 @@ impl Receipt {
         let mut rows = statement.query(params).map_err(|e| unusable(&self.path, e))?;
         let mut images = Vec::new();
         while let Some(row) = rows.next().map_err(|e| unusable(&self.path, e))? {
-            images.push(image(row)?);
+            let image = image(row)?;
+            if !self.fits(&image) {
+                return Err(damaged(&self.path, &format!("its record {} is none of its schema", image.id)));
+            }
+            images.push(image);
         }
         Ok(images)
     }
@@ -364,6 +413,11 @@ impl Receipt {
         drop(connection);
         std::fs::remove_file(path).map_err(Error::from)
     }
+}
+
+fn damaged(path: &Path, why: &str) -> Error {
+    fail!(PlanMismatch, "the receipt {} is damaged: {why}", path.display())
+        .hint("Without it the merge can't be undone; a whole backup made before the merge can still be merged.")
 }
 
 /// Reads one row as an image.

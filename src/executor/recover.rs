@@ -136,7 +136,13 @@ fn settle(home: &Home, database: &mut dyn Database, mut receipt: Receipt) -> Res
     };
     let mut found = match told {
         Some(committed) => Settlement::of(receipt.meta(), if committed { State::Committed } else { State::RolledBack }),
-        None => compare(database, &receipt)?,
+        None => match receipt.check(&(0..receipt.meta().schema.tables.len()).collect::<Vec<_>>()) {
+            Ok(()) => compare(database, &receipt)?,
+            // By images that are not what was written down nothing can be told: a person has to look.
+            Err(damaged) => {
+                Settlement { lines: vec![damaged.full_message()], ..Settlement::of(receipt.meta(), State::Unknown) }
+            }
+        },
     };
     let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
     receipt.set_state(|m| {

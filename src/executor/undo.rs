@@ -19,6 +19,9 @@ const PAGE: usize = 500;
 /// How long an undo plan may wait before it is carried out, in days.
 const KEPT_DAYS: i64 = 7;
 
+/// What is said of a receipt that a release made which kept no tallies.
+const UNCHECKED: &str = "the receipt was made by release 0.1, which wrote down nothing by which a value that was changed in it since could be told";
+
 /// What becomes of records that somebody changed since.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnKept {
@@ -95,6 +98,7 @@ pub fn plan_with(
             chosen.push(table);
         }
     }
+    receipt.check(&chosen)?;
     let strategy = crate::strategy::Strategy::load("backup-wins")?;
     let mut meta = Meta {
         id: home::fresh_id('p'),
@@ -125,7 +129,7 @@ pub fn plan_with(
             })
             .collect(),
         not_carried: Vec::new(),
-        notes: Vec::new(),
+        notes: from.images.is_none().then(|| UNCHECKED.to_owned()).into_iter().collect(),
         strategy: (strategy.name.clone(), strategy.text().to_owned()),
         table_strategies: Vec::new(),
         files: None,

@@ -169,6 +169,7 @@ fn first_meta(plan: &Plan, options: &MergeOptions, transaction: Option<String>) 
         counts: Counted::default(),
         unfinished: false,
         keyless: Vec::new(),
+        images: None,
     }
 }
 

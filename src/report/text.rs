@@ -434,6 +434,9 @@ pub fn undone(lists: &Undone, listed: usize, word: &str) -> String {
             let _ = writeln!(text, "           {}", shown(line));
         }
     }
+    for note in &lists.notes {
+        let _ = writeln!(text, "  Note: {}", shown(note));
+    }
     text
 }
 

@@ -290,6 +290,8 @@ pub struct Undone {
     /// How many of each.
     #[serde(skip)]
     pub counts: [u64; 3],
+    /// Things a person should know.
+    pub notes: Vec<String>,
 }
 
 /// Records named in each of the three lists.
@@ -301,7 +303,7 @@ impl Undone {
     /// # Errors
     /// `PlanMismatch` for a damaged plan.
     pub fn of(plan: &Plan, secrets: &Secrets) -> Result<Self> {
-        let mut lists = Self::default();
+        let mut lists = Self { notes: plan.meta().notes.clone(), ..Self::default() };
         let mut named: [Vec<Stored>; 3] = Default::default();
         // Most of a large undo is only counted: the records that are named are few, and only those are read.
         for (outcome, count) in counted(plan)? {

@@ -5,6 +5,7 @@ mod features;
 mod keys;
 mod kill;
 mod memory;
+mod receipts;
 mod space;
 mod stale;
 mod stops;

@@ -43,7 +43,7 @@ impl Prepare<'_> {
     /// Removes an image and counts its record as blocked.
     pub(super) fn take_back(&mut self, refused: Refused, prepared: &mut Prepared) -> Result<()> {
         let Refused { image, why } = refused;
-        if !self.receipt.remove(image.id)? {
+        if !self.receipt.remove(&image)? {
             return Ok(());
         }
         let outcome = match image.kind {

@@ -121,7 +121,7 @@ impl Writing<'_> {
                 }));
             }
             if differs {
-                self.receipt.set_after(image.id, &found)?;
+                self.receipt.set_after(image, found)?;
             }
         }
         Ok(())

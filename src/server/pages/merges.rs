@@ -261,6 +261,7 @@ struct UndoPage {
     subject: String,
     word: &'static str,
     counts: (u64, u64, u64),
+    notes: Vec<String>,
     buckets: Vec<(&'static str, &'static str, Vec<String>, u64)>,
     tables: Vec<String>,
     protected: bool,
@@ -306,6 +307,7 @@ pub(super) fn undo(desk: &Desk, id: &str) -> Answer<Response> {
         )),
         word,
         counts: (reversed, kept, blocked),
+        notes: shown(&lists.notes),
         buckets: vec![
             bucket(
                 if redo { words::WILL_BE_PUT_BACK } else { words::WILL_BE_TAKEN_BACK },

@@ -312,7 +312,8 @@ pub fn undo_preview(app: &App, id: &str, only_tables: &[String]) -> Answer<Json>
     }
     let lists = lists?;
     Ok(
-        json!({"merge": id, "counts": lists.counts_json(), "reversed": lists.reversed, "kept": lists.kept, "blocked": lists.blocked}),
+        json!({"merge": id, "counts": lists.counts_json(), "reversed": lists.reversed, "kept": lists.kept, "blocked": lists.blocked,
+            "notes": lists.notes}),
     )
 }
 
@@ -386,8 +387,10 @@ pub fn start_undo(app: &App, person: &Person, id: String, merge: &str, request: 
             std::fs::remove_file(&path)?;
         }
         let (lists, report) = outcome?;
+        let notes = [lists.notes.as_slice(), &report.notes].concat();
         Ok(json!({"merge": Some(&report.merge).filter(|m| !m.is_empty()), "of": merge, "changed": report.changed,
             "dry_run": request.dry_run, "counts": lists.counts_json(), "reversed": lists.reversed,
-            "kept": lists.kept, "blocked": lists.blocked, "notes": report.notes}))
+            "kept": lists.kept, "blocked": lists.blocked,
+            "notes": notes}))
     })
 }
