@@ -4,6 +4,7 @@
 
 use crate::analyzer::{Options, VirtualKey};
 use crate::backup::Sealing;
+use crate::catalog::make::Rule;
 use crate::catalog::storage::Storage;
 use crate::error::{Result, fail};
 use crate::hooks::Hooks;
@@ -100,6 +101,15 @@ pub struct ColumnSettings {
     pub hash: Vec<String>,
     /// Columns that are carried whatever another rule says.
     pub keep: Vec<String>,
+}
+
+impl ColumnSettings {
+    /// Lists them as rules; later ones win.
+    pub fn rules(&self) -> Vec<(String, Rule)> {
+        let all =
+            [(&self.drop, Rule::Drop), (&self.null, Rule::Null), (&self.hash, Rule::Hash), (&self.keep, Rule::Keep)];
+        all.iter().flat_map(|(names, rule)| names.iter().map(|name| (name.clone(), *rule))).collect()
+    }
 }
 
 /// What is known of a table.

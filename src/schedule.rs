@@ -11,11 +11,12 @@ pub mod store;
 mod tests;
 
 pub use clock::Clock;
-pub use run::Runner;
+pub use run::{Opened, Runner};
 pub use store::Kept;
 
 use crate::backup::{Passphrase, Sealing};
 use crate::catalog::forget::{Keep, Policy};
+use crate::catalog::make::Chosen;
 use crate::error::{Result, fail};
 use crate::executor::Home;
 use crate::hooks::Event;
@@ -44,6 +45,10 @@ pub struct Schedule {
     pub only_tables: Vec<String>,
     /// Not these tables.
     pub skip_tables: Vec<String>,
+    /// The format of its backups.
+    pub format: Chosen,
+    /// The folder whose files travel with them, if any.
+    pub files: Option<PathBuf>,
     /// Tags of its backups, besides its own.
     pub tags: Vec<String>,
     /// Recipients that its backups are encrypted to.
@@ -98,6 +103,23 @@ impl Schedule {
     /// `Usage`.
     pub fn clock(&self) -> Result<Clock> {
         Clock::new(&self.cron, &self.time_zone)
+    }
+
+    /// Checks that its backups can be made as it asks for them.
+    ///
+    /// # Errors
+    /// `Usage`.
+    pub fn check_format(&self) -> Result<()> {
+        let holds_files = matches!(self.format, Chosen::Rayerp | Chosen::Baluhost);
+        if self.format == Chosen::JarvisUser {
+            return Err(fail!(Usage, "jarvis-user holds one user; a schedule backs up all of them")
+                .hint("Choose jarvis-system, or make it with 'merganser backup create --scope'."));
+        }
+        if self.files.is_some() && !holds_files {
+            return Err(fail!(Usage, "no files travel with a backup of this format")
+                .hint("Choose rayerp or baluhost, or leave --files out."));
+        }
+        Ok(())
     }
 
     /// Returns the tag of its backups.

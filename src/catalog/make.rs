@@ -1,11 +1,13 @@
 //! Making a backup: one consistent view of a database, written table by table; whole, of some tables, of one person, or
 //! of what changed since an earlier one.
 
+mod chosen;
 mod columns;
 pub mod names;
 mod scope;
 mod since;
 
+pub use chosen::Chosen;
 pub use columns::{Rule, Secrets};
 
 use super::{Carried, Catalog, Entry, Kind, now};

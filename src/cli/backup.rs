@@ -6,8 +6,8 @@ use super::context::{Context, Target};
 use super::output::Done;
 use super::secret::SealArgs;
 use super::signals::Working;
-use crate::backup::{self, Compression, FilesFormat, Layout, ReadOptions, WriteFormat};
-use crate::catalog::make::{self, Create, Format, Made, Rule, Secrets, Since};
+use crate::backup::{self, Compression, Layout, ReadOptions, WriteFormat};
+use crate::catalog::make::{self, Chosen, Create, Format, Made, Rule, Secrets, Since};
 use crate::catalog::storage::Storage;
 use crate::catalog::{Catalog, Entry};
 use crate::database::Database;
@@ -65,7 +65,7 @@ enum BackupCommand {
 
 /// Formats to choose from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum FormatArg {
+pub(super) enum FormatArg {
     /// Smart Backup JSON
     #[default]
     #[value(alias = "smart")]
@@ -86,6 +86,22 @@ enum FormatArg {
     Baluhost,
     /// An SQLite database file
     Sqlite,
+}
+
+impl From<FormatArg> for Chosen {
+    fn from(format: FormatArg) -> Self {
+        match format {
+            FormatArg::SmartBackup => Self::SmartBackup,
+            FormatArg::TableMap => Self::TableMap,
+            FormatArg::Ndjson => Self::Ndjson,
+            FormatArg::Rayerp => Self::Rayerp,
+            FormatArg::Django => Self::Django,
+            FormatArg::JarvisSystem => Self::JarvisSystem,
+            FormatArg::JarvisUser => Self::JarvisUser,
+            FormatArg::Baluhost => Self::Baluhost,
+            FormatArg::Sqlite => Self::Sqlite,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -171,18 +187,10 @@ struct Columns {
 impl Columns {
     /// Lists the rules: those of the configuration first, so that the command line wins.
     fn rules(&self, target: &Target) -> Vec<(String, Rule)> {
-        let configured = &target.settings.columns;
-        let given = [
-            (&configured.drop, Rule::Drop),
-            (&configured.null, Rule::Null),
-            (&configured.hash, Rule::Hash),
-            (&configured.keep, Rule::Keep),
-            (&self.drop, Rule::Drop),
-            (&self.null, Rule::Null),
-            (&self.hash, Rule::Hash),
-            (&self.keep, Rule::Keep),
-        ];
-        given.iter().flat_map(|(names, rule)| names.iter().map(|name| (name.clone(), *rule))).collect()
+        let given =
+            [(&self.drop, Rule::Drop), (&self.null, Rule::Null), (&self.hash, Rule::Hash), (&self.keep, Rule::Keep)];
+        let given = given.iter().flat_map(|(names, rule)| names.iter().map(|name| (name.clone(), *rule)));
+        target.settings.columns.rules().into_iter().chain(given).collect()
     }
 
     fn secrets(&self) -> Option<Secrets> {
@@ -244,13 +252,7 @@ impl CreateArgs {
         let layout = if self.pretty { Layout::Pretty } else { Layout::Compact };
         Ok(match self.format {
             FormatArg::SmartBackup => Format::Records(WriteFormat::SmartBackup(given.unwrap_or(usual), layout)),
-            FormatArg::TableMap | FormatArg::JarvisSystem => Format::Records(WriteFormat::TableMap),
-            FormatArg::Ndjson => Format::Records(WriteFormat::Files(FilesFormat::NdJson)),
-            FormatArg::Rayerp => Format::Records(WriteFormat::Files(FilesFormat::RayErp)),
-            FormatArg::Django => Format::Records(WriteFormat::Files(FilesFormat::Django)),
-            FormatArg::JarvisUser => Format::Records(WriteFormat::JarvisUser),
-            FormatArg::Baluhost => Format::BaluHost,
-            FormatArg::Sqlite => Format::Sqlite,
+            other => Chosen::from(other).format(),
         })
     }
 }
@@ -278,7 +280,7 @@ fn create(context: &Context<'_>, args: &CreateArgs) -> Result<Done> {
         only_tables: &args.only_tables,
         skip_tables: if args.files_only { &every } else { &args.skip_tables },
         rules: &rules,
-        secrets: args.columns.secrets().or((args.format == FormatArg::JarvisSystem).then_some(Secrets::LeftOut)),
+        secrets: args.columns.secrets().or(Chosen::from(args.format).secrets()),
         scope: args.scope.as_deref(),
         since: None,
         zone: args.time_zone,

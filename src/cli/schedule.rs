@@ -1,12 +1,12 @@
 //! `schedule`: backups on a timetable, run by `merganser serve`, or by `schedule run` from cron or a systemd timer.
 
+use super::backup::FormatArg;
 use super::context::Context;
 use super::output::Done;
 use super::signals::Working;
-use crate::database::Database;
 use crate::error::{Result, fail};
 use crate::report::text::{aligned, plural, shown};
-use crate::schedule::{self, Kept, Kept6, Ran, Runner, Schedule, metrics, store};
+use crate::schedule::{self, Kept, Kept6, Opened, Ran, Runner, Schedule, metrics, store};
 use chrono::Utc;
 use clap::{Args, Subcommand};
 use serde_json::{Value as Json, json};
@@ -74,6 +74,12 @@ struct AddArgs {
     /// Not these tables
     #[arg(long, value_name = "TABLES", value_delimiter = ',')]
     skip_tables: Vec<String>,
+    /// The format of its backups
+    #[arg(long, value_enum, default_value_t)]
+    format: FormatArg,
+    /// Also the files below a folder, with rayerp its uploads/ and public-uploads/, with baluhost all
+    #[arg(long, value_name = "FOLDER")]
+    files: Option<PathBuf>,
     /// Tag of its backups (may be repeated)
     #[arg(long, value_name = "TAG")]
     tag: Vec<String>,
@@ -166,6 +172,8 @@ fn add(context: &Context<'_>, args: &AddArgs) -> Result<Done> {
         target: name,
         only_tables: args.only_tables.clone(),
         skip_tables: args.skip_tables.clone(),
+        format: args.format.into(),
+        files: args.files.as_deref().map(std::path::absolute).transpose()?,
         tags: args.tag.clone(),
         encrypt_to,
         passphrase_file: args.passphrase_file.as_deref().map(std::path::absolute).transpose()?,
@@ -180,6 +188,10 @@ fn add(context: &Context<'_>, args: &AddArgs) -> Result<Done> {
         },
         created_at: Utc::now(),
     };
+    schedule.check_format()?;
+    if let Some(folder) = schedule.files.as_deref().filter(|folder| !folder.is_dir()) {
+        return Err(fail!(Usage, "--files: there is no folder {}", folder.display()));
+    }
     let clock = schedule.clock()?;
     let Some(first) = clock.after(schedule.created_at) else {
         return Err(fail!(Usage, "{:?} never comes", args.cron).hint("Look at the day and the month."));
@@ -246,7 +258,10 @@ fn next(context: &Context<'_>, name: Option<&str>, count: usize) -> Result<Done>
 
 fn perform(context: &Context<'_>, name: Option<&str>) -> Result<Done> {
     let home = context.home()?;
-    let open = |target: &str| -> Result<Box<dyn Database>> { context.target_named(target)?.connect(context.out) };
+    let open = |name: &str| -> Result<Opened> {
+        let target = context.target_named(name)?;
+        Ok((target.connect(context.out)?, target.settings.columns.rules()))
+    };
     let runner = Runner { open: &open, hooks: &context.config()?.settings.hooks };
     let working = Working::begin();
     let ran = match name {

@@ -73,7 +73,7 @@ fn the_signature_is_the_documented_one() {
 }
 
 #[test]
-fn redirects_and_refusals_are_failures() {
+fn f86_redirects_and_refusals_are_failures() {
     for answer in [
         "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n",
         "HTTP/1.1 500 Oh\r\ncontent-length: 0\r\n\r\n",
@@ -87,7 +87,7 @@ fn redirects_and_refusals_are_failures() {
 }
 
 #[test]
-fn private_addresses_are_refused_unless_they_are_meant() {
+fn f86_private_addresses_are_refused_unless_they_are_meant() {
     for url in [
         "http://127.0.0.1:1/",
         "http://localhost:1/",

@@ -64,6 +64,11 @@ impl Clock {
         found
     }
 
+    /// Returns the time zone.
+    pub fn zone(&self) -> Tz {
+        self.zone
+    }
+
     /// Describes the expression in words.
     pub fn words(&self) -> String {
         format!("{} ({})", self.cron.describe(), self.zone)

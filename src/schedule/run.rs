@@ -3,7 +3,7 @@
 use super::store::{Kept, save};
 use super::{Ran, Schedule};
 use crate::catalog::forget::judge;
-use crate::catalog::make::Create;
+use crate::catalog::make::{Create, Rule};
 use crate::catalog::storage::Storage;
 use crate::catalog::{Catalog, Entry};
 use crate::database::Database;
@@ -14,10 +14,13 @@ use crate::progress::Progress;
 use chrono::{DateTime, SecondsFormat, Utc};
 use std::time::Instant;
 
+/// A database, with the configured rules for its columns.
+pub type Opened = (Box<dyn Database>, Vec<(String, Rule)>);
+
 /// What a run needs of its surroundings.
 pub struct Runner<'a> {
     /// Opens a target by its name or URL.
-    pub open: &'a dyn Fn(&str) -> Result<Box<dyn Database>>,
+    pub open: &'a dyn Fn(&str) -> Result<Opened>,
     /// Whom to tell.
     pub hooks: &'a Hooks,
 }
@@ -79,12 +82,17 @@ pub(super) fn run(
 fn make(home: &Home, schedule: &Schedule, runner: &Runner<'_>, progress: &dyn Progress) -> Result<(Catalog, Entry)> {
     let sealing = schedule.sealing()?;
     let storage = schedule.storage.as_deref().map(Storage::open).transpose()?;
-    let mut database = (runner.open)(&schedule.target)?;
+    let (mut database, rules) = (runner.open)(&schedule.target)?;
     let mut catalog = Catalog::open(home)?;
     let tags: Vec<String> = std::iter::once(schedule.tag()).chain(schedule.tags.iter().cloned()).collect();
     let request = Create {
         only_tables: &schedule.only_tables,
         skip_tables: &schedule.skip_tables,
+        format: schedule.format.format(),
+        secrets: schedule.format.secrets(),
+        rules: &rules,
+        files: schedule.files.as_deref(),
+        zone: schedule.clock()?.zone(),
         tags: &tags,
         sealing: sealing.as_ref(),
         ..Create::default()

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::catalog::Catalog;
-use crate::database::Database;
 use crate::database::sqlite::Sqlite;
 use crate::error::ErrorKind;
 use crate::hooks::{Hooks, Outcome};
@@ -38,9 +37,9 @@ impl World {
     }
 
     fn tick(&self, now: &str) -> Vec<Ran> {
-        let open = |target: &str| -> Result<Box<dyn Database>> {
+        let open = |target: &str| -> Result<Opened> {
             self.opened.set(self.opened.get() + 1);
-            Ok(Box::new(Sqlite::open(&self.folder.path().join(target))?))
+            Ok((Box::new(Sqlite::open(&self.folder.path().join(target))?), Vec::new()))
         };
         let hooks = Hooks::default();
         tick(&self.home, at(now), &Runner { open: &open, hooks: &hooks }, &Quiet).unwrap()

@@ -2,10 +2,9 @@
 
 use super::app::App;
 use super::service::targets;
-use crate::database::Database;
 use crate::error::{ErrorKind, Result};
 use crate::progress::{Phase, Progress};
-use crate::schedule::{self, Ran, Runner};
+use crate::schedule::{self, Opened, Ran, Runner};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -85,12 +84,7 @@ fn anchor(app: &App) {
 
 /// Runs what is due, and says in the log how it ended.
 fn look(app: &App, stop: &Stop) {
-    let open = |name: &str| -> Result<Box<dyn Database>> {
-        match targets::list(app).into_iter().find(|target| target.name == name) {
-            Some(target) => target.connect(),
-            None => crate::database::connect(name),
-        }
-    };
+    let open = |name: &str| -> Result<Opened> { targets::opened(app, name) };
     let runner = Runner { open: &open, hooks: &app.config().settings.hooks };
     match schedule::tick(app.home(), chrono::Utc::now(), &runner, stop) {
         Err(error) => tracing::error!("the schedules can't be looked at: {}", error.full_message()),

@@ -1,5 +1,6 @@
 //! The adapters against real servers: every type, every schema feature, locks, errors, counters.
 
+mod address;
 mod mysql;
 mod postgres;
 

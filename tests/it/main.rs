@@ -29,6 +29,7 @@ mod kept;
 mod keys;
 mod laws;
 mod live;
+mod meanwhile;
 mod oracle;
 mod promises;
 mod proxy;

@@ -120,6 +120,55 @@ fn a_schedule_is_added_run_told_of_and_removed() {
 }
 
 #[test]
+fn a_schedule_chooses_format_and_files_and_keeps_to_the_rules_for_columns() {
+    let world = World::new();
+    Connection::open(world.path("app.db"))
+        .and_then(|c| {
+            c.execute_batch(
+                "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT, note TEXT);
+                 INSERT INTO users VALUES (1, 'Ada', 'hidden');",
+            )
+        })
+        .expect("made");
+    std::fs::write(
+        world.path("merganser.toml"),
+        "[targets.prod]\nurl = \"sqlite:app.db\"\n[targets.prod.columns]\ndrop = [\"users.note\"]\n",
+    )
+    .expect("written");
+    std::fs::create_dir_all(world.path("site/uploads/a")).expect("made");
+    std::fs::write(world.path("site/uploads/a/face.png"), "a picture").expect("written");
+    let add = |name: &str, more: &[&str]| {
+        let fixed = ["schedule", "add", name, "--cron", "15 2 * * *", "--to", "prod"];
+        world.run(&[fixed.as_slice(), more].concat())
+    };
+    assert_eq!(add("erp", &["--format", "rayerp", "--files", "site", "--time-zone", "Asia/Tokyo"]).0, 0);
+    assert_eq!(add("lines", &["--format", "ndjson"]).0, 0);
+    assert_eq!(add("plain", &[]).0, 0);
+    // What could never be made is refused when it is asked for, not at night.
+    for wrong in [
+        ["--format", "jarvis-user"].as_slice(),
+        &["--files", "site"],
+        &["--format", "rayerp", "--files", "nowhere"],
+        &["--format", "sql"],
+    ] {
+        assert_eq!(add("wrong", wrong).0, 2, "{wrong:?}");
+    }
+    for (name, format, files) in [("erp", "rayerp", 1), ("lines", "ndjson", 0), ("plain", "smart-backup", 0)] {
+        world.done(&["schedule", "run", name]);
+        let kept = world.done(&["backup", "list"]);
+        let kept = &kept["backups"][0];
+        assert_eq!(kept["format"], format, "{kept}");
+        let file = world.path("made");
+        world.done(&["backup", "export", kept["id"].as_str().expect("an id"), "made"]);
+        let found = world.done(&["inspect", "made"]);
+        assert_eq!(found["files"]["files"].as_u64().unwrap_or(0), files, "{found}");
+        let dump = format!("{}", world.done(&["inspect", "made"]));
+        assert!(dump.contains("name") && !dump.contains("note\""), "{name}: a column that is dropped: {dump}");
+        std::fs::remove_file(file).expect("removed");
+    }
+}
+
+#[test]
 fn the_service_runs_what_is_due_and_tells_systemd() {
     let world = World::new();
     let home = Home::open(&world.path("data")).expect("opens");

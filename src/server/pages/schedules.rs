@@ -10,6 +10,7 @@ use super::wizard::{Form, field};
 use super::words;
 use crate::catalog::Catalog;
 use crate::catalog::forget::{Forgetting, Keep, Policy};
+use crate::catalog::make::Chosen;
 use crate::schedule::store;
 use crate::server::people;
 use crate::server::problem::{Answer, Problem};
@@ -142,7 +143,13 @@ pub(super) fn add(desk: &Desk, form: &Form) -> Answer<Response> {
             text.parse().map_err(|_| Problem::invalid("/daily", format!(words::phrase!(IS_NO_NUMBER), text = text)))?,
         ),
     };
+    let format = match field(form, "format") {
+        "" => Chosen::default(),
+        word => serde_json::from_value(word.into())
+            .map_err(|_| Problem::invalid("/format", format!(words::phrase!(IS_NO_FORMAT), word = word)))?,
+    };
     let asked = service::schedules::NewSchedule {
+        format,
         name: field(form, "name").to_owned(),
         cron: field(form, "cron").to_owned(),
         time_zone: Some(field(form, "zone").to_owned()),

@@ -269,6 +269,9 @@ macro_rules! phrase {
     (MOVE_ON_BEHIND_THE_HIGHEST_KEY_NEVER) => {
         "move on behind the highest key, never back: {}"
     };
+    (IS_NO_FORMAT) => {
+        "{word:?} is no format of backups"
+    };
     (IS_NO_NUMBER) => {
         "{text:?} is no number"
     };

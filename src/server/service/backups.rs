@@ -481,9 +481,11 @@ pub fn start_create_as(
             None => super::keys::sealing(app)?,
         };
         let mut database = target.connect()?;
+        let rules = target.settings.columns.rules();
         let wanted = Create {
             name: request.name.as_deref(),
             format,
+            rules: &rules,
             only_tables: &request.only_tables,
             tags: &request.tags,
             sealing: sealing.as_ref(),

@@ -1,9 +1,9 @@
 //! Schedules: the same as the command line's; where backups go and how they are encrypted comes from the configuration only.
 
 use super::operations::{Kind, Operation};
-use crate::database::Database;
+use crate::catalog::make::Chosen;
 use crate::error::{Result, fail};
-use crate::schedule::{self, Kept, Kept6, Runner, Schedule, store};
+use crate::schedule::{self, Kept, Kept6, Opened, Runner, Schedule, store};
 use crate::server::access::Person;
 use crate::server::app::App;
 use crate::server::jobs::Spec;
@@ -29,6 +29,9 @@ pub struct NewSchedule {
     pub only_tables: Vec<String>,
     /// Not these tables.
     pub skip_tables: Vec<String>,
+    /// The format of its backups.
+    #[schema(value_type = String, example = "smart-backup")]
+    pub format: Chosen,
     /// Tags of its backups.
     pub tags: Vec<String>,
     /// Keeps the newest so many of its backups; without any of these nothing is removed.
@@ -54,6 +57,9 @@ pub struct ScheduleView {
     pub time_zone: String,
     /// The target's name.
     pub target: String,
+    /// The format of its backups.
+    #[schema(value_type = String, example = "smart-backup")]
+    pub format: Chosen,
     /// When it runs next.
     pub next: Option<DateTime<Utc>>,
     /// Whether a run should have succeeded by now and did not.
@@ -76,6 +82,7 @@ fn view(kept: &Kept) -> Result<ScheduleView> {
         words: asked.clock()?.words(),
         time_zone: asked.time_zone.clone(),
         target: asked.target.clone(),
+        format: asked.format,
         next: kept.next(now)?,
         overdue: kept.is_overdue(now),
         running: state.running,
@@ -120,6 +127,9 @@ pub fn add(app: &App, person: &Person, asked: &NewSchedule) -> Answer<ScheduleVi
         target: target.name,
         only_tables: asked.only_tables.clone(),
         skip_tables: asked.skip_tables.clone(),
+        format: asked.format,
+        // A folder of this machine is chosen where this machine is administered.
+        files: None,
         tags: asked.tags.clone(),
         encrypt_to: super::keys::recipients(app)?,
         passphrase_file: None,
@@ -133,6 +143,7 @@ pub fn add(app: &App, person: &Person, asked: &NewSchedule) -> Answer<ScheduleVi
         },
         created_at: Utc::now(),
     };
+    schedule.check_format()?;
     if schedule.clock()?.after(schedule.created_at).is_none() {
         return Err(fail!(Usage, "{:?} never comes", asked.cron).hint("Look at the day and the month.").into());
     }
@@ -161,12 +172,7 @@ pub fn start_run(app: &App, person: &Person, id: String, name: &str) -> Answer<O
     let spec = Spec { id, kind: Kind::Backup, target, subject: Some(name.to_owned()), plan: None };
     let name = name.to_owned();
     app.jobs().start(app, person, spec, move |app, job| {
-        let open = |name: &str| -> Result<Box<dyn Database>> {
-            match super::targets::list(app).into_iter().find(|target| target.name == name) {
-                Some(target) => target.connect(),
-                None => crate::database::connect(name),
-            }
-        };
+        let open = |name: &str| -> Result<Opened> { super::targets::opened(app, name) };
         let runner = Runner { open: &open, hooks: &app.config().settings.hooks };
         let ran = schedule::run_now(app.home(), &name, Utc::now(), &runner, job)?;
         ran.notes.iter().for_each(|note| job.warn(note));

@@ -5,6 +5,7 @@ use crate::database::url::ConnectUrl;
 use crate::database::{Database, Identity, connect};
 use crate::error::Result;
 use crate::model::Schema;
+use crate::schedule::Opened;
 use crate::server::app::App;
 use crate::server::problem::{Answer, Problem};
 use serde::Serialize;
@@ -32,6 +33,17 @@ pub struct TargetView {
     pub engine: Option<String>,
     /// Whether its name is asked for before it is written to.
     pub protected: bool,
+}
+
+/// Opens the target of a schedule, by its name or its URL, with the rules for its columns.
+///
+/// # Errors
+/// `Unreachable`, `Usage`.
+pub fn opened(app: &App, name: &str) -> Result<Opened> {
+    match list(app).into_iter().find(|target| target.name == name) {
+        Some(target) => Ok((target.connect()?, target.settings.columns.rules())),
+        None => Ok((connect(name)?, Vec::new())),
+    }
 }
 
 impl Target {

@@ -18,7 +18,7 @@ fn log_in(site: &Site, name: &str, password: &str) -> super::Reply {
 }
 
 #[test]
-fn t9_nothing_is_fetched_and_no_database_is_chosen_by_url() {
+fn f86_t9_nothing_is_fetched_and_no_database_is_chosen_by_url() {
     let site = Site::new();
     let token = site.token(Role::Admin);
     for (backup, target) in [

@@ -148,6 +148,17 @@ pub(in crate::server::pages) const ADD_ONE: &str = "Add one";
 pub(in crate::server::pages) const WHEN_AS_CRON: &str = "When, as cron";
 pub(in crate::server::pages) const TIME_ZONE: &str = "Time zone";
 pub(in crate::server::pages) const KEEP_DAYS: &str = "Keep days";
+pub(in crate::server::pages) const FORMAT: &str = "Format";
+pub(in crate::server::pages) const SCHEDULED_FORMATS: [(&str, &str); 8] = [
+    ("smart-backup", "Smart Backup"),
+    ("table-map", "Map of tables"),
+    ("ndjson", "ZIP of NDJSON"),
+    ("rayerp", "RayERP"),
+    ("django", "Django, Baby Buddy"),
+    ("jarvis-system", "Jarvis, all users"),
+    ("baluhost", "BaluHost"),
+    ("sqlite", "SQLite file"),
+];
 // part_token.html
 pub(in crate::server::pages) const WHAT_IT_IS_FOR: &str = "What it is for";
 pub(in crate::server::pages) const IT_MAY_BE_USED_FOR: &str = "It may be used for";
