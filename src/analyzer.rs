@@ -149,7 +149,7 @@ pub trait Findings {
     ///
     /// # Errors
     /// `OutOfSpace`, `Failed`.
-    fn add(&mut self, finding: &Finding) -> Result<()>;
+    fn add(&mut self, finding: Finding) -> Result<()>;
 
     /// Visits up to `limit` findings of a table that have one of the classes, after the given number, in number order.
     ///

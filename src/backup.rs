@@ -69,6 +69,9 @@ impl std::fmt::Display for Place {
 ///
 /// *Shape:* fields come in the file's order, each name at most once (the sink refuses a repeated name).
 pub trait RecordSink {
+    /// Says that the fields until the end of the record have the names of the record before, in the same order.
+    fn as_before(&mut self) {}
+
     /// Takes one field. The cell borrows the reader's buffer and is gone after the call.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ pub mod postgres;
 pub mod url;
 
 use crate::error::Result;
+use crate::model::raw::Raw;
 use crate::model::schema::Engine;
 use crate::model::{Cell, Column, OwnedCell, Schema, Table, Unique, Value};
 use std::time::Duration;
@@ -148,6 +149,9 @@ pub struct RowUpdate {
 /// A sink for records read from a database: one cell per column of the table, in the table's order.
 pub type RowSink<'a> = dyn FnMut(&[Cell<'_>]) -> Result<()> + 'a;
 
+/// Takes one record as it was read, one cell per column; the cells are gone after the call.
+pub type RawSink<'a> = dyn FnMut(&[Raw<'_>]) -> Result<()> + 'a;
+
 /// A sink for records fetched by key: which of the wanted keys it answers, then one cell per column.
 pub type FetchSink<'a> = dyn FnMut(usize, &[Cell<'_>]) -> Result<()> + 'a;
 
@@ -221,6 +225,13 @@ pub trait Database: Send {
     fn transaction_outcome(&mut self, id: &str) -> Result<Option<bool>>;
 }
 
+/// Empties a vector of borrowed cells so that its allocation serves for cells that borrow from elsewhere.
+pub(crate) fn emptied<A, B: Copy>(mut cells: Vec<A>, any: B) -> Vec<B> {
+    cells.clear();
+    // Collecting into the same layout keeps the allocation; there is nothing to convert.
+    cells.into_iter().map(|_| any).collect()
+}
+
 /// A consistent view of a database.
 pub trait Snapshot: Send {
     /// Streams every record of a table, in the order that is cheapest for the engine; primary-key order where that costs nothing.
@@ -228,6 +239,21 @@ pub trait Snapshot: Send {
     /// # Errors
     /// `Unreachable`, `Refused`, or what the sink returns.
     fn scan(&mut self, table: &Table, sink: &mut RowSink<'_>) -> Result<()>;
+
+    /// As [`Snapshot::scan`], for whoever compares before asking whether a text is one.
+    ///
+    /// # Errors
+    /// As `scan`.
+    fn scan_raw(&mut self, table: &Table, sink: &mut RawSink<'_>) -> Result<()> {
+        let mut room = Vec::with_capacity(table.columns.len());
+        self.scan(table, &mut |cells| {
+            let mut raw = emptied(std::mem::take(&mut room), Raw::Absent);
+            raw.extend(cells.iter().map(|cell| Raw::from(*cell)));
+            sink(&raw)?;
+            room = emptied(raw, Raw::Absent);
+            Ok(())
+        })
+    }
 
     /// Fetches the records whose `columns` equal one of the wanted tuples, as the database's collation sees equality.
     ///

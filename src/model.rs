@@ -9,7 +9,8 @@ pub mod decimal;
 pub mod encode;
 pub mod key;
 pub mod names;
-pub(crate) mod raw;
+pub mod plain;
+pub mod raw;
 pub mod schema;
 pub mod value;
 

@@ -11,6 +11,7 @@ pub mod action;
 pub mod choices;
 pub mod count;
 pub mod decision;
+mod early;
 pub mod files;
 pub mod make;
 pub mod meta;
@@ -65,6 +66,8 @@ pub struct Plan {
     indexed: bool,
     /// Tables of which records are written under another key.
     remapped: std::collections::BTreeSet<usize>,
+    /// What became of records as they were found, until the plan is settled.
+    early: Option<early::Early>,
 }
 
 impl Plan {
@@ -83,7 +86,7 @@ impl Plan {
             ))
             .map_err(|e| lost(path, e))?;
         connection.set_prepared_statement_cache_capacity(64);
-        Ok(Self { connection, path: path.to_owned(), meta, indexed: false, remapped: Default::default() })
+        Ok(Self { connection, path: path.to_owned(), meta, indexed: false, remapped: Default::default(), early: None })
     }
 
     /// Gives a created plan its indexes and its final meta data, so that it can be settled.
@@ -92,6 +95,10 @@ impl Plan {
     /// `OutOfSpace`, `Failed`.
     pub fn complete(&mut self, meta: Meta) -> Result<()> {
         self.index()?;
+        // What was settled under another schema counts for nothing.
+        if self.meta.schema != meta.schema || self.meta.options != meta.options {
+            self.early = None;
+        }
         self.meta = meta;
         self.write_meta()
     }
@@ -145,7 +152,8 @@ impl Plan {
             .query_row("SELECT value FROM meta WHERE key = 'plan'", [], |r| r.get(0))
             .map_err(|e| no_plan(e.to_string()))?;
         let meta = serde_json::from_str(&text).map_err(|e| no_plan(e.to_string()))?;
-        let mut plan = Self { connection, path: path.to_owned(), meta, indexed: true, remapped: Default::default() };
+        let mut plan =
+            Self { connection, path: path.to_owned(), meta, indexed: true, remapped: Default::default(), early: None };
         plan.load_remapped()?;
         Ok(plan)
     }

@@ -9,6 +9,7 @@ mod deletions;
 mod follow;
 mod identity;
 mod parents;
+mod storing;
 mod twice;
 
 use super::mapping::Mapping;
@@ -18,37 +19,31 @@ use super::{Finding, Findings, TableResult, graph};
 use crate::database::{Database, Snapshot};
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
-use crate::model::{Cell, Column, OwnedCell, Table, Value, encode};
+use crate::model::{Cell, OwnedCell, Table, Value, encode};
 use crate::progress::Progress;
+use std::collections::BTreeSet;
+pub(super) use storing::{Native, Storing};
 
 /// Findings looked at in one go.
 const PAGE: usize = 500;
-
-/// Whether the backup's values come from a database of the current engine, dynamic types and all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Native {
-    /// They do.
-    Yes,
-    /// They come from a document or another engine.
-    No,
-}
 
 /// The pass over what differs.
 pub(super) struct Check<'a> {
     pub(super) mapping: &'a Mapping,
     pub(super) options: &'a Options,
     pub(super) database: &'a dyn Database,
-    pub(super) native: Native,
+    /// What the database can hold of the backup's values.
+    pub(super) storing: &'a Storing<'a>,
+    /// Tables of which the pass has not seen that all their values can be stored.
+    pub(super) unproven: BTreeSet<usize>,
     pub(super) snapshot: &'a mut dyn Snapshot,
     pub(super) findings: &'a mut dyn Findings,
     pub(super) tables: &'a mut [TableResult],
     /// Tables in which a new record may be the second of its key, with what the backup had of records left as they are.
     pub(super) doubtful: Vec<(usize, Repeats)>,
     /// Tables of which a record was pulled in as a parent since they were checked.
-    pub(super) pulled_in: std::collections::BTreeSet<usize>,
+    pub(super) pulled_in: BTreeSet<usize>,
     pub(super) progress: &'a dyn Progress,
-    /// Columns that hold instants less finely than the backup does: `users.updated_at`.
-    pub(super) cut: std::cell::RefCell<std::collections::BTreeSet<String>>,
 }
 
 impl Check<'_> {
@@ -62,7 +57,9 @@ impl Check<'_> {
             }
         }
         for &table in &order {
-            self.storable(table)?;
+            if self.unproven.contains(&table) {
+                self.storable(table)?;
+            }
             self.cascades(table)?;
         }
         for &table in &order {
@@ -133,26 +130,6 @@ impl Check<'_> {
         *result.counts.of(before) -= 1;
         *result.counts.of(class) += 1;
         Ok(())
-    }
-
-    /// Turns a value of the backup into the column's cell, and notes where an instant loses its finer digits.
-    fn stored_in(&self, table: &Table, column: &Column, value: &Value) -> std::result::Result<OwnedCell, String> {
-        let cell = self.store(column, value)?;
-        if let Value::Timestamp(meant) = value
-            && let Some(Value::Timestamp(kept)) = encode::value_of(cell.as_cell(), column)
-            && meant.nanos_since(kept) != 0
-        {
-            self.cut.borrow_mut().insert(format!("{}.{}", table.label(), column.name));
-        }
-        Ok(cell)
-    }
-
-    /// Turns a value of the backup into the column's cell.
-    fn store(&self, column: &Column, value: &Value) -> std::result::Result<OwnedCell, String> {
-        if self.native == Native::Yes && !column.enforced {
-            return self.database.store_any(column, value);
-        }
-        self.database.store(column, value)
     }
 
     /// Turns values read from the current database back into its cells.

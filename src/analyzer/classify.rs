@@ -45,6 +45,8 @@ pub struct Rules {
     pub strict: bool,
     /// What is done about missing records.
     pub deletes: Deletes,
+    /// The column that says when a record was made.
+    pub created: Option<usize>,
 }
 
 /// What the comparison of one key found.
@@ -269,8 +271,7 @@ pub fn instant(value: &Value, column: &Column) -> Option<Timestamp> {
 /// Tells whether two records of one key are evidently two entities: made at different times, or, where that is not
 /// known, with another natural key and most other fields different too (CHECKS F44).
 fn reused(table: &Table, compared: &[bool], current: &[u8], backup: &[u8], fields: &[Field], rules: &Rules) -> bool {
-    let created = table.columns.iter().position(|c| crate::model::names::is_created_name(&c.name));
-    if let Some(column) = created.filter(|&c| compared[c]) {
+    if let Some(column) = rules.created.filter(|&c| compared[c]) {
         let at = |body| value_at(body, column).and_then(|v| instant(&v, &table.columns[column]));
         if let (Some(c), Some(b)) = (at(current), at(backup)) {
             return !c.same_at_coarser(b) && c.nanos_since(b).abs() > rules.tolerance_nanos;

@@ -9,7 +9,7 @@ use crate::model::{Cell, Table, encode, raw};
 
 /// A batch is handed over when it holds this many bytes: large enough that handing over costs nothing, small enough
 /// to stay in the processor's cache and in the allocator's own memory.
-const BATCH_BYTES: usize = 64 * 1024;
+const BATCH_BYTES: usize = 192 * 1024;
 
 /// How the values of a batch stand in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

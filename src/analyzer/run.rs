@@ -4,7 +4,7 @@ mod pairing;
 mod readers;
 mod visit;
 
-use super::check::{Check, Native};
+use super::check::{Check, Native, Storing};
 use super::join::{self, Join, Joining, Side};
 use super::mapping::{Mapping, Part};
 use super::matching::Matched;
@@ -22,7 +22,7 @@ use crate::progress::{Phase, Progress};
 use readers::{
     Begun, Finished, FromBackup, FromSide, QUEUE, Request, Role, Steps, read_backup, read_base, read_current,
 };
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use visit::Visit;
 pub(super) use visit::{Repeats, key_values, rules};
@@ -61,8 +61,9 @@ pub fn analyze(
     let from_sqlite = backup.format() == Format::Sqlite;
     let native = if from_sqlite && schema.engine == Engine::Sqlite { Native::Yes } else { Native::No };
     let mapping = Mapping::new(schema, options)?;
+    let storing = Storing::new(&mapping, database, native);
     progress.phase(Phase::Compare);
-    let (mut tables, finished, doubtful, read, base_summary) = std::thread::scope(|scope| {
+    let (mut tables, finished, Seen { doubtful, unproven, read }, base_summary) = std::thread::scope(|scope| {
         let (to_backup, from_backup) = sync_channel(QUEUE);
         let (to_current, from_current) = sync_channel(QUEUE);
         let (to_base, from_base) = sync_channel(QUEUE);
@@ -80,11 +81,10 @@ pub fn analyze(
             scope.spawn(move || read_base((mapping, ids), base, &base_requests, &to_base))
         });
         let findings = &mut *findings;
-        let (doubtful, read) = (Vec::new(), Vec::new());
-        let mut run =
-            Run { mapping, options, findings, progress, from_backup, from_current, from_base, doubtful, read };
+        let (storing, seen) = (&storing, Seen::default());
+        let mut run = Run { mapping, options, storing, findings, progress, from_backup, from_current, from_base, seen };
         let outcome = run.tables(&ask_current, base.map(|_| &ask_base));
-        let (doubtful, read) = (std::mem::take(&mut run.doubtful), std::mem::take(&mut run.read));
+        let seen = std::mem::take(&mut run.seen);
         // Dropping the channels ends readers that still want to send.
         drop((run, ask_current, ask_base));
         let base_summary = match base_reader.map(std::thread::ScopedJoinHandle::join) {
@@ -92,7 +92,7 @@ pub fn analyze(
             Some(Err(panic)) => std::panic::resume_unwind(panic),
             None => (None, Vec::new()),
         };
-        outcome.map(|(tables, finished)| (tables, finished, doubtful, read, base_summary))
+        outcome.map(|(tables, finished)| (tables, finished, seen, base_summary))
     })?;
     let Finished { summary, unknown, skipped, computed, seen } = *finished;
     mapping.check_asked(&seen)?;
@@ -127,19 +127,20 @@ pub fn analyze(
         mapping: &mapping,
         options,
         database,
-        native,
+        storing: &storing,
+        unproven,
         snapshot,
         findings,
         tables: &mut tables,
         doubtful,
         pulled_in: Default::default(),
         progress,
-        cut: Default::default(),
     };
     check.run()?;
-    let cut = check.cut.take();
     notes.extend(
-        cut.into_iter()
+        storing
+            .cut()
+            .into_iter()
             .map(|column| format!("{column}: instants are held less finely than in the backup; finer digits are cut")),
     );
     for result in &tables {
@@ -216,13 +217,22 @@ enum Rows {
 struct Run<'a> {
     mapping: &'a Mapping,
     options: &'a Options,
+    storing: &'a Storing<'a>,
     findings: &'a mut dyn Findings,
     progress: &'a dyn Progress,
     from_backup: Receiver<FromBackup>,
     from_current: Receiver<FromSide>,
     from_base: Receiver<FromSide>,
+    seen: Seen,
+}
+
+/// What the pass has seen besides the findings.
+#[derive(Default)]
+struct Seen {
     /// Tables in which a new record may be the second of its key, with what the backup had of records left as they are.
     doubtful: Vec<(usize, Repeats)>,
+    /// Tables of which it is not certain that all their values can be stored.
+    unproven: BTreeSet<usize>,
     /// How many records the backup had of each table joined.
     read: Vec<(usize, u64)>,
 }
@@ -315,9 +325,11 @@ impl Run<'_> {
             deleted: sides::deleted_keys(self.mapping, table, header)?,
             chosen: self.mapping.parts[table] == Part::Chosen,
             three_way,
-            rules: rules(self.options),
+            rules: rules(self.options, target),
             counts: Counts::default(),
             repeats: Repeats::default(),
+            storing: self.storing,
+            proven: true,
         };
         let mut done = 0;
         // A key that the user named may stand twice in current; one that the database declares can't.
@@ -392,11 +404,14 @@ impl Run<'_> {
         while !base_ended {
             base_ended = side_batch(&self.from_base)?.is_none();
         }
-        let (counts, repeats) = (visit.counts, visit.repeats);
-        self.read.push((table, done));
+        let (counts, repeats, proven) = (visit.counts, visit.repeats, visit.proven);
+        self.seen.read.push((table, done));
+        if !proven {
+            self.seen.unproven.insert(table);
+        }
         let by_database = target.key.iter().any(|&c| target.columns[c].collation == Collation::Database);
         if seen.current_rows > 0 && (by_database || !seen.backup_ascending) {
-            self.doubtful.push((table, repeats));
+            self.seen.doubtful.push((table, repeats));
         }
         Ok(self.result(table, header, counts, &learned, three_way))
     }

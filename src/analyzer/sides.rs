@@ -58,6 +58,8 @@ pub(super) struct BackupSink<'a> {
     ids: Option<(&'a Ids, Vec<Follow>)>,
     /// The field's position within its record.
     at: usize,
+    /// Whether the names of the record being read are known to be those in `order`.
+    as_before: bool,
     pub(super) learned: Learned,
 }
 
@@ -81,6 +83,7 @@ impl<'a> BackupSink<'a> {
             early: target.key.is_empty().then(|| vec![(Vec::new(), Place::default())]),
             ids: None,
             at: 0,
+            as_before: false,
             learned: Learned { carried: vec![false; target.columns.len()], ..Learned::default() },
         }
     }
@@ -222,9 +225,16 @@ impl<'a> BackupSink<'a> {
 }
 
 impl RecordSink for BackupSink<'_> {
+    fn as_before(&mut self) {
+        self.as_before = true;
+    }
+
     fn field(&mut self, name: &str, cell: Cell<'_>) -> Result<()> {
         let column = match self.order.get(self.at) {
-            Some((expected, column)) if expected == name => *column,
+            Some((expected, column)) if self.as_before || expected == name => {
+                debug_assert_eq!(expected, name, "a reader said so");
+                *column
+            }
             _ => {
                 // What is neither compared nor asked for by a filter is not even encoded.
                 let found = self.look_up(name);
@@ -255,7 +265,7 @@ impl RecordSink for BackupSink<'_> {
     }
 
     fn end_record(&mut self, place: Place) -> Result<()> {
-        self.at = 0;
+        (self.at, self.as_before) = (0, false);
         match &mut self.early {
             Some(early) => {
                 early.last_mut().expect("one is always open").1 = place;

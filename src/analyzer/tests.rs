@@ -108,6 +108,7 @@ fn body(table: &Table, words: &str) -> Vec<u8> {
 
 fn rules() -> Rules {
     Rules {
+        created: None,
         tolerance_nanos: 2_000_000_000,
         now: parse_timestamp("2025-01-01T00:00:00Z").expect("an instant"),
         strict: false,

@@ -189,7 +189,7 @@ impl Making<'_> {
     /// Adds a record to the list of those that can't be taken back.
     fn unfit(&mut self, then: &Table, image: &super::receipt::Image, why: &str) -> Result<()> {
         let key = key_values(then, &image.key);
-        self.plan.add(&crate::analyzer::Finding {
+        self.plan.add(crate::analyzer::Finding {
             id: 0,
             table: image.table,
             // Nothing looks it up: the key may be of columns that are gone.
@@ -308,7 +308,7 @@ impl Making<'_> {
             encode::encode_key_part(part, target.columns[column].collation, &mut key_bytes);
         }
         let note = (!why.is_empty()).then_some(why);
-        self.plan.add(&crate::analyzer::Finding {
+        self.plan.add(crate::analyzer::Finding {
             id: 0,
             table,
             key,

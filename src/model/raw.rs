@@ -3,9 +3,12 @@
 //! Most records are the same on both sides, and most of those are spelled alike; they are told equal by these bytes
 //! (`agree`) and never get their canonical form.
 //!
-//! *Shape:* one tag byte, then 8 bytes, or a 4-byte little-endian length and the content, or nothing.
+//! *Shape:* one tag byte, then 8 bytes, or a 4-byte little-endian length and the content, or nothing. A plain number has
+//! both: three bytes (whether it is negative, its places, whether it is spelled as an integer), its digits in 8, and then
+//! its spelling, so that whoever compares need not read it again.
 
 use super::cell::Cell;
+use super::plain::Plain;
 
 const ABSENT: u8 = 0;
 const NULL: u8 = 1;
@@ -20,23 +23,56 @@ const TEXT: u8 = 9;
 const RAW_TEXT: u8 = 10;
 const BYTES: u8 = 11;
 const JSON: u8 = 12;
+const PLAIN: u8 = 13;
 
-/// A [`Cell`] whose texts are not known to be UTF-8 again until somebody asks.
+/// A [`Cell`] whose text is not known to be UTF-8 until somebody asks.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Raw<'a> {
+pub enum Raw<'a> {
+    /// As in [`Cell`].
     Absent,
+    /// As in [`Cell`].
     Null,
+    /// As in [`Cell`].
     Bool(bool),
+    /// As in [`Cell`].
     Int(i64),
+    /// As in [`Cell`].
     UInt(u64),
+    /// As in [`Cell`].
     Real(f64),
+    /// A number of a document that has no exponent, and how it is spelled.
+    Plain(Plain, &'a [u8]),
+    /// Any other number of a document.
     Number(&'a [u8]),
+    /// A string of a document.
     String(&'a [u8]),
+    /// Text of a database.
     Text(&'a [u8]),
-    /// Text that is not UTF-8.
+    /// Text that is known not to be UTF-8.
     BrokenText(&'a [u8]),
+    /// As in [`Cell`].
     Bytes(&'a [u8]),
+    /// As in [`Cell`].
     Json(&'a [u8]),
+}
+
+impl<'a> From<Cell<'a>> for Raw<'a> {
+    fn from(cell: Cell<'a>) -> Self {
+        match cell {
+            Cell::Absent => Self::Absent,
+            Cell::Null => Self::Null,
+            Cell::Bool(b) => Self::Bool(b),
+            Cell::Int(i) => Self::Int(i),
+            Cell::UInt(u) => Self::UInt(u),
+            Cell::Real(r) => Self::Real(r),
+            Cell::Number(text) => Self::Number(text.as_bytes()),
+            Cell::String(text) => Self::String(text.as_bytes()),
+            Cell::Text(text) => Self::Text(text.as_bytes()),
+            Cell::RawText(bytes) => Self::BrokenText(bytes),
+            Cell::Bytes(bytes) => Self::Bytes(bytes),
+            Cell::Json(text) => Self::Json(text.as_bytes()),
+        }
+    }
 }
 
 /// Appends a cell.
@@ -48,7 +84,10 @@ pub(crate) fn push(cell: Cell<'_>, out: &mut Vec<u8>) {
         Cell::Int(i) => push_fixed(INT, i.to_le_bytes(), out),
         Cell::UInt(u) => push_fixed(UINT, u.to_le_bytes(), out),
         Cell::Real(r) => push_fixed(REAL, r.to_bits().to_le_bytes(), out),
-        Cell::Number(text) => push_bytes(NUMBER, text.as_bytes(), out),
+        Cell::Number(text) => match Plain::read(text.as_bytes()) {
+            Some(plain) => push_plain(plain, text.as_bytes(), out),
+            None => push_bytes(NUMBER, text.as_bytes(), out),
+        },
         Cell::String(text) => push_bytes(STRING, text.as_bytes(), out),
         Cell::Text(text) => push_bytes(TEXT, text.as_bytes(), out),
         Cell::RawText(bytes) => push_bytes(RAW_TEXT, bytes, out),
@@ -62,6 +101,14 @@ fn push_fixed(tag: u8, content: [u8; 8], out: &mut Vec<u8>) {
     out.extend_from_slice(&[tag, a, b, c, d, e, f, g, h]);
 }
 
+fn push_plain(plain: Plain, spelled: &[u8], out: &mut Vec<u8>) {
+    let Plain { negative, digits, places, canonical } = plain;
+    let [a, b, c, d, e, f, g, h] = digits.to_le_bytes();
+    let length = u8::try_from(spelled.len()).expect("a sign, a point and 18 digits at most");
+    out.extend_from_slice(&[PLAIN, u8::from(negative), places, u8::from(canonical), a, b, c, d, e, f, g, h, length]);
+    out.extend_from_slice(spelled);
+}
+
 fn push_bytes(tag: u8, content: &[u8], out: &mut Vec<u8>) {
     let length = u32::try_from(content.len()).expect("readers bound the size of a value");
     let [a, b, c, d] = length.to_le_bytes();
@@ -69,36 +116,32 @@ fn push_bytes(tag: u8, content: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(content);
 }
 
-/// Reads the first cell of a sequence; returns it and the rest.
-pub(crate) fn first(bytes: &[u8]) -> (Raw<'_>, &[u8]) {
-    let (tag, rest) = bytes.split_first().expect("one cell per column");
-    let fixed = || rest.split_first_chunk::<8>().map(|(content, rest)| (u64::from_le_bytes(*content), rest));
-    let sized = || {
-        let (length, rest) = rest.split_first_chunk::<4>()?;
-        rest.split_at_checked(u32::from_le_bytes(*length) as usize)
-    };
-    let number = || fixed().expect("eight bytes follow");
-    let content = || sized().expect("the content follows its length");
+/// Takes the first cell off a sequence.
+///
+/// Inlined where it is called: a cell handed over in registers is compared in half the time of one in memory.
+#[inline(always)]
+pub(crate) fn take<'a>(rest: &mut &'a [u8]) -> Raw<'a> {
+    let (tag, after) = rest.split_first().expect("one cell per column");
+    *rest = after;
     match *tag {
-        ABSENT => (Raw::Absent, rest),
-        NULL => (Raw::Null, rest),
-        FALSE => (Raw::Bool(false), rest),
-        TRUE => (Raw::Bool(true), rest),
-        INT => {
-            let (bits, rest) = number();
-            (Raw::Int(bits.cast_signed()), rest)
-        }
-        UINT => {
-            let (bits, rest) = number();
-            (Raw::UInt(bits), rest)
-        }
-        REAL => {
-            let (bits, rest) = number();
-            (Raw::Real(f64::from_bits(bits)), rest)
+        ABSENT => Raw::Absent,
+        NULL => Raw::Null,
+        FALSE => Raw::Bool(false),
+        TRUE => Raw::Bool(true),
+        INT => Raw::Int(u64::from_le_bytes(take_fixed(rest)).cast_signed()),
+        UINT => Raw::UInt(u64::from_le_bytes(take_fixed(rest))),
+        REAL => Raw::Real(f64::from_bits(u64::from_le_bytes(take_fixed(rest)))),
+        PLAIN => {
+            let [negative, places, canonical] = take_fixed(rest);
+            let digits = u64::from_le_bytes(take_fixed(rest));
+            let [length] = take_fixed(rest);
+            let plain = Plain { negative: negative == 1, digits, places, canonical: canonical == 1 };
+            Raw::Plain(plain, take_bytes(rest, usize::from(length)))
         }
         tag => {
-            let (content, rest) = content();
-            let cell = match tag {
+            let length = u32::from_le_bytes(take_fixed(rest));
+            let content = take_bytes(rest, length as usize);
+            match tag {
                 NUMBER => Raw::Number(content),
                 STRING => Raw::String(content),
                 TEXT => Raw::Text(content),
@@ -106,28 +149,35 @@ pub(crate) fn first(bytes: &[u8]) -> (Raw<'_>, &[u8]) {
                 BYTES => Raw::Bytes(content),
                 JSON => Raw::Json(content),
                 tag => unreachable!("no cell has the tag {tag}"),
-            };
-            (cell, rest)
+            }
         }
     }
+}
+
+#[inline(always)]
+fn take_fixed<const N: usize>(rest: &mut &[u8]) -> [u8; N] {
+    let (content, after) = rest.split_first_chunk::<N>().expect("a cell is whole");
+    *rest = after;
+    *content
+}
+
+#[inline(always)]
+fn take_bytes<'a>(rest: &mut &'a [u8], length: usize) -> &'a [u8] {
+    let (content, after) = rest.split_at(length);
+    *rest = after;
+    content
 }
 
 /// Reads the cells of a sequence one after another.
 pub(crate) fn cells(bytes: &[u8]) -> impl Iterator<Item = Raw<'_>> {
     let mut rest = bytes;
-    std::iter::from_fn(move || {
-        (!rest.is_empty()).then(|| {
-            let (cell, tail) = first(rest);
-            rest = tail;
-            cell
-        })
-    })
+    std::iter::from_fn(move || (!rest.is_empty()).then(|| take(&mut rest)))
 }
 
 impl<'a> Raw<'a> {
-    /// Returns the cell that was pushed.
-    pub(crate) fn cell(self) -> Cell<'a> {
-        let text = |bytes| std::str::from_utf8(bytes).expect("pushed from UTF-8");
+    /// Returns the cell that it is.
+    pub fn cell(self) -> Cell<'a> {
+        let text = |bytes| std::str::from_utf8(bytes).expect("made from UTF-8");
         match self {
             Self::Absent => Cell::Absent,
             Self::Null => Cell::Null,
@@ -135,9 +185,12 @@ impl<'a> Raw<'a> {
             Self::Int(i) => Cell::Int(i),
             Self::UInt(u) => Cell::UInt(u),
             Self::Real(r) => Cell::Real(r),
-            Self::Number(bytes) => Cell::Number(text(bytes)),
+            Self::Plain(_, bytes) | Self::Number(bytes) => Cell::Number(text(bytes)),
             Self::String(bytes) => Cell::String(text(bytes)),
-            Self::Text(bytes) => Cell::Text(text(bytes)),
+            Self::Text(bytes) => match simdutf8::basic::from_utf8(bytes) {
+                Ok(text) => Cell::Text(text),
+                Err(_) => Cell::RawText(bytes),
+            },
             Self::BrokenText(bytes) => Cell::RawText(bytes),
             Self::Bytes(bytes) => Cell::Bytes(bytes),
             Self::Json(bytes) => Cell::Json(text(bytes)),
@@ -160,6 +213,9 @@ mod tests {
             Cell::UInt(u64::MAX),
             Cell::Real(-0.5),
             Cell::Number("1.10"),
+            Cell::Number("-999999999999999999"),
+            Cell::Number("1e5"),
+            Cell::Number("0.00000000000000000000000000000000000000000000000001"),
             Cell::String("é"),
             Cell::Text(""),
             Cell::RawText(&[0xff]),

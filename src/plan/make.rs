@@ -107,6 +107,7 @@ fn build(request: &Request<'_>, database: &mut dyn Database, progress: &dyn Prog
         files: None,
     };
     let mut plan = Plan::create(request.out, meta.clone())?;
+    plan.settle_as_found()?;
     let mut snapshot = database.snapshot()?;
     let open_base = || backup::open(request.base.expect("only asked with a base"), &request.read);
     let open_backup = || backup::open(request.backup, &request.read);

@@ -3,6 +3,7 @@
 //! Preview, dry run and merge all use these outcomes; nothing else decides.
 
 use super::decision::{Decision, FieldDecision, typed};
+use super::early::Tally;
 use super::store::Stored;
 use super::{Outcome, Plan, PlanKind, identity};
 use crate::analyzer::{Holder, graph};
@@ -326,16 +327,23 @@ impl Plan {
             return self.outcomes();
         }
         let strategies = Strategies::of(self)?;
+        let early = self.early.take();
         let order = graph::order(&self.meta().schema).tables;
         self.sql("SAVEPOINT settle")?;
         self.assign_keys(&strategies)?;
+        let early = early.filter(|_| !self.has_remaps());
         let mut previews: Vec<(usize, Preview)> = Vec::new();
         // Tables of which some record that others may refer to does not arrive.
         let mut dropped = vec![false; self.meta().schema.tables.len()];
         let planned: Vec<usize> =
             order.into_iter().filter(|t| self.meta().tables.iter().any(|r| r.table == *t)).collect();
         for &table in &planned {
-            previews.push((table, self.settle_table(table, &strategies, &mut dropped, progress)?));
+            let tally = match early.as_ref().and_then(|early| early.of(table)) {
+                Some(tally) => tally,
+                None => self.settle_table(table, &strategies, progress)?,
+            };
+            dropped[table] = tally.drops;
+            previews.push((table, tally.preview));
         }
         // A parent that turned out not to arrive takes its children with it, however the tables refer to each other.
         loop {
@@ -378,27 +386,19 @@ impl Plan {
         Ok((total, previews))
     }
 
-    fn settle_table(
-        &mut self,
-        table: usize,
-        strategies: &Strategies,
-        dropped: &mut [bool],
-        progress: &dyn Progress,
-    ) -> Result<Preview> {
-        let mut preview = Preview::default();
+    fn settle_table(&mut self, table: usize, strategies: &Strategies, progress: &dyn Progress) -> Result<Tally> {
+        let mut tally = Tally::default();
         let label = self.meta().schema.tables[table].label();
         let (mut after, mut done) = (0, 0);
         loop {
             progress.go_on()?;
             let page = self.stored_page(table, &DECIDABLE, after, PAGE)?;
-            let Some(last) = page.last() else { return Ok(preview) };
+            let Some(last) = page.last() else { return Ok(tally) };
             after = last.finding.id;
             done += page.len() as u64;
             for record in &page {
                 let settled = settle(self, strategies, record)?;
-                *preview.of(settled.outcome) += 1;
-                let arrives = settled.outcome == Outcome::Inserted;
-                dropped[table] |= settled.outcome == Outcome::Deleted || (!exists(record) && !arrives);
+                tally.count(record, &settled);
                 if record.outcome != Some(settled.outcome) || record.why != settled.why {
                     self.set_outcome(record.finding.id, settled.outcome, settled.why.as_deref())?;
                 }

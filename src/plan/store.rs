@@ -490,21 +490,26 @@ fn limits(finding: &Finding) -> Option<String> {
 }
 
 impl Findings for Plan {
-    fn add(&mut self, finding: &Finding) -> Result<()> {
+    fn add(&mut self, finding: Finding) -> Result<()> {
         let label = self.meta.schema.tables[finding.table].label();
+        let conflict_id = conflict_id(&label, &finding.key_bytes);
+        let record = Stored { finding, conflict_id, decision: None, outcome: None, why: None };
+        let settled = self.settle_found(&record)?;
+        let finding = &record.finding;
         let key = Key(finding.key.clone()).to_string();
         let pattern = if finding.class == Class::Conflict { self.pattern(finding) } else { String::new() };
         self.connection
             .prepare_cached(
                 "INSERT INTO records (table_id, key_bytes, record, conflict_id, class, reason, note, key, fields, digests, clocks,
-                 place_record, place_offset, pattern) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                 place_record, place_offset, pattern, outcome, why)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
             )
             .and_then(|mut statement| {
                 statement.execute(params![
                     finding.table as i64,
                     finding.key_bytes,
                     key,
-                    conflict_id(&label, &finding.key_bytes),
+                    record.conflict_id,
                     finding.class.word(),
                     finding.reason.word(),
                     finding.note,
@@ -515,6 +520,8 @@ impl Findings for Plan {
                     finding.place.record as i64,
                     finding.place.offset.map(|o| o as i64),
                     pattern,
+                    settled.as_ref().map(|s| s.outcome.word()),
+                    settled.as_ref().and_then(|s| s.why.as_deref()),
                 ])
             })
             .map_err(|e| lost(&self.path, e))?;
@@ -539,6 +546,7 @@ impl Findings for Plan {
     }
 
     fn revise(&mut self, finding: &Finding) -> Result<()> {
+        self.early.iter_mut().for_each(|early| early.forget(finding.table));
         let pattern = if finding.class == Class::Conflict { self.pattern(finding) } else { String::new() };
         self.connection
             .prepare_cached(
@@ -563,6 +571,7 @@ impl Findings for Plan {
     }
 
     fn remove(&mut self, id: i64) -> Result<()> {
+        self.early = None;
         self.connection.execute("DELETE FROM records WHERE id = ?", [id]).map_err(|e| lost(&self.path, e))?;
         Ok(())
     }

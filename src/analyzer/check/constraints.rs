@@ -8,8 +8,7 @@ use crate::analyzer::options::Reach;
 use crate::analyzer::{Finding, Holder};
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
-use crate::model::schema::Engine;
-use crate::model::{Column, Key, OwnedCell, Table, Unique, Value};
+use crate::model::{Column, Key, OwnedCell, Unique, Value};
 use std::collections::{HashMap, HashSet};
 
 /// Claimants of one unique key that are compared with each other; more than these are compared with these.
@@ -45,16 +44,13 @@ impl Check<'_> {
                 return Ok(());
             }
             let page: Vec<Finding> = page.into_iter().filter(|f| f.fields.iter().any(|x| x.backup.is_some())).collect();
-            // SQLite checks nothing but what `cells` sees, unless the table has checks or strict types.
-            let asks = !target.checks.is_empty()
-                || check.mapping.schema.engine != Engine::Sqlite
-                || target.columns.iter().any(|c| c.enforced);
+            let asks = check.storing.asks(target);
             let records = if asks { check.complete(table, &page)? } else { check.brought(table, &page) };
             let mut probes = Vec::new();
             for (mut finding, record) in page.into_iter().zip(records) {
                 // A table is checked again when a parent was pulled in.
                 finding.limits = Default::default();
-                let (cells, refusal) = check.cells(target, &mut finding, &record);
+                let (cells, refusal) = check.storing.cells(target, &mut finding, &record);
                 match refusal {
                     None => probes.push((finding, cells)),
                     Some(_) if finding.class == Class::Conflict => check.findings.revise(&finding)?,
@@ -82,55 +78,6 @@ impl Check<'_> {
             }
             Ok(())
         })
-    }
-
-    /// Turns a whole record into cells; notes each value that does not fit and returns the first refusal.
-    fn cells(
-        &self,
-        target: &Table,
-        finding: &mut Finding,
-        record: &[Option<Value>],
-    ) -> (Vec<OwnedCell>, Option<(Reason, String)>) {
-        let is_new = finding.current_digests.is_empty();
-        let mut cells = Vec::with_capacity(record.len());
-        let mut refusal = None;
-        for (position, (column, value)) in target.columns.iter().zip(record).enumerate() {
-            let changed = is_new || finding.fields.iter().any(|f| f.column == position && f.backup.is_some());
-            let stored = match value {
-                Some(Value::Null) if !column.nullable && changed && column.writable() => {
-                    Err((Reason::NullNotAllowed, format!("{} must not be null", column.name)))
-                }
-                None if is_new && column.required() => {
-                    let why = format!("{} has no default and the backup has no value for it", column.name);
-                    Err((Reason::NullNotAllowed, why))
-                }
-                None => Ok(OwnedCell::Absent),
-                // What the current record holds already is not judged.
-                Some(value) if !changed => Ok(self.database.store_any(column, value).unwrap_or(OwnedCell::Absent)),
-                Some(value) => self
-                    .stored_in(target, column, value)
-                    .map_err(|why| self.unnamed(target, position, value).unwrap_or(why))
-                    .map_err(|why| (Reason::ValueNotStorable, format!("{}: {why}", column.name))),
-            };
-            cells.push(stored.unwrap_or_else(|(reason, why)| {
-                finding.limits.unstorable.push((position, why.clone()));
-                refusal.get_or_insert((reason, why));
-                OwnedCell::Absent
-            }));
-        }
-        (cells, refusal)
-    }
-
-    /// Says of a list in the place of a reference that it is a natural key that names nobody (Django's exports).
-    fn unnamed(&self, target: &Table, column: usize, value: &Value) -> Option<String> {
-        let Value::Json(text) = value else { return None };
-        let is_list = text.trim_start().starts_with('[');
-        let foreign_key = target.foreign_keys.iter().find(|f| is_list && f.columns == [column])?;
-        let parent = self.mapping.schema.tables[foreign_key.table?].label();
-        Some(format!(
-            "{text} is a natural key, and no unique constraint of {parent} tells which record it names; \
-             export again without natural keys"
-        ))
     }
 
     /// Tells whether a record brings a value of its own for one of the columns.
@@ -198,7 +145,8 @@ impl Check<'_> {
         if unique.is_plain() {
             let claim = |record: &Vec<Option<Value>>| {
                 let values = tuple(record, &unique.columns)?;
-                let cells = unique.columns.iter().zip(&values).map(|(&c, v)| self.store(&target.columns[c], v).ok());
+                let cells =
+                    unique.columns.iter().zip(&values).map(|(&c, v)| self.storing.store(&target.columns[c], v).ok());
                 Some(Claim {
                     bytes: tuple_bytes(target, &unique.columns, &values),
                     cells: cells.collect(),
@@ -208,7 +156,7 @@ impl Check<'_> {
             return Ok(records.iter().map(claim).collect());
         }
         let cell = |column: &Column, value: &Option<Value>| match value {
-            Some(value) => self.store(column, value).or_else(|_| self.database.store_any(column, value)).ok(),
+            Some(value) => self.storing.store(column, value).or_else(|_| self.database.store_any(column, value)).ok(),
             None => None,
         };
         let rows: Vec<Vec<OwnedCell>> = records

@@ -44,7 +44,8 @@ impl Check<'_> {
                     backup_whole: false,
                     backup_deleted: false,
                 };
-                let verdict = classify(target, &check.mapping.compared[table], &sides, &run::rules(check.options));
+                let verdict =
+                    classify(target, &check.mapping.compared[table], &sides, &run::rules(check.options, target));
                 let current_key = run::key_values(target, &current);
                 let same_spelling = super::tuple_bytes(target, &target.key, &current_key) == finding.key_bytes;
                 if same_spelling {

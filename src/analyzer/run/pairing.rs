@@ -4,6 +4,8 @@
 //! Records of which that is not certain go on to the join, in canonical bytes and in the order in which a merge join
 //! takes them. Where the two sides turn out to come in different orders, both go on to the join by themselves.
 
+mod order;
+
 use super::readers::{FromSide, Role, Steps};
 use crate::analyzer::join::{Coming, Seen};
 use crate::analyzer::mapping::{Mapping, Part};
@@ -14,6 +16,7 @@ use crate::error::Result;
 use crate::model::agree::agree;
 use crate::model::raw::{self, Raw};
 use crate::model::{Cell, Table, encode};
+use order::Order;
 use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -54,7 +57,7 @@ pub(super) struct Pairing<'a> {
     encoder: RowEncoder<'a>,
     steps: Steps,
     seen: Seen,
-    last_key: Vec<u8>,
+    order: Order<'a>,
     /// Digests of the backup's keys that went on without a partner: one that comes again must not meet here.
     aside: HashSet<u64>,
     keys: [Vec<u8>; 2],
@@ -96,7 +99,7 @@ impl<'a> Pairing<'a> {
             encoder: RowEncoder::new(target, Form::Canonical),
             steps: Steps::default(),
             seen: Seen { backup_ascending: true, current_rows: 0 },
-            last_key: Vec::new(),
+            order: Order::new(target),
             aside: HashSet::new(),
             keys: Default::default(),
             scratch: Vec::new(),
@@ -104,7 +107,7 @@ impl<'a> Pairing<'a> {
     }
 
     /// Takes the next record of current; false: it was not taken, nor will any other be.
-    pub(super) fn current(&mut self, cells: &[Cell<'_>]) -> Result<bool> {
+    pub(super) fn current(&mut self, cells: &[Raw<'_>]) -> Result<bool> {
         loop {
             let disordered = !self.seen.backup_ascending && self.aside.len() >= ASIDE;
             if disordered || !self.front()? {
@@ -129,7 +132,8 @@ impl<'a> Pairing<'a> {
             }
             let role = if order == Ordering::Equal { Role::Pair } else { Role::Current };
             self.steps.roles.push(role);
-            self.encoder.put_all(cells);
+            let whole: Vec<Cell<'_>> = cells.iter().map(|cell| cell.cell()).collect();
+            self.encoder.put_all(&whole);
             self.encoder.close(Place::default(), false);
             self.seen.current_rows += 1;
             if role == Role::Pair {
@@ -159,11 +163,10 @@ impl<'a> Pairing<'a> {
     }
 
     /// Tells whether the records at the front are certainly the same.
-    fn alike(&self, cells: &[Cell<'_>]) -> bool {
+    fn alike(&self, cells: &[Raw<'_>]) -> bool {
         let mut rest = self.batch.row(self.at).body;
         for ((cell, column), rule) in cells.iter().zip(&self.table.columns).zip(&self.rules) {
-            let (backup, tail) = raw::first(rest);
-            rest = tail;
+            let backup = raw::take(&mut rest);
             let same = match rule {
                 Rule::Nothing => true,
                 Rule::Field => agree(backup, *cell, &column.ty),
@@ -178,17 +181,23 @@ impl<'a> Pairing<'a> {
     }
 
     /// Notes the key of records that are alike; tells whether the backup certainly has it for the first time.
-    fn may_meet(&mut self, cells: &[Cell<'_>]) -> bool {
+    fn may_meet(&mut self, cells: &[Raw<'_>]) -> bool {
+        match self.order.integer(cells) {
+            Some(key) => self.order.note_integer(key, &mut self.seen),
+            None => {
+                self.current_key(cells);
+                self.order.note(&self.keys[0], &mut self.seen);
+            }
+        }
+        if self.seen.backup_ascending || self.aside.is_empty() {
+            return true;
+        }
         self.current_key(cells);
-        let key = &self.keys[0];
-        self.seen.note_backup(key, &mut self.last_key);
-        self.seen.backup_ascending
-            || self.aside.is_empty()
-            || (self.aside.len() < ASIDE && !self.aside.contains(&xxh3_64(key)))
+        self.aside.len() < ASIDE && !self.aside.contains(&xxh3_64(&self.keys[0]))
     }
 
-    fn current_key(&mut self, cells: &[Cell<'_>]) {
-        key_of(self.table, |column| cells[column], &mut self.keys[0], &mut self.scratch);
+    fn current_key(&mut self, cells: &[Raw<'_>]) {
+        key_of(self.table, |column| cells[column].cell(), &mut self.keys[0], &mut self.scratch);
     }
 
     fn backup_key(&mut self) {
@@ -208,7 +217,7 @@ impl<'a> Pairing<'a> {
         self.steps.read += 1;
         let key = &self.keys[1];
         if !key.is_empty() {
-            self.seen.note_backup(key, &mut self.last_key);
+            self.order.note(key, &mut self.seen);
         }
         if role == Role::Backup {
             self.steps.roles.push(role);
@@ -227,7 +236,7 @@ impl<'a> Pairing<'a> {
             self.hand_on()?;
         }
         self.say()?;
-        let last_key = std::mem::take(&mut self.last_key);
+        let last_key = std::mem::replace(&mut self.order, Order::new(self.table)).into_last();
         self.to.send(FromSide::Apart(self.seen, last_key)).map_err(|_| stopped())
     }
 

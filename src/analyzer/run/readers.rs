@@ -11,6 +11,7 @@ use crate::analyzer::sides::{BackupSink, Learned, Wanted, stopped};
 use crate::backup::{Ignore, Place, Reader, Summary, TableHeader};
 use crate::database::Snapshot;
 use crate::error::{Error, Result};
+use crate::model::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -213,18 +214,24 @@ pub(super) fn read_current(
         let mut encoder = RowEncoder::new(target, Form::Canonical);
         columns.into_iter().for_each(|columns| encoder.told_apart_by(columns));
         let mut pairing = pairs.map(|pairs| Pairing::new(mapping, table, pairs, to));
-        let outcome = snapshot.scan(target, &mut |cells| {
-            if let Some(open) = &mut pairing {
-                if open.current(cells)? {
-                    return Ok(());
+        let mut alone = |cells: &[Cell<'_>]| match encoder.push(cells, Place::default()) {
+            Some(full) => to.send(FromSide::Rows(full)).map_err(|_| stopped()),
+            None => Ok(()),
+        };
+        let outcome = if pairing.is_some() {
+            snapshot.scan_raw(target, &mut |raw| {
+                if let Some(open) = &mut pairing {
+                    if open.current(raw)? {
+                        return Ok(());
+                    }
+                    pairing = None;
                 }
-                pairing = None;
-            }
-            match encoder.push(cells, Place::default()) {
-                Some(full) => to.send(FromSide::Rows(full)).map_err(|_| stopped()),
-                None => Ok(()),
-            }
-        });
+                let cells: Vec<Cell<'_>> = raw.iter().map(|cell| cell.cell()).collect();
+                alone(&cells)
+            })
+        } else {
+            snapshot.scan(target, &mut alone)
+        };
         let outcome = outcome.and_then(|()| pairing.as_mut().map_or(Ok(()), Pairing::finish));
         let last = match outcome.map(|()| encoder.finish()) {
             Ok(None) => Ok(()),

@@ -1,5 +1,6 @@
 //! What becomes of rows that met: classified, counted, and stored where they are not unchanged.
 
+use crate::analyzer::check::Storing;
 use crate::analyzer::classify::{Rules, Sides, classify};
 use crate::analyzer::join::Met;
 use crate::analyzer::mapping::Mapping;
@@ -9,11 +10,12 @@ use crate::analyzer::{Finding, Findings, Limits, digests};
 use crate::error::Result;
 use crate::model::calendar::Timestamp;
 use crate::model::change::{Class, Counts, Reason};
+use crate::model::names::is_created_name;
 use crate::model::{Table, encode};
 use std::collections::{HashMap, HashSet};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-pub(crate) fn rules(options: &Options) -> Rules {
+pub(crate) fn rules(options: &Options, table: &Table) -> Rules {
     let tolerance_nanos = i128::from(options.tolerance_millis) * 1_000_000;
     let now = chrono::Utc::now();
     Rules {
@@ -21,6 +23,7 @@ pub(crate) fn rules(options: &Options) -> Rules {
         now: Timestamp { seconds: now.timestamp(), nanos: now.timestamp_subsec_nanos(), digits: 9, zoned: true },
         strict: options.strict,
         deletes: options.deletes,
+        created: table.columns.iter().position(|column| is_created_name(&column.name)),
     }
 }
 
@@ -40,6 +43,9 @@ pub(super) struct Visit<'a> {
     pub(super) counts: Counts,
     /// What the backup had of records that only current changed since the base.
     pub(super) repeats: Repeats,
+    pub(super) storing: &'a Storing<'a>,
+    /// Whether the database certainly holds all that was found.
+    pub(super) proven: bool,
 }
 
 /// Digests of backup records that are known to change nothing though they differ from current: a base says so. The same
@@ -146,7 +152,7 @@ impl Visit<'_> {
             return Ok(());
         }
         let row = current.or(backup).expect("a record on one side at least");
-        self.findings.add(&Finding {
+        let finding = Finding {
             id: 0,
             table: self.table,
             key: key_values(self.target, row.body),
@@ -161,7 +167,10 @@ impl Visit<'_> {
             current_at: verdict.current_at,
             place: backup.map(|r| r.place).unwrap_or_default(),
             limits: Limits::default(),
-        })
+        };
+        // While the readers read, the calling thread has time to see it; afterwards everybody would wait.
+        self.proven = self.proven && self.storing.takes(self.target, &finding);
+        self.findings.add(finding)
     }
 
     /// A record that a filter leaves out is kept only where a chosen one may need it as a parent.
@@ -189,7 +198,7 @@ impl Visit<'_> {
             backup_deleted: false,
         };
         let verdict = classify(self.target, &self.mapping.compared[self.table], &sides, &self.rules);
-        self.findings.add(&Finding {
+        self.findings.add(Finding {
             id: 0,
             table: self.table,
             key: key_values(self.target, backup.body),

@@ -140,6 +140,10 @@ struct Outcome<'s> {
 }
 
 impl RecordSink for Outcome<'_> {
+    fn as_before(&mut self) {
+        self.sink.as_before();
+    }
+
     fn field(&mut self, name: &str, cell: crate::model::Cell<'_>) -> Result<()> {
         self.sink.field(name, cell).inspect_err(|_| self.failed = true)
     }

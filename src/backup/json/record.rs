@@ -125,7 +125,14 @@ impl RecordParser {
 
     fn emit_from(&mut self, text: &str, place: Place, sink: &mut dyn RecordSink) -> Result<()> {
         match self.shape {
-            Shape::Plain => self.emit_members(text, sink)?,
+            Shape::Plain => {
+                self.check_keys(text, 0)?;
+                // The first record is the first of its sink, whatever was read with this parser before.
+                if self.known && place.record > 1 {
+                    sink.as_before();
+                }
+                self.emit_members(text, sink)?;
+            }
             Shape::Django => {
                 self.check_keys(text, 1)?;
                 if let Some(model) = &self.model
@@ -148,6 +155,7 @@ impl RecordParser {
                 if self.split(text, fields.start, 0).is_err() {
                     return Err(fail!(BackupDamaged, "`fields` of a Django record can't be read"));
                 }
+                self.check_keys(text, 0)?;
                 self.emit_members(text, sink)?;
             }
         }
@@ -174,14 +182,15 @@ impl RecordParser {
     }
 
     fn emit_members(&mut self, text: &str, sink: &mut dyn RecordSink) -> Result<()> {
-        self.check_keys(text, 0)?;
         for position in 0..self.members.len() {
             let member = &self.members[position];
             // Nearly all fields are plain; they go straight through.
             if let Some(cell) = self.plain_cell(text, member)
                 && !member.key_escaped
             {
-                sink.field(&text[member.key.clone()], cell)?;
+                // Known keys are at hand already.
+                let key = if self.known { &self.previous[0][position] } else { &text[member.key.clone()] };
+                sink.field(key, cell)?;
                 continue;
             }
             let (value, escaped) = (member.value.clone(), member.escaped);

@@ -48,6 +48,18 @@ fn fields(pairs: &[(&str, OwnedCell)]) -> Fields {
 }
 
 #[test]
+fn records_of_other_names_or_another_order_are_not_taken_for_those_before() {
+    let records =
+        r#"{"a":1,"b":2},{"a":3,"b":4},{"b":5,"a":6},{"a":7},{"a":8},{"a":9,"b":1},{"\u0061":2,"b":3},{"a":4,"b":5}"#;
+    let content = read(&format!(r#"{{"t":[{records}],"u":[{{"b":1,"a":2}},{{"b":3,"a":4}}]}}"#)).unwrap();
+    assert_eq!(content.counts(), [("t", 8), ("u", 2)]);
+    let pair = |a, x, b, y| fields(&[(a, number(x)), (b, number(y))]);
+    assert_eq!(content.records("t")[2], pair("b", "5", "a", "6"));
+    assert_eq!(content.records("t")[6], pair("a", "2", "b", "3"));
+    assert_eq!(content.records("u")[1], pair("b", "3", "a", "4"));
+}
+
+#[test]
 fn a_smart_backup_is_read_cell_by_cell_through_any_window() {
     for window in [1, 2, 3, 7, 16, 61, 1 << 16] {
         let content = small(window).unwrap();

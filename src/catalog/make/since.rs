@@ -113,7 +113,7 @@ struct Keys {
 struct Collected(BTreeMap<usize, Keys>);
 
 impl Findings for Collected {
-    fn add(&mut self, finding: &Finding) -> Result<()> {
+    fn add(&mut self, finding: Finding) -> Result<()> {
         let keys = self.0.entry(finding.table).or_default();
         match (finding.class, finding.reason) {
             (Class::New, _) | (Class::Blocked, Reason::MissingParent) => keys.gone.push(finding.key.clone()),

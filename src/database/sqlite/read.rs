@@ -1,10 +1,11 @@
 //! A consistent read-only view of an SQLite database: one connection inside one read transaction.
 
-use super::values::{bound, cell_of};
+use super::values::{bound, cell_of, raw_of};
 use super::{claims, error, sql};
-use crate::database::{FetchSink, RowSink, Snapshot, Violation};
+use crate::database::{FetchSink, RawSink, RowSink, Snapshot, Violation, emptied};
 use crate::error::Result;
-use crate::model::{Cell, ForeignKey, OwnedCell, Table, Unique};
+use crate::model::raw::Raw;
+use crate::model::{Cell, Column, ForeignKey, OwnedCell, Table, Unique};
 use rusqlite::{Connection, params_from_iter};
 use std::collections::HashMap;
 
@@ -26,6 +27,10 @@ impl View {
 impl Snapshot for View {
     fn scan(&mut self, table: &Table, sink: &mut RowSink<'_>) -> Result<()> {
         scan(&self.connection, table, sink)
+    }
+
+    fn scan_raw(&mut self, table: &Table, sink: &mut RawSink<'_>) -> Result<()> {
+        scan_raw(&self.connection, table, sink)
     }
 
     fn fetch(
@@ -78,6 +83,10 @@ pub(super) fn select_list(table: &Table) -> String {
     table.columns.iter().map(sql::selected).collect::<Vec<_>>().join(", ")
 }
 
+fn select(table: &Table) -> String {
+    format!("SELECT {} FROM {}", select_list(table), sql::quote(&table.name))
+}
+
 /// Reads one row's cells; computed columns are absent.
 pub(super) fn read_row<'a>(row: &'a rusqlite::Row<'_>, table: &Table, cells: &mut Vec<Cell<'a>>) -> Result<()> {
     for (position, column) in table.columns.iter().enumerate() {
@@ -87,24 +96,32 @@ pub(super) fn read_row<'a>(row: &'a rusqlite::Row<'_>, table: &Table, cells: &mu
 }
 
 pub(super) fn scan(connection: &Connection, table: &Table, sink: &mut RowSink<'_>) -> Result<()> {
-    let text = format!("SELECT {} FROM {}", select_list(table), sql::quote(&table.name));
-    let mut statement = connection.prepare(&text).map_err(error)?;
+    let mut statement = connection.prepare(&select(table)).map_err(error)?;
     let mut rows = statement.query([]).map_err(error)?;
     let mut room = Vec::with_capacity(table.columns.len());
     while let Some(row) = rows.next().map_err(error)? {
-        let mut cells = emptied(room);
+        let mut cells = emptied(room, Cell::Absent);
         read_row(row, table, &mut cells)?;
         sink(&cells)?;
-        room = emptied(cells);
+        room = emptied(cells, Cell::Absent);
     }
     Ok(())
 }
 
-/// Empties a vector of borrowed cells so that its allocation serves for cells that borrow from elsewhere.
-fn emptied<'a>(mut cells: Vec<Cell<'_>>) -> Vec<Cell<'a>> {
-    cells.clear();
-    // Collecting into the same layout keeps the allocation; there is nothing to convert.
-    cells.into_iter().map(|_| Cell::Absent).collect()
+pub(super) fn scan_raw(connection: &Connection, table: &Table, sink: &mut RawSink<'_>) -> Result<()> {
+    let writable: Vec<bool> = table.columns.iter().map(Column::writable).collect();
+    let mut statement = connection.prepare(&select(table)).map_err(error)?;
+    let mut rows = statement.query([]).map_err(error)?;
+    let mut room = Vec::with_capacity(writable.len());
+    while let Some(row) = rows.next().map_err(error)? {
+        let mut cells = emptied(room, Raw::Absent);
+        for (position, writable) in writable.iter().enumerate() {
+            cells.push(if *writable { raw_of(row.get_ref(position).map_err(error)?) } else { Raw::Absent });
+        }
+        sink(&cells)?;
+        room = emptied(cells, Raw::Absent);
+    }
+    Ok(())
 }
 
 pub(super) fn fetch(

@@ -1,6 +1,7 @@
 //! Values to SQLite's five storage classes and back.
 
 use crate::model::calendar::{Timestamp, format_date};
+use crate::model::raw::Raw;
 use crate::model::schema::{IsoSuffix, Storage, WholeSeconds};
 use crate::model::{Cell, Column, OwnedCell, Value};
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -11,11 +12,19 @@ pub(crate) fn cell_of(value: ValueRef<'_>) -> Cell<'_> {
         ValueRef::Null => Cell::Null,
         ValueRef::Integer(i) => Cell::Int(i),
         ValueRef::Real(r) => Cell::Real(r),
-        ValueRef::Text(bytes) => match simdutf8::basic::from_utf8(bytes) {
-            Ok(text) => Cell::Text(text),
-            Err(_) => Cell::RawText(bytes),
-        },
+        ValueRef::Text(_) => raw_of(value).cell(),
         ValueRef::Blob(bytes) => Cell::Bytes(bytes),
+    }
+}
+
+/// As [`cell_of`], without asking whether a text is UTF-8.
+pub(crate) fn raw_of(value: ValueRef<'_>) -> Raw<'_> {
+    match value {
+        ValueRef::Null => Raw::Null,
+        ValueRef::Integer(i) => Raw::Int(i),
+        ValueRef::Real(r) => Raw::Real(r),
+        ValueRef::Text(bytes) => Raw::Text(bytes),
+        ValueRef::Blob(bytes) => Raw::Bytes(bytes),
     }
 }
 

@@ -127,7 +127,7 @@ fn cell() -> impl Strategy<Value = OwnedCell> {
 fn agreed(backup: Cell<'_>, current: Cell<'_>, ty: &ColumnType) -> bool {
     let mut bytes = Vec::new();
     raw::push(backup, &mut bytes);
-    agree(raw::first(&bytes).0, current, ty)
+    agree(raw::take(&mut bytes.as_slice()), current.into(), ty)
 }
 
 fn check(backup: Cell<'_>, current: Cell<'_>) {

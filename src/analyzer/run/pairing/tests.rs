@@ -83,7 +83,7 @@ fn hold(current: &[&str], backup: &[&str]) -> Held {
     let mut held = Held::default();
     let all = current.iter().all(|record| {
         let (key, text) = split(record);
-        let taken = pairing.current(&[Cell::Text(&key), Cell::Text(&text)]).expect("nothing fails");
+        let taken = pairing.current(&[Raw::Text(key.as_bytes()), Raw::Text(text.as_bytes())]).expect("nothing fails");
         held.taken += usize::from(taken);
         taken
     });
