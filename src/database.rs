@@ -8,6 +8,8 @@ mod claims;
 mod fit;
 pub mod mysql;
 pub mod postgres;
+mod present;
+mod session;
 pub mod url;
 
 use crate::error::Result;
@@ -187,6 +189,14 @@ pub trait Database: Send {
     /// As [`Database::schema`].
     fn lacking(&mut self, _schema: &Schema) -> Result<Vec<Lacking>> {
         Ok(Vec::new())
+    }
+
+    /// Says why the database takes no writes, where that is known before trying: a standby, a server set to read only.
+    ///
+    /// # Errors
+    /// As [`Database::schema`].
+    fn read_only(&mut self) -> Result<Option<String>> {
+        Ok(None)
     }
 
     /// Takes over how a backup of the same engine stores dates and the like, for columns that hold nothing here yet.

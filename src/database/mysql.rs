@@ -55,6 +55,7 @@ impl Mysql {
         };
         let doing = "asking the database who it is";
         let mut session = Session::open(server)?;
+        session.hurry();
         let sql = "SELECT DATABASE(), VERSION(), CAST(@@max_allowed_packet AS CHAR), \
                    CONCAT(@@hostname, ':', @@port, ':', @@datadir)";
         let rows = session.rows(sql, MySqlArguments::default(), doing)?;
@@ -111,6 +112,21 @@ impl Mysql {
         Ok(session)
     }
 
+    /// Says why nothing can be written, whatever this user's privileges let through: a replica must not be written to.
+    fn obstacle(&self, session: &mut Session) -> Result<Option<String>> {
+        let own = if self.mariadb { "@@SESSION.tx_read_only" } else { "@@SESSION.transaction_read_only" };
+        let sql = format!("SELECT CAST(@@GLOBAL.read_only AS CHAR), CAST({own} AS CHAR)");
+        let rows = session.rows(&sql, MySqlArguments::default(), "asking whether the server takes writes")?;
+        let set = |position| rows.first().and_then(|r| text(r, position)).is_some_and(|v| !matches!(&*v, "0" | "OFF"));
+        Ok(if set(0) {
+            Some("the server is read-only (read_only), as replicas are".to_owned())
+        } else if set(1) {
+            Some("transactions are read-only here (transaction_read_only)".to_owned())
+        } else {
+            None
+        })
+    }
+
     /// Says who holds the merge lock, as far as the user may see it.
     fn holder(&self, session: &mut Session) -> Result<String> {
         let sql = "SELECT CAST(l.ID AS CHAR), COALESCE(p.HOST, 'somewhere'), CAST(COALESCE(p.TIME, 0) AS CHAR) \
@@ -150,6 +166,13 @@ impl Database for Mysql {
         privileges::lacking(&mut self.open(&WriteOptions::default())?, &schema.tables)
     }
 
+    fn read_only(&mut self) -> Result<Option<String>> {
+        let mut session = self.open(&WriteOptions::default())?;
+        let obstacle = self.obstacle(&mut session)?;
+        session.close();
+        Ok(obstacle)
+    }
+
     fn snapshot(&mut self) -> Result<Box<dyn Snapshot>> {
         let mut session = self.open(&WriteOptions::default())?;
         session.run("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY", "opening a snapshot")?;
@@ -159,6 +182,11 @@ impl Database for Mysql {
     fn begin(&mut self, options: &WriteOptions) -> Result<Box<dyn Transaction>> {
         let end = Instant::now() + options.lock_timeout;
         let mut session = self.open(options)?;
+        if let Some(why) = self.obstacle(&mut session)? {
+            session.close();
+            return Err(fail!(Refused, "{} takes no writes: {why}", self.identity.display)
+                .hint("use the address of the server that takes writes"));
+        }
         loop {
             let sql = "SELECT CAST(GET_LOCK(?, 0) AS CHAR)";
             let rows = session.rows(sql, bind([&self.lock_name]), "taking the merge lock")?;

@@ -8,6 +8,7 @@ mod claims;
 mod counters;
 mod decode;
 mod errors;
+mod outcome;
 mod params;
 mod passfile;
 mod privileges;
@@ -17,6 +18,7 @@ mod store;
 mod types;
 mod view;
 mod violations;
+mod writable;
 mod write;
 
 use super::url::{ConnectUrl, ServerUrl};
@@ -35,8 +37,6 @@ use view::{Lock, View};
 const MERGE_LOCK: i64 = 0x6d72_6761_6e73_7200;
 /// How long to wait between two tries of the lock.
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
-/// How long a vanished connection may take until the server has settled its transaction.
-const SETTLE_TIME: Duration = Duration::from_secs(5);
 
 /// A PostgreSQL database.
 pub struct Postgres {
@@ -44,6 +44,15 @@ pub struct Postgres {
     identity: Identity,
     /// The first schema of the search path that exists.
     default_schema: String,
+}
+
+/// What a transaction may do.
+#[derive(Clone, Copy, PartialEq)]
+enum Access {
+    /// Read.
+    Read,
+    /// What the server lets transactions do where nothing is asked for.
+    Usual,
 }
 
 impl Postgres {
@@ -57,6 +66,9 @@ impl Postgres {
         };
         let doing = "asking the database who it is";
         let mut session = Session::open(server)?;
+        session.hurry();
+        // In one transaction: a pooler may answer each statement outside of one from another session.
+        session.run("BEGIN READ ONLY", doing)?;
         let sql = "SELECT current_setting('server_version_num')::int4, current_database()::text, \
                    (SELECT oid::int8 FROM pg_database WHERE datname = current_database()), \
                    coalesce(current_schema()::text, 'public'), \
@@ -89,18 +101,29 @@ impl Postgres {
 
     /// Opens a transaction in which everything that may wait for its end does.
     fn open_to_write(&self, options: &WriteOptions) -> Result<Session> {
-        let mut session = self.open_transaction("READ WRITE", options)?;
-        session.run("SET CONSTRAINTS ALL DEFERRED", "starting a transaction")?;
+        let mut session = self.open_transaction(Access::Usual, options)?;
+        if let Some(why) = writable::obstacle(&mut session)? {
+            session.close();
+            return Err(fail!(Refused, "{} takes no writes: {why}", self.identity.display)
+                .hint("use the address of the server that takes writes"));
+        }
+        // A server may be set to answer a commit before it is on its disk; a merge that is reported is kept.
+        let settings = "SET CONSTRAINTS ALL DEFERRED; SELECT set_config('synchronous_commit', 'on', true) \
+                        WHERE current_setting('synchronous_commit') = 'off'";
+        session.run(settings, "starting a transaction")?;
         Ok(session)
     }
 
     /// Opens a connection and a transaction on it with the settings of CHECKS 2.
-    fn open_transaction(&self, mode: &str, options: &WriteOptions) -> Result<Session> {
+    fn open_transaction(&self, access: Access, options: &WriteOptions) -> Result<Session> {
         let mut session = self.open()?;
         let (lock, statement) = (options.lock_timeout.as_millis().max(1), options.statement_timeout.as_millis());
         // Our own statements name schemas; while writing, triggers and functions of the application's run as well, and
         // their names are looked up where the role's own setting says.
-        let path = if mode == "READ ONLY" { "SET LOCAL search_path = ''; " } else { "" };
+        let (mode, path) = match access {
+            Access::Read => ("READ ONLY", "SET LOCAL search_path = ''; "),
+            Access::Usual => ("", ""),
+        };
         let settings = format!(
             "BEGIN ISOLATION LEVEL {} {mode}; {path}\
              SET LOCAL lock_timeout = {lock}; SET LOCAL statement_timeout = {statement}; \
@@ -153,18 +176,25 @@ impl Database for Postgres {
     }
 
     fn schema(&mut self) -> Result<Schema> {
-        let mut session = self.open_transaction("READ ONLY", &WriteOptions::default())?;
+        let mut session = self.open_transaction(Access::Read, &WriteOptions::default())?;
         let schema = schema::read(&mut session, self.url.schema.as_deref(), &self.default_schema)?;
         session.close();
         Ok(schema)
     }
 
     fn lacking(&mut self, _schema: &Schema) -> Result<Vec<Lacking>> {
-        privileges::lacking(&mut self.open()?)
+        privileges::lacking(&mut self.open_transaction(Access::Read, &WriteOptions::default())?)
+    }
+
+    fn read_only(&mut self) -> Result<Option<String>> {
+        let mut session = self.open_transaction(Access::Usual, &WriteOptions::default())?;
+        let obstacle = writable::obstacle(&mut session)?;
+        session.close();
+        Ok(obstacle)
     }
 
     fn snapshot(&mut self) -> Result<Box<dyn Snapshot>> {
-        let mut session = self.open_transaction("READ ONLY", &WriteOptions::default())?;
+        let mut session = self.open_transaction(Access::Read, &WriteOptions::default())?;
         // The view is of the moment of the first query.
         session.run("SELECT 1", "opening a snapshot")?;
         Ok(Box::new(View::new(session, Lock::None)))
@@ -206,17 +236,6 @@ impl Database for Postgres {
     }
 
     fn transaction_outcome(&mut self, id: &str) -> Result<Option<bool>> {
-        let end = Instant::now() + SETTLE_TIME;
-        let mut session = self.open()?;
-        loop {
-            let sql = "SELECT pg_xact_status($1::text::xid8)";
-            let row = first(session.rows(sql, bind([id]), "asking for a transaction's outcome")?)?;
-            match row.get::<Option<String>, _>(0).as_deref() {
-                Some("committed") => return Ok(Some(true)),
-                Some("aborted") => return Ok(Some(false)),
-                Some("in progress") if Instant::now() < end => std::thread::sleep(LOCK_PAUSE),
-                _ => return Ok(None),
-            }
-        }
+        outcome::of(|| self.open(), id)
     }
 }

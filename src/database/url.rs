@@ -81,6 +81,8 @@ pub struct ServerUrl {
     pub tls_key: Option<PathBuf>,
     /// How long connecting may take.
     pub connect_timeout: Option<Duration>,
+    /// How long the server may say nothing.
+    pub socket_timeout: Option<Duration>,
     /// What a person should know about the URL: keys that mean nothing here, missing encryption.
     pub warnings: Vec<String>,
 }
@@ -248,6 +250,9 @@ fn option(server: &mut ServerUrl, key: &str, value: &str) -> Result<()> {
         "connect_timeout" | "connectTimeout" => {
             server.connect_timeout = value.parse().ok().filter(|s| *s > 0).map(Duration::from_secs);
         }
+        "socket_timeout" | "socketTimeout" => {
+            server.socket_timeout = value.parse().ok().filter(|s| *s > 0).map(Duration::from_secs);
+        }
         "service" | "servicefile" => {
             return Err(fail!(Usage, "the database URL names a service of libpq; pg_service.conf is not read")
                 .hint("write host, port and database into the URL"));
@@ -257,7 +262,6 @@ fn option(server: &mut ServerUrl, key: &str, value: &str) -> Result<()> {
         | "pool_timeout"
         | "pgbouncer"
         | "statement_cache_size"
-        | "socket_timeout"
         | "charset"
         | "application_name"
         | "conn_max_age"

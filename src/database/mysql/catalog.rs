@@ -2,7 +2,8 @@
 
 use super::session::Session;
 use super::types::{self, Wire};
-use crate::error::{Result, fail};
+use crate::database::present;
+use crate::error::Result;
 use crate::model::Table;
 use sqlx::mysql::{MySqlArguments, MySqlRow};
 use sqlx::{Arguments, Row};
@@ -111,12 +112,14 @@ pub(super) fn unescaped(shown: &str) -> String {
     expression
 }
 
+/// Returns a value as the server sent it.
+pub(super) fn bytes(row: &MySqlRow, position: usize) -> Option<&[u8]> {
+    row.try_get_unchecked::<Option<&[u8]>, _>(position).ok().flatten()
+}
+
 /// Reads a text of the catalog, whatever type the server gives it.
 pub(super) fn text(row: &MySqlRow, position: usize) -> Option<String> {
-    row.try_get_unchecked::<Option<Vec<u8>>, _>(position)
-        .ok()
-        .flatten()
-        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    bytes(row, position).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
 }
 
 /// Makes arguments of texts.
@@ -157,7 +160,13 @@ pub(super) struct Shape {
     pub(super) name: String,
     /// In the order of the [`Table`] it was made for.
     pub(super) columns: Vec<ShapeColumn>,
+    /// The unique indexes of whole columns: the name, quoted, and the columns as the names in `columns` are quoted.
+    uniques: Vec<(String, Vec<String>)>,
 }
+
+const UNIQUES: &str = "
+SELECT INDEX_NAME, COALESCE(COLUMN_NAME, ''), SUB_PART IS NOT NULL FROM information_schema.STATISTICS
+WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? AND NON_UNIQUE = 0 ORDER BY INDEX_NAME = 'PRIMARY' DESC, INDEX_NAME, SEQ_IN_INDEX";
 
 impl Shape {
     /// Reads a table's shape.
@@ -166,23 +175,31 @@ impl Shape {
     /// `SchemaMismatch` when table or column is gone; as the server says.
     pub(super) fn read(session: &mut Session, table: &Table) -> Result<Self> {
         let catalog = columns(session, Some(&table.name))?;
-        let gone = |what: String| {
-            fail!(SchemaMismatch, "{what} is not in the database any more")
-                .hint("analyze again with the present schema")
-        };
         if catalog.is_empty() {
-            return Err(gone(format!("table {}", table.label())));
+            return Err(present::gone(&format!("table {}", table.label())));
         }
-        let columns = table
-            .columns
-            .iter()
-            .map(|wanted| {
-                let column = catalog.iter().find(|c| c.name == wanted.name);
-                let column = column.ok_or_else(|| gone(format!("column {}.{}", table.label(), wanted.name)))?;
-                Ok(shape_column(column))
-            })
-            .collect::<Result<_>>()?;
-        Ok(Self { name: quote(&table.name), columns })
+        let columns = present::columns(table, &catalog, |c| &c.name)?.into_iter().map(shape_column).collect();
+        let mut uniques: Vec<(String, Vec<String>)> = Vec::new();
+        let mut partial = Vec::new();
+        for row in session.rows(UNIQUES, bind([&table.name]), "reading the unique keys")? {
+            let part = |position| text(&row, position).unwrap_or_default();
+            let (index, column) = (quote(&part(0)), quote(&part(1)));
+            if part(2) != "0" || part(1).is_empty() {
+                partial.push(index.clone());
+            }
+            match uniques.last_mut().filter(|last| last.0 == index) {
+                Some(last) => last.1.push(column),
+                None => uniques.push((index, vec![column])),
+            }
+        }
+        uniques.retain(|unique| !partial.contains(&unique.0));
+        Ok(Self { name: quote(&table.name), columns, uniques })
+    }
+
+    /// Names the unique index by which a record with these values is found without looking at another one.
+    pub(super) fn unique_among(&self, columns: &[usize]) -> Option<&str> {
+        let has = |name: &String| columns.iter().any(|&c| self.columns[c].quoted == *name);
+        self.uniques.iter().find(|(_, parts)| parts.iter().all(has)).map(|(name, _)| name.as_str())
     }
 }
 

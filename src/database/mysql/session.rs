@@ -1,28 +1,43 @@
-//! One connection, its runtime and its settings.
+//! A MySQL or MariaDB connection: how it is opened.
 
+use super::catalog;
 use super::errors;
-use crate::database::blocking;
+use crate::database::session::{self, Server};
 use crate::database::url::{ServerUrl, Tls};
-use crate::error::{Result, fail};
-use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlRow, MySqlSslMode};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
-use std::time::Duration;
-use tokio::runtime::Runtime;
+use crate::error::{Error, Result};
+use sqlx::mysql::{MySqlConnectOptions, MySqlQueryResult, MySqlRow, MySqlSslMode};
+use sqlx::{MySql, Row};
 
-/// How long connecting may take where the URL doesn't say.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+pub(super) type Session = session::Session<User>;
 
 /// How many prepared statements a connection keeps. Closing one costs a pause of 40 ms on TCP: the driver sends the
 /// closing and the next statement as two small packets, and the second waits for the first to be acknowledged.
 /// So statements come in a few sizes only, and are kept.
 const KEPT_STATEMENTS: usize = 512;
 
-/// A connection. After an error it is closed: a deadlock ends the transaction silently, and what came next would be
-/// committed by itself.
-pub(super) struct Session {
-    // The connection goes before the runtime that it lives on.
-    connection: Option<MySqlConnection>,
-    pub(super) runtime: Runtime,
+/// Whoever is connected: the server's own errors name them.
+pub(super) struct User;
+
+impl Server for User {
+    type Driver = MySql;
+    const KEEPS_STATEMENTS: bool = true;
+    const SETTLES: &'static str = "compares the records with the receipt";
+
+    fn explain(&self, error: sqlx::Error, doing: &str) -> Error {
+        errors::map(error, doing)
+    }
+
+    fn lost(error: &sqlx::Error) -> bool {
+        errors::connection_lost(error)
+    }
+
+    fn touched(done: &MySqlQueryResult) -> u64 {
+        done.rows_affected()
+    }
+
+    fn weight(row: &MySqlRow) -> usize {
+        (0..row.len()).filter_map(|position| catalog::bytes(row, position)).map(<[u8]>::len).sum()
+    }
 }
 
 impl Session {
@@ -31,92 +46,9 @@ impl Session {
     /// # Errors
     /// `Unreachable`.
     pub(super) fn open(url: &ServerUrl) -> Result<Self> {
-        let runtime = blocking::runtime()?;
         let options = options(url);
-        let limit = url.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
         let place = format!("connecting to MySQL or MariaDB at {}", options.get_host());
-        let connected = runtime.block_on(async { tokio::time::timeout(limit, options.connect()).await });
-        let connection = match connected {
-            Ok(connected) => connected.map_err(|error| errors::map(error, &place))?,
-            Err(_) => return Err(fail!(Unreachable, "{place}: no answer within {} s", limit.as_secs())),
-        };
-        Ok(Self { connection: Some(connection), runtime })
-    }
-
-    /// Lends runtime and connection.
-    ///
-    /// # Errors
-    /// `Failed` after an earlier error: the transaction is over.
-    pub(super) fn parts(&mut self) -> Result<(&Runtime, &mut MySqlConnection)> {
-        match &mut self.connection {
-            Some(connection) => Ok((&self.runtime, connection)),
-            None => Err(fail!(Failed, "the database connection was closed after an earlier error")),
-        }
-    }
-
-    /// Runs one statement that takes no values and gives no rows.
-    ///
-    /// # Errors
-    /// As the server says; the connection is closed then.
-    pub(super) fn run(&mut self, sql: &str, doing: &str) -> Result<()> {
-        let (runtime, connection) = self.parts()?;
-        let done = runtime.block_on(connection.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))));
-        match done {
-            Ok(_) => Ok(()),
-            Err(error) => Err(self.fail(error, doing)),
-        }
-    }
-
-    /// Runs one statement and returns its rows, which are few.
-    ///
-    /// # Errors
-    /// As the server says; the connection is closed then.
-    pub(super) fn rows(&mut self, sql: &str, arguments: MySqlArguments, doing: &str) -> Result<Vec<MySqlRow>> {
-        self.try_rows(sql, arguments)?.map_err(|error| self.fail(error, doing))
-    }
-
-    /// As [`Session::rows`], but leaves the connection open: for questions whose failing is an answer.
-    ///
-    /// # Errors
-    /// `Failed` after an earlier error.
-    pub(super) fn try_rows(
-        &mut self,
-        sql: &str,
-        arguments: MySqlArguments,
-    ) -> Result<Result<Vec<MySqlRow>, sqlx::Error>> {
-        let (runtime, connection) = self.parts()?;
-        let query = sqlx::query_with(AssertSqlSafe(sql.to_owned()), arguments);
-        Ok(runtime.block_on(blocking::collect(query.fetch(connection))))
-    }
-
-    /// Runs one statement and returns how many records it found, changed by it or not.
-    ///
-    /// # Errors
-    /// As the server says; the connection is closed then.
-    pub(super) fn affect(&mut self, sql: &str, arguments: MySqlArguments, doing: &str) -> Result<u64> {
-        let (runtime, connection) = self.parts()?;
-        let query = sqlx::query_with(AssertSqlSafe(sql.to_owned()), arguments);
-        let done = runtime.block_on(query.execute(connection));
-        done.map(|done| done.rows_affected()).map_err(|error| self.fail(error, doing))
-    }
-
-    /// Closes the connection and says why.
-    pub(super) fn fail(&mut self, error: sqlx::Error, doing: &str) -> crate::error::Error {
-        self.connection = None;
-        errors::map(error, doing)
-    }
-
-    /// Closes the connection at once, without a farewell: a stream on it was not read to its end.
-    pub(super) fn abandon(&mut self) {
-        self.connection = None;
-    }
-
-    /// Closes the connection; the server rolls back what is open.
-    pub(super) fn close(&mut self) {
-        if let Some(connection) = self.connection.take() {
-            // A failed farewell changes nothing: the socket is closed either way.
-            let _ = self.runtime.block_on(connection.close());
-        }
+        Self::connect(&options, url, User, &place)
     }
 }
 

@@ -65,13 +65,13 @@ impl View {
         doing: &str,
         mut each: impl FnMut(&MySqlRow) -> Result<()>,
     ) -> Result<()> {
-        let (runtime, connection) = self.session.parts()?;
+        let (patient, connection) = self.session.parts()?;
         let query = sqlx::query_with(AssertSqlSafe(sql), arguments);
         let outcome = (|| {
             let mut stream = query.fetch(connection).fuse();
             let mut rows: Vec<MySqlRow> = Vec::new();
             loop {
-                pull(runtime, &mut stream, &mut rows).map_err(Stop::Server)?;
+                pull(patient, &mut stream, &mut rows).map_err(Stop::Server)?;
                 if rows.is_empty() {
                     return Ok(());
                 }
@@ -106,6 +106,66 @@ fn recycle<'b>(mut cells: Vec<Cell<'_>>) -> Vec<Cell<'b>> {
     cells.into_iter().map(|_| Cell::Absent).collect()
 }
 
+impl View {
+    /// Fetches the records of one batch of keys; locked, where the view locks.
+    ///
+    /// The tables are joined as they stand there, and by the index that was forced: a server that reads the whole table
+    /// for it, because that is small, would lock all of it.
+    fn select(
+        &mut self,
+        table: &Table,
+        columns: &[usize],
+        batch: &[Vec<OwnedCell>],
+        force: &str,
+        sink: &mut FetchSink<'_>,
+    ) -> Result<()> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let shape = self.shape(table)?;
+        let key = pick(&shape, columns);
+        let (join, lock) = match self.lock {
+            Lock::None => ("JOIN", ""),
+            Lock::Rows => ("STRAIGHT_JOIN", " FOR UPDATE"),
+        };
+        let mut arguments = MySqlArguments::default();
+        let source = keys(&key, batch, &mut arguments)?;
+        let sql = format!(
+            "SELECT w.place, {} FROM {source} {join} {} t{force} ON {}{lock}",
+            select(&shape),
+            shape.name,
+            equal(&key)
+        );
+        let mut decoder = Decoder::new(shape.columns.iter().map(|c| c.wire).collect());
+        let mut place = Decoder::new(vec![super::types::Wire::Integer { unsigned: false }]);
+        self.stream(sql, arguments, &format!("reading records of {}", table.label()), |row| {
+            let mut record = Vec::with_capacity(shape.columns.len());
+            let mut position = Vec::with_capacity(1);
+            place.record(row, 0, &mut position)?;
+            let Some(Cell::Int(position)) = position.first() else { return Ok(()) };
+            decoder.record(row, 1, &mut record)?;
+            sink(usize::try_from(position - 1).unwrap_or(0), &record)
+        })
+    }
+
+    /// Says which keys of a batch have records, as this transaction sees it; nothing is locked.
+    fn present(&mut self, table: &Table, columns: &[usize], batch: &[Vec<OwnedCell>]) -> Result<Vec<usize>> {
+        let shape = self.shape(table)?;
+        let key = pick(&shape, columns);
+        let mut arguments = MySqlArguments::default();
+        let source = keys(&key, batch, &mut arguments)?;
+        let sql = format!(
+            "SELECT CAST(w.place AS CHAR) FROM {source} WHERE EXISTS (SELECT 1 FROM {} t WHERE {}) ORDER BY w.place",
+            shape.name,
+            equal(&key)
+        );
+        let doing = format!("looking for records of {}", table.label());
+        let rows = self.session.rows(&sql, arguments, &doing)?;
+        let place = |row| text(row, 0)?.parse::<usize>().ok()?.checked_sub(1).filter(|place| *place < batch.len());
+        Ok(rows.iter().filter_map(place).collect())
+    }
+}
+
 impl Snapshot for View {
     fn scan(&mut self, table: &Table, sink: &mut RowSink<'_>) -> Result<()> {
         let shape = self.shape(table)?;
@@ -132,27 +192,19 @@ impl Snapshot for View {
         sink: &mut FetchSink<'_>,
     ) -> Result<()> {
         let shape = self.shape(table)?;
-        let lock = if self.lock == Lock::Rows { " FOR UPDATE" } else { "" };
-        let key = pick(&shape, columns);
         for (start, batch) in batches(wanted, KEYS, |key| extent(key)) {
-            let mut arguments = MySqlArguments::default();
-            let source = keys(&key, batch, &mut arguments)?;
-            let sql = format!(
-                "SELECT w.place, {} FROM {source} JOIN {} t ON {}{lock}",
-                select(&shape),
-                shape.name,
-                equal(&key)
-            );
-            let mut decoder = Decoder::new(shape.columns.iter().map(|c| c.wire).collect());
-            let mut place = Decoder::new(vec![super::types::Wire::Integer { unsigned: false }]);
-            self.stream(sql, arguments, &format!("reading records of {}", table.label()), |row| {
-                let mut record = Vec::with_capacity(shape.columns.len());
-                let mut position = Vec::with_capacity(1);
-                place.record(row, 0, &mut position)?;
-                let Some(Cell::Int(position)) = position.first() else { return Ok(()) };
-                decoder.record(row, 1, &mut record)?;
-                sink(start + usize::try_from(position - 1).unwrap_or(0), &record)
-            })?;
+            match self.lock {
+                Lock::None => self.select(table, columns, batch, "", &mut |place, cells| sink(start + place, cells))?,
+                Lock::Rows => {
+                    // Looking for a record under lock locks the gap where it is not, and nobody could insert there; so
+                    // only those that are there are looked for so. What comes meanwhile is found when it is inserted.
+                    let places = self.present(table, columns, batch)?;
+                    let there: Vec<Vec<OwnedCell>> = places.iter().map(|&place| batch[place].clone()).collect();
+                    let force = shape.unique_among(columns).map(|name| format!(" FORCE INDEX ({name})"));
+                    let force = force.unwrap_or_default();
+                    self.select(table, columns, &there, &force, &mut |at, cells| sink(start + places[at], cells))?;
+                }
+            }
         }
         Ok(())
     }

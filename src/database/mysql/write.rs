@@ -1,7 +1,6 @@
 //! The write transaction: inserts of many records, guarded updates and deletes, checks, commit.
 
 use super::catalog::{bind, quote, text};
-use super::errors;
 use super::params::{batches, extent, keys, push};
 use super::view::{KEYS, View, pick};
 use crate::database::{RowUpdate, Transaction};
@@ -9,7 +8,6 @@ use crate::error::{Result, fail};
 use crate::model::encode::value_of;
 use crate::model::{Key, OwnedCell, Table};
 use sqlx::mysql::MySqlArguments;
-use sqlx::{AssertSqlSafe, Executor};
 
 /// Where a foreign key points to.
 const TARGET: &str = "SELECT REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME, REFERENCED_COLUMN_NAME \
@@ -232,27 +230,11 @@ impl Transaction for View {
     }
 
     fn commit(mut self: Box<Self>) -> Result<()> {
-        let (runtime, connection) = self.session.parts()?;
-        let done = runtime.block_on(connection.execute(sqlx::raw_sql(AssertSqlSafe("COMMIT".to_owned()))));
-        match done {
-            Ok(_) => {
-                self.session.close();
-                Ok(())
-            }
-            Err(error) if errors::connection_lost(&error) => {
-                self.session.abandon();
-                Err(fail!(OutcomeUnknown, "the connection was lost while committing; the merge may be there or not")
-                    .hint("run `merganser status`, which compares the records with the receipt")
-                    .because(error))
-            }
-            Err(error) => Err(self.session.fail(error, "committing")),
-        }
+        self.session.commit()
     }
 
     fn rollback(mut self: Box<Self>) -> Result<()> {
-        let done = self.session.run("ROLLBACK", "rolling back");
-        self.session.close();
-        done
+        self.session.rollback()
     }
 }
 

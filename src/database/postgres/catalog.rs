@@ -2,7 +2,8 @@
 
 use super::session::Session;
 use super::types::{self, Wire};
-use crate::error::{Result, fail};
+use crate::database::present;
+use crate::error::Result;
 use crate::model::Table;
 use sqlx::Arguments;
 use sqlx::Row;
@@ -171,23 +172,11 @@ impl Shape {
                    WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p')";
         let schema = table.schema.as_deref().unwrap_or("public");
         let found = session.rows(sql, bind([schema, table.name.as_str()]), &doing)?;
-        let gone = |what: String| {
-            fail!(SchemaMismatch, "{what} is not in the database any more")
-                .hint("analyze again with the present schema")
-        };
-        let row = found.first().ok_or_else(|| gone(format!("table {}", table.label())))?;
+        let row = found.first().ok_or_else(|| present::gone(&format!("table {}", table.label())))?;
         let (id, kind): (i64, String) = (row.get(0), row.get(1));
         let name = format!("{}.{}", quote(schema), quote(&table.name));
         let catalog = columns(session, &[id])?;
-        let columns = table
-            .columns
-            .iter()
-            .map(|wanted| {
-                let column = catalog.iter().find(|c| c.name == wanted.name);
-                let column = column.ok_or_else(|| gone(format!("column {}.{}", table.label(), wanted.name)))?;
-                Ok(shape_column(column))
-            })
-            .collect::<Result<_>>()?;
+        let columns = present::columns(table, &catalog, |c| &c.name)?.into_iter().map(shape_column).collect();
         let from = if kind == "p" { name.clone() } else { format!("ONLY {name}") };
         Ok(Self { table: id, from, name, columns })
     }

@@ -24,7 +24,9 @@ WHERE tn.nspname = $1 AND t.relname = $2 ORDER BY 1, 2, 3";
 pub(super) fn advance(open: &dyn Fn() -> Result<Session>, session: &mut Session, table: &Table) -> Result<()> {
     let doing = format!("advancing the sequences of {}", table.label());
     let schema = table.schema.as_deref().unwrap_or("public");
+    session.run("BEGIN READ ONLY", &doing)?;
     let rows = session.rows(SEQUENCES, bind([schema, table.name.as_str()]), &doing)?;
+    session.run("COMMIT", &doing)?;
     for row in rows {
         let column: String = row.get(0);
         let sequence = format!("{}.{}", quote(&row.get::<String, _>(1)), quote(&row.get::<String, _>(2)));

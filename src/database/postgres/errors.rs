@@ -29,6 +29,13 @@ pub(super) fn map(error: sqlx::Error, doing: &str) -> Error {
         let error = Error::new(kind, message.clone());
         if hint.is_empty() { error } else { error.hint(hint) }
     };
+    // A pooler's own words: it takes part in the protocol, and refuses by its codes.
+    if message.contains("statement pooling") {
+        return error(
+            ErrorKind::Refused,
+            "the pooler in between lends a session for one statement only; let it pool by the transaction, or use the server's own address",
+        );
+    }
     match code {
         "40001" => error(ErrorKind::Busy, "serialization failure: another session changed the same records; try again")
             .retryable(),

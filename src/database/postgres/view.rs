@@ -123,16 +123,16 @@ impl Snapshot for View {
         let reads: Vec<&str> = shape.columns.iter().map(|c| c.read.as_str()).collect();
         let sql = format!("COPY (SELECT {} FROM {} t) TO STDOUT (FORMAT binary)", reads.join(", "), shape.from);
         let mut decoder = Decoder::new(shape.columns.iter().map(|c| c.wire).collect());
-        let (runtime, connection) = self.session.parts()?;
+        let (patient, connection) = self.session.parts()?;
         let outcome = (|| {
-            let mut stream = runtime.block_on(connection.copy_out_raw(&sql)).map_err(Stop::Server)?.fuse();
+            let mut stream = patient.wait(connection.copy_out_raw(&sql)).map_err(Stop::Server)?.fuse();
             let mut chunks = Vec::new();
             let mut splitter = CopySplitter::default();
             // A message is a record in practice, but the protocol doesn't promise it: the rest waits for the next one.
             let mut rest: Vec<u8> = Vec::new();
             let mut cells: Vec<Cell<'static>> = Vec::new();
             loop {
-                pull(runtime, &mut stream, &mut chunks).map_err(Stop::Server)?;
+                pull(patient, &mut stream, &mut chunks).map_err(Stop::Server)?;
                 if chunks.is_empty() {
                     return Ok(());
                 }
@@ -268,13 +268,13 @@ impl View {
             shape.from,
         );
         let mut decoder = Decoder::new(shape.columns.iter().map(|c| c.wire).collect());
-        let (runtime, connection) = self.session.parts()?;
+        let (patient, connection) = self.session.parts()?;
         let query = sqlx::query_with(AssertSqlSafe(sql), arguments).persistent(false);
         let outcome = (|| {
             let mut stream = query.fetch(connection).fuse();
             let mut rows: Vec<PgRow> = Vec::new();
             loop {
-                pull(runtime, &mut stream, &mut rows).map_err(Stop::Server)?;
+                pull(patient, &mut stream, &mut rows).map_err(Stop::Server)?;
                 if rows.is_empty() {
                     return Ok(());
                 }

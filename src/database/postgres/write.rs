@@ -1,15 +1,15 @@
 //! The write transaction: set-based inserts, guarded updates and deletes, checks, commit.
 
-use super::catalog::{Shape, ShapeColumn, bind};
-use super::errors;
+use super::catalog::{Shape, ShapeColumn};
+use super::outcome;
 use super::params::Params;
 use super::types::Wire;
 use super::view::{View, batches, equal, key_values, weight};
 use crate::database::{RowUpdate, Transaction};
 use crate::error::{Result, fail};
 use crate::model::{OwnedCell, Table};
+use sqlx::Row;
 use sqlx::postgres::PgArguments;
-use sqlx::{AssertSqlSafe, Executor, Row};
 
 /// Splits records into runs of one pattern of absent cells, in order: a parent stays before its children.
 fn runs<T, P: PartialEq>(records: &[T], pattern: impl Fn(&T) -> P) -> Vec<(usize, &[T])> {
@@ -126,9 +126,7 @@ impl View {
 
 impl Transaction for View {
     fn id(&mut self) -> Result<Option<String>> {
-        let sql = "SELECT pg_current_xact_id()::text";
-        let rows = self.session.rows(sql, bind::<i64, _>([]), "asking for the transaction's id")?;
-        Ok(rows.first().map(|row| row.get(0)))
+        outcome::name(&mut self.session).map(Some)
     }
 
     fn insert(&mut self, table: &Table, columns: &[usize], records: &[Vec<OwnedCell>]) -> Result<()> {
@@ -205,27 +203,11 @@ impl Transaction for View {
     }
 
     fn commit(mut self: Box<Self>) -> Result<()> {
-        let (runtime, connection) = self.session.parts()?;
-        let done = runtime.block_on(connection.execute(sqlx::raw_sql(AssertSqlSafe("COMMIT".to_owned()))));
-        match done {
-            Ok(_) => {
-                self.session.close();
-                Ok(())
-            }
-            Err(error) if errors::connection_lost(&error) => {
-                self.session.abandon();
-                Err(fail!(OutcomeUnknown, "the connection was lost while committing; the merge may be there or not")
-                    .hint("run `merganser status`, which asks the database")
-                    .because(error))
-            }
-            Err(error) => Err(self.session.fail(error, "committing")),
-        }
+        self.session.commit()
     }
 
     fn rollback(mut self: Box<Self>) -> Result<()> {
-        let done = self.session.run("ROLLBACK", "rolling back");
-        self.session.close();
-        done
+        self.session.rollback()
     }
 }
 
