@@ -112,7 +112,7 @@ impl Database for Sqlite {
     }
 
     fn begin(&mut self, options: &WriteOptions) -> Result<Box<dyn Transaction>> {
-        Ok(Box::new(write::Write::begin(self.connect(options.lock_timeout)?)?))
+        Ok(Box::new(read::View::begin(self.connect(options.lock_timeout)?)?))
     }
 
     fn store(&self, column: &Column, value: &Value) -> Result<OwnedCell, String> {

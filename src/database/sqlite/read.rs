@@ -1,4 +1,4 @@
-//! A consistent read-only view of an SQLite database: one connection inside one read transaction.
+//! A consistent view of an SQLite database: one connection inside one transaction, which only reads unless it was begun to write.
 
 use super::values::{bound, cell_of, raw_of};
 use super::{claims, error, sql};
@@ -11,7 +11,7 @@ use std::collections::HashMap;
 
 /// The view.
 pub(super) struct View {
-    connection: Connection,
+    pub(super) connection: Connection,
     scratch: Scratch,
 }
 
@@ -20,7 +20,12 @@ impl View {
         connection.execute_batch("BEGIN").map_err(error)?;
         // The read lock is taken by the first read, so that everything after sees one state.
         connection.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(())).map_err(error)?;
-        Ok(Self { connection, scratch: Scratch::default() })
+        Ok(Self::new(connection))
+    }
+
+    /// Takes a connection on which the transaction has begun.
+    pub(super) fn new(connection: Connection) -> Self {
+        Self { connection, scratch: Scratch::default() }
     }
 }
 
@@ -95,7 +100,7 @@ pub(super) fn read_row<'a>(row: &'a rusqlite::Row<'_>, table: &Table, cells: &mu
     Ok(())
 }
 
-pub(super) fn scan(connection: &Connection, table: &Table, sink: &mut RowSink<'_>) -> Result<()> {
+fn scan(connection: &Connection, table: &Table, sink: &mut RowSink<'_>) -> Result<()> {
     let mut statement = connection.prepare(&select(table)).map_err(error)?;
     let mut rows = statement.query([]).map_err(error)?;
     let mut room = Vec::with_capacity(table.columns.len());
@@ -108,7 +113,7 @@ pub(super) fn scan(connection: &Connection, table: &Table, sink: &mut RowSink<'_
     Ok(())
 }
 
-pub(super) fn scan_raw(connection: &Connection, table: &Table, sink: &mut RawSink<'_>) -> Result<()> {
+fn scan_raw(connection: &Connection, table: &Table, sink: &mut RawSink<'_>) -> Result<()> {
     let writable: Vec<bool> = table.columns.iter().map(Column::writable).collect();
     let mut statement = connection.prepare(&select(table)).map_err(error)?;
     let mut rows = statement.query([]).map_err(error)?;
@@ -124,7 +129,7 @@ pub(super) fn scan_raw(connection: &Connection, table: &Table, sink: &mut RawSin
     Ok(())
 }
 
-pub(super) fn fetch(
+fn fetch(
     connection: &Connection,
     table: &Table,
     columns: &[usize],
@@ -145,20 +150,20 @@ pub(super) fn fetch(
     Ok(())
 }
 
-pub(super) fn count(connection: &Connection, table: &Table) -> Result<u64> {
+fn count(connection: &Connection, table: &Table) -> Result<u64> {
     let text = format!("SELECT count(*) FROM {}", sql::quote(&table.name));
     let count: i64 = connection.query_row(&text, [], |r| r.get(0)).map_err(error)?;
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
-pub(super) fn highest(connection: &Connection, table: &Table, column: usize) -> Result<Option<i64>> {
+fn highest(connection: &Connection, table: &Table, column: usize) -> Result<Option<i64>> {
     // Texts and blobs sort behind numbers, so that only numbers may be asked for.
     let name = sql::quote(&table.columns[column].name);
     let text = format!("SELECT max({name}) FROM {} WHERE typeof({name}) = 'integer'", sql::quote(&table.name));
     connection.query_row(&text, [], |r| r.get(0)).map_err(error)
 }
 
-pub(super) fn referrers(
+fn referrers(
     connection: &Connection,
     table: &Table,
     foreign_key: &ForeignKey,

@@ -3,21 +3,15 @@
 //! A disk that fills up makes SQLite roll back by itself and the next statement would commit alone (CHECKS 1.3), so the
 //! autocommit state is looked at after every statement.
 
-use super::read::{self, Scratch};
+use super::read::View;
 use super::values::bound;
-use super::{claims, error, sql};
-use crate::database::{FetchSink, RowSink, RowUpdate, Snapshot, Transaction, Violation};
+use super::{error, sql};
+use crate::database::{RowUpdate, Transaction};
 use crate::error::{Error, ErrorKind, Result, fail};
-use crate::model::{ForeignKey, OwnedCell, Table, Unique};
+use crate::model::{OwnedCell, Table};
 use rusqlite::{Connection, params_from_iter};
 
-/// The transaction.
-pub(super) struct Write {
-    connection: Connection,
-    scratch: Scratch,
-}
-
-impl Write {
+impl View {
     pub(super) fn begin(connection: Connection) -> Result<Self> {
         // No-op inside a transaction, so before it (CHECKS 2).
         connection.execute_batch("PRAGMA foreign_keys = ON").map_err(error)?;
@@ -35,7 +29,7 @@ impl Write {
             _ => error(e),
         })?;
         connection.execute_batch("PRAGMA defer_foreign_keys = ON").map_err(error)?;
-        Ok(Self { connection, scratch: Scratch::default() })
+        Ok(Self::new(connection))
     }
 
     fn still_open(&self) -> Result<()> {
@@ -89,58 +83,7 @@ fn name_of(table: &Table, cells: &[OwnedCell]) -> String {
     format!("{}/{}", table.label(), parts.join(","))
 }
 
-impl Snapshot for Write {
-    fn scan(&mut self, table: &Table, sink: &mut RowSink<'_>) -> Result<()> {
-        read::scan(&self.connection, table, sink)
-    }
-
-    fn fetch(
-        &mut self,
-        table: &Table,
-        columns: &[usize],
-        wanted: &[Vec<OwnedCell>],
-        sink: &mut FetchSink<'_>,
-    ) -> Result<()> {
-        read::fetch(&self.connection, table, columns, wanted, sink)
-    }
-
-    fn count(&mut self, table: &Table) -> Result<u64> {
-        read::count(&self.connection, table)
-    }
-
-    fn highest(&mut self, table: &Table, column: usize) -> Result<Option<i64>> {
-        read::highest(&self.connection, table, column)
-    }
-
-    fn violations(&mut self, table: &Table, records: &[Vec<OwnedCell>]) -> Result<Vec<Option<Violation>>> {
-        self.scratch.violations(&self.connection, table, records)
-    }
-
-    fn claims(
-        &mut self,
-        table: &Table,
-        unique: &Unique,
-        records: &[Vec<OwnedCell>],
-    ) -> Result<Vec<Option<Vec<OwnedCell>>>> {
-        claims::claims(&mut self.scratch, &self.connection, table, unique, records)
-    }
-
-    fn claimants(
-        &mut self,
-        table: &Table,
-        unique: &Unique,
-        claims: &[Vec<OwnedCell>],
-        sink: &mut FetchSink<'_>,
-    ) -> Result<()> {
-        claims::claimants(&self.connection, table, unique, claims, sink)
-    }
-
-    fn referrers(&mut self, table: &Table, foreign_key: &ForeignKey, wanted: &[Vec<OwnedCell>]) -> Result<Vec<u64>> {
-        read::referrers(&self.connection, table, foreign_key, wanted)
-    }
-}
-
-impl Transaction for Write {
+impl Transaction for View {
     fn id(&mut self) -> Result<Option<String>> {
         Ok(None)
     }
