@@ -144,6 +144,7 @@ pub fn merge(
         plan.verify_seal(&home.key()?)?;
     }
     pinned(plan, database)?;
+    writable(database)?;
     let _lock = lock::Lock::take(home, &plan.meta().database.id)?;
     failpoint("locked");
     let unsettled = recover::settle_all(home, database)?;
@@ -196,6 +197,18 @@ pub fn lock_holder(home: &Home, database_id: &str) -> Option<String> {
 /// As beginning a merge.
 pub fn can_write(database: &mut dyn Database, options: &WriteOptions) -> Result<()> {
     database.begin(options)?.rollback()
+}
+
+/// Makes sure that the database takes writes, as far as that is known before trying.
+///
+/// # Errors
+/// `Refused` with the reason; as asking the database.
+pub fn writable(database: &mut dyn Database) -> Result<()> {
+    match database.read_only()? {
+        None => Ok(()),
+        Some(why) => Err(fail!(Refused, "{} takes no writes: {why}; nothing was changed", database.identity().display)
+            .hint("Give the address of the server that takes writes; an analysis works here as well.")),
+    }
 }
 
 /// Checks that the plan is for this database and not too old.

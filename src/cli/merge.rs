@@ -316,6 +316,7 @@ fn analyzed(context: &Context<'_>, args: &MergeArgs, home: &Home, target: &Targe
     let id = fresh_id('p');
     let out = home.plans().join(format!("{id}.mplan"));
     let mut database = target.connect(context.out)?;
+    executor::writable(database.as_mut())?;
     let base = args.compare.base(context, home, Path::new(&args.plan), database.identity())?;
     let wanted = Wanted {
         backup: Path::new(&args.plan),

@@ -107,7 +107,18 @@ pub(super) fn run(context: &Context<'_>, args: &StatusArgs) -> Result<Done> {
                 ));
             }
         }
-        reports.push(json!({"target": display, "reachable": true, "lock": holder, "settled": settled}));
+        let vanished = if holder.is_none() { recover::vanished(&home, database.as_mut())? } else { None };
+        if let Some(gone) = &vanished {
+            out.warning(&format!(
+                "{} was committed at {}, and nothing of it is there any more: all its records are as before. The database was put back from an older copy, or another server took over that had not heard of it. Analyze the backup again to merge it once more.",
+                gone.id,
+                gone.committed_at.as_deref().unwrap_or(&gone.started_at)
+            ));
+        }
+        reports.push(json!({
+            "target": display, "reachable": true, "lock": holder, "settled": settled,
+            "vanished": vanished.map(|gone| gone.id),
+        }));
     }
     let finished = crate::files::recover(&home)?;
     if finished > 0 {

@@ -307,6 +307,8 @@ impl Receipt {
             Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
                 .map_err(|e| damaged(e.to_string()))?;
         connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(|e| damaged(e.to_string()))?;
+        // The journal of a change must not come back with a power cut: it would take the change with it.
+        connection.execute_batch("PRAGMA synchronous = EXTRA").map_err(|e| damaged(e.to_string()))?;
         let number = |pragma: &str| {
             connection
                 .query_row(&format!("PRAGMA {pragma}"), [], |r| r.get::<_, i32>(0))

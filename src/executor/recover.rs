@@ -135,6 +135,11 @@ fn settle(home: &Home, database: &mut dyn Database, mut receipt: Receipt) -> Res
         None => None,
     };
     let mut found = match told {
+        // A number of a transaction may have been given again, on a server that was put back from an older copy.
+        Some(true) if shows_nothing(database, &receipt)? => {
+            let line = "the server knows the transaction as committed, and its records are as before it";
+            Settlement { lines: vec![line.to_owned()], ..Settlement::of(receipt.meta(), State::Unknown) }
+        }
         Some(committed) => Settlement::of(receipt.meta(), if committed { State::Committed } else { State::RolledBack }),
         None => match receipt.check(&(0..receipt.meta().schema.tables.len()).collect::<Vec<_>>()) {
             Ok(()) => compare(database, &receipt)?,
@@ -213,11 +218,48 @@ fn compare(database: &mut dyn Database, receipt: &Receipt) -> Result<Settlement>
             found.lines.push(format!("{}: {} records, neither {} nor {}", table.label(), now.count, was.count, then));
         }
     }
-    let mut position = 0;
-    loop {
+    hold(snapshot.as_mut(), receipt, usize::MAX, &mut found)?;
+    found.state = match (found.after, found.before, found.neither) {
+        (0, 0, _) => State::Unknown,
+        // All or nothing was written, so a single record that only the merge can have made so tells of all.
+        (_, 0, _) => State::Committed,
+        (0, _, 0) => State::RolledBack,
+        _ => State::Unknown,
+    };
+    Ok(found)
+}
+
+/// Says what became of the newest merge that is known to be committed, where the database shows nothing of it: it was put
+/// back from an older copy, or a server took over that had not heard of the merge yet (CHECKS F12).
+///
+/// *Complexity:* the first page of its records.
+///
+/// # Errors
+/// As [`settle_all`].
+pub fn vanished(home: &Home, database: &mut dyn Database) -> Result<Option<ReceiptMeta>> {
+    let (receipts, _) = receipt::list(home)?;
+    let id = database.identity().id.clone();
+    let newest = receipts.into_iter().find(|meta| meta.database.id == id && meta.state == State::Committed);
+    let Some(meta) = newest else { return Ok(None) };
+    let receipt = Receipt::open(&home.receipts().join(format!("{}.receipt", meta.id)))?;
+    Ok(shows_nothing(database, &receipt)?.then_some(meta))
+}
+
+/// Tells whether all records of a merge that are looked at are as they were before it.
+fn shows_nothing(database: &mut dyn Database, receipt: &Receipt) -> Result<bool> {
+    let mut found = Settlement::of(receipt.meta(), State::Committed);
+    hold(database.snapshot()?.as_mut(), receipt, PAGE, &mut found)?;
+    Ok((found.after, found.neither) == (0, 0) && found.before > 0)
+}
+
+/// Holds the records of a receipt, no more than so many, against the database, and counts them as what they are.
+fn hold(snapshot: &mut dyn Snapshot, receipt: &Receipt, most: usize, found: &mut Settlement) -> Result<()> {
+    let meta = receipt.meta();
+    let (mut position, mut seen) = (0, 0);
+    while seen < most {
         let images = receipt.page(position, PAGE)?;
         let Some(last) = images.last() else { break };
-        position = last.id;
+        (position, seen) = (last.id, seen + images.len());
         for batch in images.chunk_by(|a, b| a.table == b.table) {
             let table = &meta.schema.tables[batch[0].table];
             if table.key.is_empty() {
@@ -256,14 +298,7 @@ fn compare(database: &mut dyn Database, receipt: &Receipt) -> Result<Settlement>
             }
         }
     }
-    found.state = match (found.after, found.before, found.neither) {
-        (0, 0, _) => State::Unknown,
-        // All or nothing was written, so a single record that only the merge can have made so tells of all.
-        (_, 0, _) => State::Committed,
-        (0, _, 0) => State::RolledBack,
-        _ => State::Unknown,
-    };
-    Ok(found)
+    Ok(())
 }
 
 /// Counts the records that a receipt adds to a table and takes from it.

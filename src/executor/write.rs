@@ -30,7 +30,8 @@ pub(super) fn attempt(
     // A dry run keeps its images in a folder that goes away with it.
     let scratch = if options.ending == Ending::RollBack { Some(tempfile::tempdir()?) } else { None };
     let receipts = scratch.as_ref().map_or_else(|| home.receipts(), |s| s.path().to_owned());
-    let mut receipt = Receipt::create(&receipts, first_meta(plan, options, transaction.id()?))?;
+    let id = transaction.id().map_err(nothing_changed)?;
+    let mut receipt = Receipt::create(&receipts, first_meta(plan, options, id))?;
     failpoint("receipt-started");
     progress.phase(Phase::Record);
     let planned: Vec<usize> = plan.meta().tables.iter().map(|t| t.table).collect();

@@ -147,6 +147,7 @@ fn build(request: &Request<'_>, database: &mut dyn Database, progress: &dyn Prog
         &options,
     )?;
     let lacking = database.lacking(&schema)?;
+    let read_only = database.read_only()?;
     let analysis = analyzer::analyze(
         reader,
         base.as_ref(),
@@ -176,6 +177,9 @@ fn build(request: &Request<'_>, database: &mut dyn Database, progress: &dyn Prog
                 result.name, one.privileges, one.grant
             ));
         }
+    }
+    if let Some(why) = read_only {
+        meta.notes.push(format!("this server takes no writes, so that a merge needs the address of another: {why}"));
     }
     progress.phase(Phase::Settle);
     plan.complete(meta)?;
