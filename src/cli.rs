@@ -14,6 +14,7 @@ mod files;
 mod inspect;
 mod key;
 mod log;
+mod memory;
 mod merge;
 mod openapi;
 mod output;
@@ -53,7 +54,7 @@ pub fn main() -> ExitCode {
         out.line(&Cli::command().render_help().ansi().to_string());
         return ExitCode::SUCCESS;
     };
-    if let Err(error) = signals::watch(out) {
+    if let Err(error) = signals::watch(out).and_then(|()| memory::watch()) {
         return out.end(Some(command.name()), Err(error));
     }
     defect::watch();

@@ -80,7 +80,8 @@ impl Progress for Quiet {
 }
 
 /// Does what `MERGANSER_FAILPOINT=NAME:N` or `NAME:N:ACTION` asks for at a named step, the N-th time: ends the process as
-/// a power cut would, panics (`panic`), or sends itself a signal (`int`, `term`) and gives it the time to arrive.
+/// a power cut would, panics (`panic`), sends itself a signal (`int`, `term`) and gives it the time to arrive, or stands
+/// still until somebody sends SIGCONT (`stop`).
 /// Only in builds with debug assertions: a released binary has no such door.
 pub(crate) fn failpoint(name: &str) {
     if cfg!(debug_assertions) {
@@ -100,7 +101,9 @@ pub(crate) fn failpoint(name: &str) {
             Some("panic") => panic!("{name}"),
             Some("int") => signal_hook::consts::SIGINT,
             Some("term") => signal_hook::consts::SIGTERM,
-            _ => std::process::abort(),
+            Some("stop") => signal_hook::consts::SIGSTOP,
+            // As a power cut: no handler runs.
+            _ => signal_hook::consts::SIGKILL,
         };
         // A signal that can't be raised leaves the step as it is, and the test without what it waits for.
         let _ = signal_hook::low_level::raise(signal);

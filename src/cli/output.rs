@@ -3,7 +3,7 @@
 //! In JSON the last line is always one `result`, whatever happens; nothing but JSON reaches stdout then.
 
 use super::args::{ColorChoice, Global};
-use super::signals;
+use super::{memory, signals};
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::progress::{Phase, Progress};
 use crate::report::{ErrorView, text::shown};
@@ -372,6 +372,9 @@ impl Progress for Output {
             }
             bar.enable_steady_tick(Duration::from_millis(120));
             bar.set_message(phase.word());
+        }
+        if phase == Phase::Commit {
+            memory::commit_begins();
         }
         self.event(&json!({"type": "phase", "phase": phase.word()}));
     }

@@ -57,5 +57,5 @@ pub(super) fn watch(out: &'static Output) -> Result<()> {
             }
         })
         .map(|_| ())
-        .map_err(|e| fail!(Failed, "signals can't be taken").because(e))
+        .map_err(|e| fail!(OutOfSpace, "the system gives no thread; nothing was changed").because(e))
 }
