@@ -1,10 +1,11 @@
 #!/bin/sh
-# Installs the database servers that the tests start for themselves, where they are missing (Debian, as root).
+# Installs the database servers, and the pooler, that the tests start for themselves, where they are missing (Debian, as root).
 # The packages' own servers are stopped: the tests use private ones on loopback ports.
 set -eu
 missing=""
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 command -v mariadb-install-db >/dev/null 2>&1 || missing="$missing mariadb-server"
+command -v pgbouncer >/dev/null 2>&1 || [ -x /usr/sbin/pgbouncer ] || missing="$missing pgbouncer"
 if [ -n "$missing" ]; then
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
         echo "The tests need real database servers. Install:$missing (Debian's names), then run this again." >&2

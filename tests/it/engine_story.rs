@@ -1,7 +1,13 @@
 //! The main job on PostgreSQL and MariaDB, as stories.
 
 mod faults;
+mod locks;
 mod outage;
+mod paused;
+mod power;
+mod readers;
+mod restart;
+mod rogue;
 
 use crate::live::{Kind, Live, both};
 use crate::world::listed;

@@ -12,6 +12,8 @@ pub(crate) enum Fate {
     Swallowed,
     /// Lost after the server has answered the COMMIT, before the client sees the answer.
     Carried,
+    /// The server sees the COMMIT; the client hears nothing more until the server hangs up.
+    Withheld,
     /// Lost before the server sees this word.
     CutAt(&'static str),
     /// Lost before the server sees what the client says for the so-manieth time, on whichever connection.
@@ -53,24 +55,31 @@ fn carry(client: TcpStream, server: TcpStream, fate: Fate, counter: Arc<AtomicUs
             let said = counter.fetch_add(1, Ordering::SeqCst) + 1;
             let now = match fate {
                 Fate::CutAt(word) => has(data, word),
-                Fate::Swallowed | Fate::Carried => has(data, "COMMIT"),
+                Fate::Swallowed | Fate::Carried | Fate::Withheld => has(data, "COMMIT"),
                 Fate::Unheard(number) | Fate::Unanswered(number) => said == number,
             };
             if !now {
                 return true;
             }
             seen.store(true, Ordering::SeqCst);
-            matches!(fate, Fate::Carried | Fate::Unanswered(_))
+            matches!(fate, Fate::Carried | Fate::Withheld | Fate::Unanswered(_))
         });
     });
     std::thread::spawn(move || {
+        let mut heard = server.try_clone().expect("a socket");
         let (mut from, mut to) = (server, client);
-        pump(&mut from, &mut to, |_| !cut.load(Ordering::SeqCst));
+        pump(&mut from, &mut to, |_| {
+            if fate == Fate::Withheld && cut.load(Ordering::SeqCst) {
+                // What the server says goes nowhere until it hangs up.
+                let _ = std::io::copy(&mut heard, &mut std::io::sink());
+            }
+            !cut.load(Ordering::SeqCst)
+        });
     });
 }
 
 /// Passes data on while it may, then ends both directions.
-fn pump(from: &mut TcpStream, to: &mut TcpStream, may_pass: impl Fn(&[u8]) -> bool) {
+fn pump(from: &mut TcpStream, to: &mut TcpStream, mut may_pass: impl FnMut(&[u8]) -> bool) {
     let mut buffer = [0; 1 << 16];
     while let Ok(length @ 1..) = from.read(&mut buffer) {
         if !may_pass(&buffer[..length]) || to.write_all(&buffer[..length]).is_err() {

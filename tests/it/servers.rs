@@ -4,6 +4,12 @@
 //! can't be started fails the test: it is never skipped. A shell waits at a pipe for the end of this process, whatever
 //! way it ends, then stops the server and removes its folder.
 
+mod pooler;
+mod private;
+
+pub(crate) use pooler::Pooler;
+pub(crate) use private::{End, Private};
+
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
@@ -79,11 +85,16 @@ pub(crate) fn mariadb(sql: &str) -> Fresh {
 }
 
 fn fresh(engine: Engine, port: u16, scheme: &str, sql: &str) -> Fresh {
-    let name = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
     let admin = if engine == Engine::Postgres { "postgres" } else { "mysql" };
-    let server = Fresh { url: format!("{scheme}://tester@127.0.0.1:{port}/{admin}"), engine };
+    database(&Fresh { url: format!("{scheme}://tester@127.0.0.1:{port}/{admin}"), engine }, sql)
+}
+
+/// Makes a fresh database on a server that is reached by another one of its databases.
+fn database(server: &Fresh, sql: &str) -> Fresh {
+    let name = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
     server.execute(&format!("CREATE DATABASE {name}"));
-    let database = Fresh { url: format!("{scheme}://tester@127.0.0.1:{port}/{name}"), engine };
+    let (front, _) = server.url.rsplit_once('/').expect("a database");
+    let database = Fresh { url: format!("{front}/{name}"), engine: server.engine };
     if !sql.is_empty() {
         database.execute(sql);
     }
@@ -91,6 +102,11 @@ fn fresh(engine: Engine, port: u16, scheme: &str, sql: &str) -> Fresh {
 }
 
 impl Fresh {
+    /// Returns the same database as another user reaches it.
+    pub(crate) fn as_user(&self, user: &str) -> Self {
+        Self { url: self.url.replace("//tester@", &format!("//{user}@")), engine: self.engine }
+    }
+
     /// Runs statements on a connection of their own.
     pub(crate) fn execute(&self, sql: &str) {
         self.try_execute(sql).unwrap_or_else(|error| panic!("{error}\n{sql}"));
@@ -255,65 +271,93 @@ fn ready(server: &Fresh, sql: &str) {
     }
 }
 
-fn start_postgres() -> Server {
+/// Finds `initdb` and `postgres` of the newest version that is there.
+fn postgres_programs() -> (PathBuf, PathBuf) {
     let mut folders: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
         .map(|entries| entries.flatten().map(|entry| entry.path().join("bin")).collect())
         .unwrap_or_default();
     folders.sort();
     folders.reverse();
     let package = "postgresql (on Debian)";
-    let (initdb, postgres) = (program("initdb", &folders, package), program("postgres", &folders, package));
+    (program("initdb", &folders, package), program("postgres", &folders, package))
+}
+
+/// Makes the files of a PostgreSQL server; returns their folder, and whom the server runs as.
+fn make_postgres() -> (PathBuf, Vec<String>) {
+    let (initdb, _) = postgres_programs();
     let (folder, lend) = folder("postgres");
     let data = folder.join("data").to_string_lossy().into_owned();
     let make = ["-D", &data, "-A", "trust", "-U", "tester", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"];
     run(&command(&lend, &initdb, &make.map(str::to_owned)), &folder);
-    let port = free_port();
+    (folder, lend)
+}
+
+/// Returns the command that serves such files.
+fn serve_postgres(folder: &Path, lend: &[String], port: u16, settings: &[&str]) -> Vec<String> {
+    let data = folder.join("data").to_string_lossy().into_owned();
     let mut arguments = vec!["-D".to_owned(), data, "-p".to_owned(), port.to_string()];
-    for setting in [
-        "listen_addresses=127.0.0.1",
-        "unix_socket_directories=",
-        "fsync=off",
+    // A process that ends loses nothing that the system has taken, so that waiting for the disk would show no more.
+    let usual = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off"];
+    for setting in usual.iter().chain(settings) {
+        arguments.extend(["-c".to_owned(), (*setting).to_owned()]);
+    }
+    command(lend, &postgres_programs().1, &arguments)
+}
+
+fn start_postgres() -> Server {
+    let (folder, lend) = make_postgres();
+    let port = free_port();
+    let settings = [
         "synchronous_commit=off",
         "full_page_writes=off",
         "shared_buffers=32MB",
         "max_connections=200",
         "timezone=Asia/Kathmandu",
         "datestyle=German",
-    ] {
-        arguments.extend(["-c".to_owned(), setting.to_owned()]);
-    }
-    let server = serve(&command(&lend, &postgres, &arguments), &folder, port);
+    ];
+    let server = serve(&serve_postgres(&folder, &lend, port, &settings), &folder, port);
     let url = format!("postgres://tester@127.0.0.1:{port}/postgres");
     ready(&Fresh { url, engine: Engine::Postgres }, "SELECT 1");
     server
 }
 
-fn start_mariadb() -> Server {
-    let package = "mariadb-server (on Debian)";
-    let (install, daemon) = (program("mariadb-install-db", &[], package), program("mariadbd", &[], package));
+/// Makes the files of a MariaDB server; returns their folder, and whom the server runs as.
+fn make_mariadb() -> (PathBuf, Vec<String>) {
+    let install = program("mariadb-install-db", &[], "mariadb-server (on Debian)");
     let (folder, lend) = folder("mysql");
-    let at = |name: &str| folder.join(name).to_string_lossy().into_owned();
-    let make = ["--no-defaults", &format!("--datadir={}", at("data")), "--skip-test-db"];
-    run(&command(&lend, &install, &make.map(str::to_owned)), &folder);
+    // Two servers that are made at once may give their temporary tables one name.
+    let (data, tmp) = (format!("--datadir={}/data", folder.display()), format!("--tmpdir={}", folder.display()));
+    run(&command(&lend, &install, &["--no-defaults", &data, "--skip-test-db", &tmp].map(str::to_owned)), &folder);
     let grants = "CREATE USER IF NOT EXISTS 'tester'@'%';\nGRANT ALL ON *.* TO 'tester'@'%' WITH GRANT OPTION;\n";
     std::fs::write(folder.join("init.sql"), grants).expect("the grants");
-    let port = free_port();
-    let arguments = [
+    (folder, lend)
+}
+
+/// Returns the command that serves such files.
+fn serve_mariadb(folder: &Path, lend: &[String], port: u16, options: &[&str]) -> Vec<String> {
+    let at = |option: &str, name: &str| format!("--{option}={}", folder.join(name).display());
+    let mut arguments = vec![
         "--no-defaults".to_owned(),
-        format!("--datadir={}", at("data")),
-        format!("--socket={}", at("sock")),
-        format!("--pid-file={}", at("pid")),
-        format!("--init-file={}", at("init.sql")),
+        at("datadir", "data"),
+        at("socket", "sock"),
+        at("pid-file", "pid"),
+        at("init-file", "init.sql"),
+        format!("--tmpdir={}", folder.display()),
         format!("--port={port}"),
         "--bind-address=127.0.0.1".to_owned(),
         "--skip-name-resolve".to_owned(),
-        "--innodb-flush-log-at-trx-commit=0".to_owned(),
         "--innodb-flush-method=nosync".to_owned(),
-        "--innodb-buffer-pool-size=64M".to_owned(),
         "--character-set-server=utf8mb4".to_owned(),
-        "--default-time-zone=+05:45".to_owned(),
     ];
-    let server = serve(&command(&lend, &daemon, &arguments), &folder, port);
+    arguments.extend(options.iter().map(|option| (*option).to_owned()));
+    command(lend, &program("mariadbd", &[], "mariadb-server (on Debian)"), &arguments)
+}
+
+fn start_mariadb() -> Server {
+    let (folder, lend) = make_mariadb();
+    let port = free_port();
+    let options = ["--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=64M", "--default-time-zone=+05:45"];
+    let server = serve(&serve_mariadb(&folder, &lend, port, &options), &folder, port);
     let url = format!("mysql://tester@127.0.0.1:{port}/mysql");
     ready(&Fresh { url, engine: Engine::Mysql }, "SELECT 1");
     server

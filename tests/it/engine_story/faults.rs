@@ -184,7 +184,7 @@ fn f13_f14_what_others_wrote_since_is_told_and_not_guessed() {
 }
 
 /// Waits until a session waits for a lock.
-fn wait_for_waiting(live: &Live) {
+pub(super) fn wait_for_waiting(live: &Live) {
     let sql = match live.kind {
         Kind::Postgres => {
             "SELECT count(*)::text FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT l.granted AND a.datname = current_database()"

@@ -1,8 +1,10 @@
 //! Servers that are full or away, and changes that don't matter (CHECKS F8, F13, F30, F31), on both servers.
 
+use super::paused::run;
 use crate::faults::told;
 use crate::live::{Kind, Live, both};
 use crate::proxy::{Fate, proxy};
+use crate::servers::Private;
 use merganser::ErrorKind;
 use merganser::analyzer::Options;
 use merganser::database::connect;
@@ -118,7 +120,6 @@ impl Drop for Small {
     }
 }
 
-/// PostgreSQL only: MariaDB's server itself ends when a page of a table can't be written to a full file system.
 #[test]
 fn needs_mount_f8_a_full_disk_of_postgres_changes_nothing() {
     let small = Small::new("postgres");
@@ -138,4 +139,41 @@ fn needs_mount_f8_a_full_disk_of_postgres_changes_nothing() {
     assert_eq!(receipt::list(&live.world.home).expect("lists").0[0].state, State::RolledBack);
     live.sql("DROP TABLE big");
     live.sql(&format!("DROP TABLESPACE {space}"));
+}
+
+/// MariaDB says that the table is full, or, for values that it keeps outside of the record (seen with 10.11), ends itself.
+#[test]
+fn needs_mount_f8_a_full_disk_of_mariadb_changes_nothing() {
+    let mut server = Private::mariadb(&[]);
+    for (length, may_end) in [(3_000, false), (32_000, true)] {
+        let small = Small::new("mysql");
+        let live = Live::on(&server, Kind::Mariadb, "SELECT 1");
+        live.sql(&format!(
+            "CREATE TABLE big (id int PRIMARY KEY, body longtext) DATA DIRECTORY = '{}'; INSERT INTO big VALUES (1, 'x')",
+            small.0.join("data").display()
+        ));
+        let before = live.content();
+        let rows: Vec<_> = (2..3_000).map(|id| json!({"id": id, "body": "a".repeat(length)})).collect();
+        live.world.backup("b.json", &[("big", json!(rows))]);
+        let (code, stdout, stderr) = run(&live, &["merge", "b.json", "--yes"]);
+        let told = format!("{length}: exit {code}: {stdout}{stderr}");
+        assert!(stdout.contains("nothing was changed"), "{told}");
+        if may_end && code == 21 {
+            // Who reads this has the place to look at; there it says what happened.
+            assert!(stdout.contains("its own log says why") && stdout.contains("a full disk"), "{told}");
+            let log = server.ended();
+            assert!(log.contains("InnoDB"), "{log}");
+            // As an administrator does: room first, then the server.
+            let room = Command::new("mount").args(["-o", "remount,size=256m"]).arg(&small.0).status().expect("starts");
+            assert!(room.success());
+            server.start();
+        } else {
+            assert_eq!(code, 24, "{told}");
+        }
+        let (code, stdout, stderr) = run(&live, &["status"]);
+        assert_eq!(code, 0, "{stdout}{stderr}");
+        assert_eq!(live.content(), before, "{told}");
+        assert_eq!(receipt::list(&live.world.home).expect("lists").0[0].state, State::RolledBack, "{told}");
+        live.sql("DROP TABLE big");
+    }
 }
