@@ -5,6 +5,7 @@ use super::session::Session;
 use crate::error::{ErrorKind, Result};
 use crate::model::Table;
 use sqlx::Row;
+use std::time::Duration;
 
 /// Sequences that a column owns, and those that only its default names.
 const SEQUENCES: &str = "
@@ -19,6 +20,29 @@ JOIN pg_class s ON s.relkind = 'S'
   AND s.oid = CASE WHEN d.classid = 'pg_attrdef'::regclass THEN d.refobjid ELSE d.objid END
 JOIN pg_namespace n ON n.oid = s.relnamespace JOIN pg_sequence q ON q.seqrelid = s.oid
 WHERE tn.nspname = $1 AND t.relname = $2 ORDER BY 1, 2, 3";
+
+/// How often the lock is tried, and how long to wait in between.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Begins a transaction in which nobody draws numbers for a table, so that a sequence never goes back between the look
+/// and the move; where that is not to be had, one without.
+///
+/// Nobody waits for it: those who write would queue up behind a lock that waits for one of them.
+fn lock(open: &dyn Fn() -> Result<Session>, session: &mut Session, name: &str, doing: &str) -> Result<()> {
+    let locked = format!("BEGIN; SET LOCAL search_path = ''; LOCK TABLE {name} IN SHARE ROW EXCLUSIVE MODE NOWAIT");
+    for _ in 0..TRIES {
+        match session.run(&locked, doing) {
+            Ok(()) => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::Busy => std::thread::sleep(PAUSE),
+            Err(error) if error.kind() == ErrorKind::Refused => break,
+            Err(error) => return Err(error),
+        }
+        *session = open()?;
+    }
+    *session = open()?;
+    session.run("BEGIN; SET LOCAL search_path = ''", doing)
+}
 
 /// Moves the sequences of one table; each in a transaction of its own.
 pub(super) fn advance(open: &dyn Fn() -> Result<Session>, session: &mut Session, table: &Table) -> Result<()> {
@@ -39,17 +63,7 @@ pub(super) fn advance(open: &dyn Fn() -> Result<Session>, session: &mut Session,
                AND (m.value {beyond} s.last_value OR (m.value = s.last_value AND NOT s.is_called))",
             quote(&column)
         );
-        // The lock keeps others from drawing numbers between the look and the move: a sequence never goes back.
-        let locked = format!(
-            "BEGIN; SET LOCAL search_path = ''; SET LOCAL lock_timeout = '2s'; LOCK TABLE {name} IN SHARE ROW EXCLUSIVE MODE"
-        );
-        if let Err(error) = session.run(&locked, &doing) {
-            if !matches!(error.kind(), ErrorKind::Busy | ErrorKind::Refused) {
-                return Err(error);
-            }
-            *session = open()?;
-            session.run("BEGIN; SET LOCAL search_path = ''", &doing)?;
-        }
+        lock(open, session, &name, &doing)?;
         session.rows(&set, bind([sequence.as_str()]), &doing)?;
         session.run("COMMIT", &doing)?;
     }

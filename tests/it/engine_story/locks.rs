@@ -95,3 +95,26 @@ fn f35_only_the_records_that_a_merge_writes_are_locked_and_only_during_its_trans
         assert_eq!(live.value("SELECT count(*) FROM items WHERE id IN (5, 1001, 1003)"), "2", "{:?}", live.kind);
     }
 }
+
+/// After the commit a counter is moved forward, which wants the table for a moment: nobody queues up behind that either.
+#[test]
+fn f35_nobody_waits_for_a_counter_that_is_moved_forward() {
+    let live = Live::new(Kind::Postgres, "CREATE TABLE items (id {id}, name varchar(20))");
+    live.world.backup("b.json", &[("items", json!([{"id": 5_000_000, "name": "new"}]))]);
+    let merge = Paused::at("marked", &live, &["merge", "b.json", "--yes"]);
+    let mut holder = live.fresh.session();
+    holder.execute("BEGIN; INSERT INTO items (name) VALUES ('open')").expect("writes");
+    let mut other = live.fresh.session();
+    other.execute("SET lock_timeout = '50ms'").expect("sets");
+    std::thread::scope(|scope| {
+        let merge = scope.spawn(|| merge.resume());
+        while !merge.is_finished() {
+            other.execute("INSERT INTO items (name) VALUES ('x')").expect("does not wait");
+        }
+        let (code, stdout, stderr) = merge.join().expect("no panic");
+        assert_eq!(code, 0, "{stdout}{stderr}");
+    });
+    holder.execute("COMMIT").expect("commits");
+    live.sql("INSERT INTO items (name) VALUES ('behind')");
+    assert_eq!(live.value("SELECT id > 5000000 FROM items WHERE name = 'behind'"), "true");
+}
