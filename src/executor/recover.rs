@@ -2,16 +2,16 @@
 //!
 //! PostgreSQL is asked for the transaction by its id. Elsewhere the records tell, compared with the receipt's images.
 
-use super::receipt::{Keyless, ReceiptMeta};
-use super::{Home, Receipt, State, audit, lock, receipt};
-use crate::database::{Database, Snapshot, WriteOptions};
-use crate::error::{Result, fail};
-use crate::model::schema::Engine;
-use crate::model::{OwnedCell, encode};
-use crate::plan::ActionKind;
+mod records;
 
-/// Images compared in one go.
-const PAGE: usize = 500;
+pub(super) use records::{differing, keyless};
+
+use super::receipt::ReceiptMeta;
+use super::{Home, Receipt, State, audit, lock, receipt};
+use crate::database::Database;
+use crate::error::{Result, fail};
+use records::{compare, shows_nothing};
+
 /// Records listed of an outcome that stays unknown.
 const LISTED: usize = 100;
 
@@ -174,61 +174,6 @@ fn finish(home: &Home, database: &mut dyn Database, receipt: &mut Receipt) -> Re
     receipt.set_state(|m| m.unfinished = false)
 }
 
-/// Counts and digests the records of a table without a key.
-///
-/// *Complexity:* one scan of the table.
-pub(super) fn keyless(
-    view: &mut (impl Snapshot + ?Sized),
-    position: usize,
-    table: &crate::model::Table,
-) -> Result<Keyless> {
-    let mut found = Keyless { table: position, count: 0, digest: 0 };
-    let mut bytes = Vec::new();
-    view.scan(table, &mut |cells| {
-        bytes.clear();
-        for (cell, column) in cells.iter().zip(&table.columns) {
-            encode::encode(*cell, column, &mut bytes);
-        }
-        found.count += 1;
-        found.digest = found.digest.wrapping_add(xxhash_rust::xxh3::xxh3_64(&bytes));
-        Ok(())
-    })?;
-    Ok(found)
-}
-
-fn compare(database: &mut dyn Database, receipt: &Receipt) -> Result<Settlement> {
-    // A server may not have noticed yet that the merge's connection is gone: its lock is free once the outcome stands.
-    let mut snapshot: Box<dyn Snapshot> = match database.identity().engine {
-        Engine::Sqlite => database.snapshot()?,
-        Engine::Postgres | Engine::Mysql => database.begin(&WriteOptions::default())?,
-    };
-    let meta = receipt.meta();
-    let mut found = Settlement::of(meta, State::Unknown);
-    for was in &meta.keyless {
-        let table = &meta.schema.tables[was.table];
-        let now = keyless(snapshot.as_mut(), was.table, table)?;
-        let (added, taken) = moved(receipt, was.table)?;
-        let then = (was.count + added).saturating_sub(taken);
-        if now == *was {
-            found.before += added + taken;
-        } else if now.count == then {
-            found.after += added + taken;
-        } else {
-            found.neither += added + taken;
-            found.lines.push(format!("{}: {} records, neither {} nor {}", table.label(), now.count, was.count, then));
-        }
-    }
-    hold(snapshot.as_mut(), receipt, usize::MAX, &mut found)?;
-    found.state = match (found.after, found.before, found.neither) {
-        (0, 0, _) => State::Unknown,
-        // All or nothing was written, so a single record that only the merge can have made so tells of all.
-        (_, 0, _) => State::Committed,
-        (0, _, 0) => State::RolledBack,
-        _ => State::Unknown,
-    };
-    Ok(found)
-}
-
 /// Says what became of the newest merge that is known to be committed, where the database shows nothing of it: it was put
 /// back from an older copy, or a server took over that had not heard of the merge yet (CHECKS F12).
 ///
@@ -243,96 +188,4 @@ pub fn vanished(home: &Home, database: &mut dyn Database) -> Result<Option<Recei
     let Some(meta) = newest else { return Ok(None) };
     let receipt = Receipt::open(&home.receipts().join(format!("{}.receipt", meta.id)))?;
     Ok(shows_nothing(database, &receipt)?.then_some(meta))
-}
-
-/// Tells whether all records of a merge that are looked at are as they were before it.
-fn shows_nothing(database: &mut dyn Database, receipt: &Receipt) -> Result<bool> {
-    let mut found = Settlement::of(receipt.meta(), State::Committed);
-    hold(database.snapshot()?.as_mut(), receipt, PAGE, &mut found)?;
-    Ok((found.after, found.neither) == (0, 0) && found.before > 0)
-}
-
-/// Holds the records of a receipt, no more than so many, against the database, and counts them as what they are.
-fn hold(snapshot: &mut dyn Snapshot, receipt: &Receipt, most: usize, found: &mut Settlement) -> Result<()> {
-    let meta = receipt.meta();
-    let (mut position, mut seen) = (0, 0);
-    while seen < most {
-        let images = receipt.page(position, PAGE)?;
-        let Some(last) = images.last() else { break };
-        (position, seen) = (last.id, seen + images.len());
-        for batch in images.chunk_by(|a, b| a.table == b.table) {
-            let table = &meta.schema.tables[batch[0].table];
-            if table.key.is_empty() {
-                continue;
-            }
-            let wanted: Vec<Vec<OwnedCell>> = batch.iter().map(|i| i.key.clone()).collect();
-            let mut now: Vec<Option<Vec<OwnedCell>>> = vec![None; batch.len()];
-            snapshot.fetch(table, &table.key, &wanted, &mut |p, cells| {
-                now[p] = Some(cells.iter().map(|&c| OwnedCell::from(c)).collect());
-                Ok(())
-            })?;
-            for (image, now) in batch.iter().zip(now) {
-                let is = |cells: &[OwnedCell]| match (&now, cells.is_empty()) {
-                    (None, empty) => empty,
-                    (Some(_), true) => false,
-                    (Some(now), false) => alike(table, cells, now),
-                };
-                if is(&image.after) {
-                    found.after += 1;
-                } else if is(&image.before) {
-                    found.before += 1;
-                } else {
-                    found.neither += 1;
-                    let key = table
-                        .key
-                        .iter()
-                        .zip(&image.key)
-                        .filter_map(|(&c, k)| encode::value_of(k.as_cell(), &table.columns[c]));
-                    let verb = if image.kind == ActionKind::Delete { "deleted" } else { "written" };
-                    found.lines.push(format!(
-                        "{}/{}: neither as it was nor as {verb}",
-                        table.label(),
-                        crate::model::Key(key.collect())
-                    ));
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Counts the records that a receipt adds to a table and takes from it.
-fn moved(receipt: &Receipt, table: usize) -> Result<(u64, u64)> {
-    let mut counts = [0, 0];
-    for (count, kind) in counts.iter_mut().zip([ActionKind::Insert, ActionKind::Delete]) {
-        let mut after = (0, 0);
-        loop {
-            let images = receipt.ordered(kind, table, after, PAGE)?;
-            let Some(last) = images.last() else { break };
-            after = (last.level, last.id);
-            *count += images.len() as u64;
-        }
-    }
-    Ok((counts[0], counts[1]))
-}
-
-/// Tells whether a record is as an image says; what the image left to the engine may be anything.
-pub(super) fn alike(table: &crate::model::Table, image: &[OwnedCell], now: &[OwnedCell]) -> bool {
-    differing(table, image, now).is_empty()
-}
-
-/// Lists the columns in which a record is not as an image says.
-pub(super) fn differing(table: &crate::model::Table, image: &[OwnedCell], now: &[OwnedCell]) -> Vec<usize> {
-    (0..table.columns.len())
-        .filter(|&c| {
-            let column = &table.columns[c];
-            column.writable()
-                && image[c] != OwnedCell::Absent
-                && image[c] != now[c]
-                && match (encode::value_of(image[c].as_cell(), column), encode::value_of(now[c].as_cell(), column)) {
-                    (Some(a), Some(b)) => !crate::model::compare::same(&a, &b),
-                    _ => true,
-                }
-        })
-        .collect()
 }

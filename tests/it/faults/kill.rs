@@ -319,3 +319,16 @@ fn f14_what_the_records_do_not_tell_a_person_can_say() {
     assert_eq!(code, 0, "{stdout}");
     assert!(stdout.contains("changed since"), "{stdout}");
 }
+
+/// Records without a key are counted; as many as the merge would have left may be others'.
+#[test]
+fn f14_records_without_a_key_that_others_added_are_not_taken_for_the_merges() {
+    let world = World::new("CREATE TABLE links (a INTEGER, b TEXT); INSERT INTO links VALUES (1, 'x')");
+    world.backup("b.json", &[("links", json!([{"a": 1, "b": "x"}, {"a": 2, "b": "ours"}]))]);
+    let killed = merganser(&world, &["merge", "b.json", "--yes"]).env("MERGANSER_FAILPOINT", "intent:1").output();
+    assert_eq!(killed.expect("starts").status.code(), None);
+    world.sql("INSERT INTO links VALUES (2, 'theirs')");
+    let (code, stdout, stderr) = run(&world, &["status"]);
+    assert_eq!(code, 23, "{stdout}{stderr}");
+    assert_eq!(receipt::list(&world.home).expect("lists").0[0].state, State::Unknown);
+}
