@@ -8,6 +8,7 @@ mod power;
 mod readers;
 mod restart;
 mod rogue;
+mod undone;
 
 use crate::live::{Kind, Live, both};
 use crate::world::listed;
