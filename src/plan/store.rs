@@ -9,7 +9,7 @@ use crate::analyzer::{Finding, Findings};
 use crate::backup::Place;
 use crate::error::{Result, fail};
 use crate::model::change::{Class, Reason};
-use crate::model::{Key, encode, names};
+use crate::model::{Key, Schema, encode, names};
 use rusqlite::{OptionalExtension, Row, params};
 
 /// A finding as the plan holds it, with what was decided.
@@ -490,6 +490,10 @@ fn limits(finding: &Finding) -> Option<String> {
 }
 
 impl Findings for Plan {
+    fn begin(&mut self, schema: &Schema) {
+        self.meta.schema = schema.clone();
+    }
+
     fn add(&mut self, finding: Finding) -> Result<()> {
         let label = self.meta.schema.tables[finding.table].label();
         let conflict_id = conflict_id(&label, &finding.key_bytes);

@@ -50,7 +50,9 @@ impl Check<'_> {
             for (mut finding, record) in page.into_iter().zip(records) {
                 // A table is checked again when a parent was pulled in.
                 finding.limits = Default::default();
-                let (cells, refusal) = check.storing.cells(target, &mut finding, &record);
+                let mut unstorable = Vec::new();
+                let (cells, refusal) = check.storing.cells(target, &finding, &record, &mut unstorable);
+                finding.limits.unstorable = unstorable;
                 match refusal {
                     None => probes.push((finding, cells)),
                     Some(_) if finding.class == Class::Conflict => check.findings.revise(&finding)?,

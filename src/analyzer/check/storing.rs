@@ -57,15 +57,16 @@ impl<'a> Storing<'a> {
         let mut brought = [vec![None; table.columns.len()]];
         overlay(&mut brought, std::slice::from_ref(finding));
         let [record] = &brought;
-        self.cells(table, &mut finding.clone(), record).1.is_none()
+        self.cells(table, finding, record, &mut Vec::new()).1.is_none()
     }
 
     /// Turns a whole record into cells; notes each value that does not fit and returns the first refusal.
     pub(super) fn cells(
         &self,
         target: &Table,
-        finding: &mut Finding,
+        finding: &Finding,
         record: &[Option<Value>],
+        unstorable: &mut Vec<(usize, String)>,
     ) -> (Vec<OwnedCell>, Option<(Reason, String)>) {
         let is_new = finding.current_digests.is_empty();
         let mut cells = Vec::with_capacity(record.len());
@@ -89,7 +90,7 @@ impl<'a> Storing<'a> {
                     .map_err(|why| (Reason::ValueNotStorable, format!("{}: {why}", column.name))),
             };
             cells.push(stored.unwrap_or_else(|(reason, why)| {
-                finding.limits.unstorable.push((position, why.clone()));
+                unstorable.push((position, why.clone()));
                 refusal.get_or_insert((reason, why));
                 OwnedCell::Absent
             }));

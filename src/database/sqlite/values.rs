@@ -12,7 +12,7 @@ pub(crate) fn cell_of(value: ValueRef<'_>) -> Cell<'_> {
         ValueRef::Null => Cell::Null,
         ValueRef::Integer(i) => Cell::Int(i),
         ValueRef::Real(r) => Cell::Real(r),
-        ValueRef::Text(_) => raw_of(value).cell(),
+        ValueRef::Text(bytes) => simdutf8::basic::from_utf8(bytes).map_or(Cell::RawText(bytes), Cell::Text),
         ValueRef::Blob(bytes) => Cell::Bytes(bytes),
     }
 }
