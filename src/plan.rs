@@ -15,6 +15,7 @@ mod early;
 pub mod files;
 pub mod make;
 pub mod meta;
+pub mod notes;
 pub mod restrategy;
 pub mod settle;
 
@@ -68,6 +69,8 @@ pub struct Plan {
     remapped: std::collections::BTreeSet<usize>,
     /// What became of records as they were found, until the plan is settled.
     early: Option<early::Early>,
+    /// What is changed and not sealed yet, where answers are sealed by themselves.
+    changes: seal::Changes,
 }
 
 impl Plan {
@@ -86,7 +89,15 @@ impl Plan {
             ))
             .map_err(|e| lost(path, e))?;
         connection.set_prepared_statement_cache_capacity(64);
-        Ok(Self { connection, path: path.to_owned(), meta, indexed: false, remapped: Default::default(), early: None })
+        Ok(Self {
+            connection,
+            path: path.to_owned(),
+            meta,
+            indexed: false,
+            remapped: Default::default(),
+            changes: Default::default(),
+            early: None,
+        })
     }
 
     /// Gives a created plan its indexes and its final meta data, so that it can be settled.
@@ -152,8 +163,15 @@ impl Plan {
             .query_row("SELECT value FROM meta WHERE key = 'plan'", [], |r| r.get(0))
             .map_err(|e| no_plan(e.to_string()))?;
         let meta = serde_json::from_str(&text).map_err(|e| no_plan(e.to_string()))?;
-        let mut plan =
-            Self { connection, path: path.to_owned(), meta, indexed: true, remapped: Default::default(), early: None };
+        let mut plan = Self {
+            connection,
+            path: path.to_owned(),
+            meta,
+            indexed: true,
+            remapped: Default::default(),
+            changes: Default::default(),
+            early: None,
+        };
         plan.load_remapped()?;
         Ok(plan)
     }

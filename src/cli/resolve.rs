@@ -109,6 +109,9 @@ pub(super) struct ResolveArgs {
     /// Take answers back
     #[arg(long, conflicts_with_all = ["take", "field", "set"])]
     clear: bool,
+    /// What is noted beside the answer: why, whom you asked
+    #[arg(long, value_name = "TEXT", conflicts_with = "clear")]
+    note: Option<String>,
     /// Take answers from a file
     #[arg(long, value_name = "FILE")]
     import: Option<PathBuf>,
@@ -278,7 +281,8 @@ fn answer(plan: &mut Plan, args: &ResolveArgs, records: &[Stored], by: &str, tal
                 None if fields.is_empty() => None,
                 None => Some(extended(plan, record, fields.clone())?),
             };
-            plan.decide(record, decision, by, &now())
+            plan.decide(record, decision, by, &now())?;
+            plan.annotate(record.finding.id, args.note.as_deref())
         })
     })?;
     tally.acted = true;

@@ -1,6 +1,6 @@
 //! A person's answers to conflicts, and the files they travel in.
 //!
-//! *Shape of a decisions file:* `{"schema":"merganser.decisions/1","decisions":[{"id","table","key","action","fields"?}]}`.
+//! *Shape of a decisions file:* `{"schema":"merganser.decisions/1","decisions":[{"id","table","key","action","fields"?,"note"?}]}`.
 //! AccoReg's `{"User_41":{"action":"skip"}}` is read too, with its `use_custom` and `customData`.
 
 use crate::error::{Result, fail};
@@ -61,6 +61,9 @@ pub struct Entry {
     /// What the record looked like when it was decided, so that a replay elsewhere notices another question.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<String>,
+    /// What the person noted beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// The answer.
     #[serde(flatten)]
     pub decision: Decision,
@@ -125,7 +128,7 @@ fn accoreg(name: &str, answer: &serde_json::Value, is_table: &dyn Fn(&str) -> bo
         }
         other => return Err(fail!(Usage, "the decision {name:?} has an unknown action {other:?}")),
     };
-    Ok(Entry { id: String::new(), table: table.to_owned(), key: key[1..].to_owned(), seen: None, decision })
+    Ok(Entry { id: String::new(), table: table.to_owned(), key: key[1..].to_owned(), seen: None, note: None, decision })
 }
 
 impl Decision {

@@ -272,7 +272,8 @@ impl Plan {
                     }
                 }
                 let about_identity = matches!(decision, super::Decision::IntoExisting | super::Decision::NewKey);
-                match plan.decide(&record, Some(decision), by, &now) {
+                let decided = plan.decide(&record, Some(decision), by, &now);
+                match decided.and_then(|()| plan.annotate(record.finding.id, entry.note.as_deref())) {
                     Ok(()) => taken += 1,
                     // What was possible there need not be possible here; the question stays open.
                     Err(error) if about_identity => left.push(error.full_message()),

@@ -359,11 +359,13 @@ impl Plan {
                 .hint(format!("What is possible: merganser show PLAN record {name}")));
         }
         let text = decision.map(|d| serde_json::to_string(&d).expect("a decision always serialises"));
+        self.touch(record.finding.id)?;
         self.connection
             .prepare_cached("UPDATE records SET decision = ?2, decided_by = ?3, decided_at = ?4 WHERE id = ?1")
             .and_then(|mut s| s.execute(params![record.finding.id, text, by, at]))
             .map_err(|e| lost(&self.path, e))?;
-        Ok(())
+        // What was noted was noted beside the answer before.
+        self.annotate(record.finding.id, None)
     }
 
     /// Lists all decisions, for export.
@@ -379,6 +381,7 @@ impl Plan {
                     table: self.meta.schema.tables[record.finding.table].label(),
                     key: Key(record.finding.key.clone()).to_string(),
                     seen: Some(seen(&record)),
+                    note: self.decision_note(record.finding.id)?,
                     decision,
                 });
             }

@@ -313,6 +313,9 @@ pub fn record(plan: &Plan, record: &Stored, secrets: &Secrets) -> String {
     let outcome = record.outcome.map_or("not settled", crate::plan::Outcome::word);
     let _ = writeln!(text, "  {}: {}", finding.reason, explained(finding.reason));
     let _ = writeln!(text, "  decision: {}   outcome: {outcome}", shown(&decision));
+    if let Ok(Some(note)) = plan.decision_note(finding.id) {
+        let _ = writeln!(text, "  noted beside it: {}", shown(&note));
+    }
     text
 }
 

@@ -3,9 +3,12 @@
 mod access;
 mod api;
 mod approval;
+mod deciding;
+mod failures;
 mod flow;
 mod guides;
 mod own;
+mod pages;
 mod power;
 mod process;
 mod secrets;
@@ -67,11 +70,26 @@ impl Site {
         Self::with(SQL, |_| {}, |_| {})
     }
 
+    /// A service with more in its configuration than its target.
+    fn configured(sql: &str, configure: impl FnOnce(&mut Config)) -> Self {
+        Self::made(sql, |_| {}, |_| {}, configure)
+    }
+
     fn with(sql: &str, change: impl FnOnce(&mut Options), target: impl FnOnce(&mut Target)) -> Self {
+        Self::made(sql, change, target, |_| {})
+    }
+
+    fn made(
+        sql: &str,
+        change: impl FnOnce(&mut Options),
+        target: impl FnOnce(&mut Target),
+        configure: impl FnOnce(&mut Config),
+    ) -> Self {
         let world = World::new(sql);
         let mut options = Options::at(address());
         change(&mut options);
         let mut config = Config::default();
+        configure(&mut config);
         let mut named =
             Target { url: Some(format!("sqlite:{}", world.path("current.db").display())), ..Target::default() };
         target(&mut named);

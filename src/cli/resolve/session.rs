@@ -242,8 +242,9 @@ impl<'p> Session<'p> {
     fn store(&mut self, answers: &[(Stored, Option<Decision>)]) -> Result<()> {
         let (by, at, seal_key) = (&self.by, super::now(), &self.seal_key);
         self.plan.together(|plan| {
+            plan.begin_changes(seal_key)?;
             answers.iter().try_for_each(|(record, decision)| plan.decide(record, decision.clone(), by, &at))?;
-            plan.write_seal(seal_key)
+            plan.seal_changes()
         })?;
         let answered: BTreeMap<i64, bool> = answers.iter().map(|(r, d)| (r.finding.id, d.is_some())).collect();
         for (id, state) in &mut self.records {

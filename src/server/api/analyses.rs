@@ -11,7 +11,7 @@ use crate::server::app::{App, blocking};
 use crate::server::problem::{Answer, Problem};
 use crate::server::service::analyses::{self, AnalysisView, NewAnalysis, PatternView, Which};
 use crate::server::service::approvals::{self, Approval};
-use crate::server::service::decisions::{self, Bulk, Restrategy, Try};
+use crate::server::service::decisions::{self, Bulk, Restrategy, Said, Try};
 use crate::server::service::operations::Operation;
 use axum::Json;
 use axum::extract::State;
@@ -39,9 +39,9 @@ pub(super) async fn start(
 /// Lists the analyses, newest first.
 #[utoipa::path(get, path = "/api/v1/analyses", tag = "analyses", params(Paging), responses((status = 200, body = Listed<AnalysisView>)))]
 pub(super) async fn list(State(app): State<App>, uri: Uri, Asked(paging): Asked<Paging>) -> Answer<Response> {
-    let (limit, from) = (paging.limit()?, paging.position(0)?);
+    let (limit, left) = (paging.limit()?, paging.position(u64::MAX)?);
     let all = blocking(move || analyses::list(&app)).await?;
-    Ok(page(&uri, cut(all, from, limit)))
+    Ok(page(&uri, cut(all, left, limit)))
 }
 
 /// Describes an analysis.
@@ -162,9 +162,16 @@ pub(super) struct AskedDecision {
     #[serde(default)]
     #[schema(value_type = Object)]
     fields: BTreeMap<String, Value>,
+    /// What is noted beside it: why, whom one asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
 }
 
 impl AskedDecision {
+    fn said(self) -> Answer<Said> {
+        Ok(Said { answer: self.decision()?, note: self.note })
+    }
+
     fn decision(&self) -> Answer<Option<Decision>> {
         let mut fields = BTreeMap::new();
         for (name, value) in &self.fields {
@@ -197,8 +204,8 @@ pub(super) async fn decide(
     Body(asked, _): Body<AskedDecision>,
 ) -> Answer<Response> {
     let etag = if_match(&headers)?;
-    let answer = asked.decision()?;
-    let record = blocking(move || decisions::decide(&app, &person, &id, (&table, &key), answer, &etag)).await?;
+    let said = asked.said()?;
+    let record = blocking(move || decisions::decide(&app, &person, &id, (&table, &key), &said, &etag)).await?;
     let etag = record["etag"].as_str().unwrap_or_default().to_owned();
     Ok(tagged(&HeaderMap::new(), &etag, &record))
 }
@@ -228,10 +235,9 @@ pub(super) async fn bulk(
     Body(asked, _): Body<AskedBulk>,
 ) -> Answer<Response> {
     let etag = if_match(&headers)?;
-    let answer = asked.decision.decision()?;
+    let said = asked.decision.said()?;
     let trying = if asked.dry_run { Try::Count } else { Try::Do };
-    let done = blocking(move || decisions::bulk(&app, &person, &id, &asked.selector, answer.as_ref(), (&etag, trying)))
-        .await?;
+    let done = blocking(move || decisions::bulk(&app, &person, &id, &asked.selector, &said, (&etag, trying))).await?;
     Ok(tagged(&HeaderMap::new(), &done.etag, &done))
 }
 

@@ -8,7 +8,7 @@ use crate::model::Key;
 use crate::plan::{Decision, FieldDecision, Plan};
 use crate::server::problem::{Answer, Problem};
 use crate::server::service::analyses::{Which, record_etag};
-use crate::server::service::decisions::{self, Restrategy, Try};
+use crate::server::service::decisions::{self, Restrategy, Said, Try};
 use crate::server::service::merges::{self, NewMerge, NewUndo};
 use crate::server::service::operations::{self, Once};
 use axum::response::Response;
@@ -45,7 +45,8 @@ pub(super) fn one(desk: &Desk, id: &str, conflict: &str, form: &Form) -> Answer<
     let (table, key) = named(&plan, &found);
     // What the page showed is compared with what is decided now: another's decision is never lost unseen.
     let etag = field(form, "seen");
-    let decided = decisions::decide(&desk.app, desk.person()?, id, (&table, &key), answer, etag);
+    let said = Said { answer, note: noted(form) };
+    let decided = decisions::decide(&desk.app, desk.person()?, id, (&table, &key), &said, etag);
     match decided {
         Ok(_) => {
             let next = if field(form, "onward").is_empty() || field(form, "take") == "clear" {
@@ -76,6 +77,11 @@ pub(super) fn one(desk: &Desk, id: &str, conflict: &str, form: &Form) -> Answer<
         }
         Err(problem) => Err(problem),
     }
+}
+
+/// Reads what was noted beside a decision.
+fn noted(form: &Form) -> Option<String> {
+    Some(field(form, "note").to_owned()).filter(|note| !note.is_empty())
 }
 
 /// Reads the answers by field: `f-NAME` says which side, `v-NAME` a value of one's own.
@@ -118,14 +124,14 @@ fn typed(text: &str, column: Option<&crate::model::Column>) -> serde_json::Value
 
 /// Decides the ticked records.
 pub(super) fn ticked(desk: &Desk, id: &str, form: &Form) -> Answer<Response> {
-    let answer = whole(field(form, "take"))?;
+    let said = Said { answer: whole(field(form, "take"))?, note: noted(form) };
     let back = Some(field(form, "back")).filter(|b| b.starts_with(&format!("/analyses/{id}/"))).map(str::to_owned);
     let plan = desk.app.plan(id)?;
     let mut count = 0;
     for (_, conflict) in form.iter().filter(|(n, _)| n == "id") {
         let found = plan.record(conflict)?;
         let (table, key) = named(&plan, &found);
-        decisions::decide(&desk.app, desk.person()?, id, (&table, &key), answer.clone(), &record_etag(&found))?;
+        decisions::decide(&desk.app, desk.person()?, id, (&table, &key), &said, &record_etag(&plan, &found)?)?;
         count += 1;
     }
     if count == 0 {
@@ -136,10 +142,10 @@ pub(super) fn ticked(desk: &Desk, id: &str, form: &Form) -> Answer<Response> {
 
 /// Decides all conflicts of a pattern, if they are still as many as were shown.
 pub(super) fn pattern(desk: &Desk, id: &str, form: &Form) -> Answer<Response> {
-    let answer = whole(field(form, "take"))?;
+    let said = Said { answer: whole(field(form, "take"))?, note: noted(form) };
     let which = Which { pattern: Some(field(form, "pattern").to_owned()), ..Which::default() };
     let shown = field(form, "expect");
-    let now = decisions::bulk(&desk.app, desk.person()?, id, &which, answer.as_ref(), ("*", Try::Count))?;
+    let now = decisions::bulk(&desk.app, desk.person()?, id, &which, &said, ("*", Try::Count))?;
     if now.matched.to_string() != shown {
         return Err(Problem::own(
             "precondition_failed",
@@ -150,7 +156,7 @@ pub(super) fn pattern(desk: &Desk, id: &str, form: &Form) -> Answer<Response> {
             ),
         ));
     }
-    decisions::bulk(&desk.app, desk.person()?, id, &which, answer.as_ref(), (&now.etag, Try::Do))?;
+    decisions::bulk(&desk.app, desk.person()?, id, &which, &said, (&now.etag, Try::Do))?;
     go(&format!("/analyses/{id}/conflicts"))
 }
 

@@ -133,9 +133,9 @@ fn asked(desk: &Desk, id: &str, pattern: &str, take: &str) -> Answer<Preview> {
         }
     };
     let which = Which { pattern: Some(pattern.to_owned()), ..Which::default() };
-    let answer = super::deciding::whole(take)?;
+    let said = decisions::Said { answer: super::deciding::whole(take)?, note: None };
     let Bulk { matched: count, left_out, .. } =
-        decisions::bulk(&desk.app, desk.person()?, id, &which, answer.as_ref(), ("*", Try::Count))?;
+        decisions::bulk(&desk.app, desk.person()?, id, &which, &said, ("*", Try::Count))?;
     if count + left_out == 0 {
         return Err(Problem::not_found("pattern", pattern));
     }

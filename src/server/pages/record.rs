@@ -59,6 +59,8 @@ struct RecordPage {
     decided: Option<(String, String)>,
     can_clear: bool,
     seen: String,
+    /// What was noted beside the decision.
+    noted: String,
     decidable: bool,
     by_field: bool,
     /// Whether another record stands where the backup's would go.
@@ -105,12 +107,14 @@ pub(super) fn record(desk: &Desk, id: &str, name: &str, hitch: &Hitch) -> Answer
     let like_this = if pattern.is_empty() { 0 } else { plan.pattern_size(&pattern)?.0 };
     let decidable =
         desk.can_write() && matches!(finding.class, Class::Conflict | Class::New | Class::Updated | Class::Blocked);
+    let by_field = decidable && finding.class != Class::Blocked;
     let fields: Vec<FieldView> = finding
         .fields
         .iter()
         .zip(&view.fields)
-        .map(|(field, shown)| field_view(table, field, shown, &found, decidable, &secrets))
+        .map(|(field, shown)| field_view(table, field, shown, &found, by_field, &secrets))
         .collect();
+    let by_field = by_field && fields.iter().any(|f| f.decidable);
     let decided = decided(&found, &answered);
     let shown_key = secrets.key_text(table, &finding.key);
     let clock = |at: Option<crate::model::calendar::Timestamp>| at.map(|t| time(&Value::Timestamp(t).to_string()));
@@ -135,8 +139,9 @@ pub(super) fn record(desk: &Desk, id: &str, name: &str, hitch: &Hitch) -> Answer
         note: text::because(&found).map(|n| safe(&secrets.scrub(table, &finding.fields, &n))),
         can_clear: found.decision.is_some(),
         decided,
-        seen: record_etag(&found),
-        by_field: decidable && finding.class != Class::Blocked && fields.iter().any(|f| f.decidable),
+        seen: record_etag(&plan, &found)?,
+        noted: plan.decision_note(finding.id)?.unwrap_or_default(),
+        by_field,
         identity: matches!(finding.reason, Reason::UniqueTaken | Reason::ReusedKey),
         decidable,
         lean: if found.decision == Some(Decision::Backup) { "backup" } else { "" },

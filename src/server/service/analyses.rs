@@ -197,6 +197,7 @@ pub fn start(app: &App, person: &Person, id: String, request: &NewAnalysis) -> A
         target: Some(target.name.clone()),
         subject: Some(plan_id.clone()),
         plan: None,
+        asked: Some(json!(request)),
     };
     app.jobs().start(app, person, spec, move |app, job| {
         let catalog = request.passphrase.catalog(app)?;
@@ -471,17 +472,22 @@ pub fn record_json(app: &App, plan: &Plan, record: &Stored) -> Answer<Json> {
     let (by, at) = plan.decided(record.finding.id)?;
     json["number"] = json!(record.finding.id);
     json["record"] = json!(crate::model::Key(record.finding.key.clone()).to_string());
-    json["etag"] = json!(record_etag(record));
+    json["etag"] = json!(record_etag(plan, record)?);
     json["decided_by"] = json!(by);
     json["decided_at"] = json!(at);
+    json["decision_note"] = json!(plan.decision_note(record.finding.id)?);
     Ok(json)
 }
 
-/// Returns what changes whenever a decision about a record does.
-pub fn record_etag(record: &Stored) -> String {
+/// Returns what changes whenever a decision about a record, or the note beside it, does.
+///
+/// # Errors
+/// `PlanMismatch` for a damaged plan.
+pub fn record_etag(plan: &Plan, record: &Stored) -> crate::error::Result<String> {
     let decision = serde_json::to_string(&record.decision).expect("a decision always serialises");
-    let text = format!("{} {} {}", record.conflict_id, record.finding.class.word(), decision);
-    blake3::hash(text.as_bytes()).to_hex()[..16].to_owned()
+    let mut text = format!("{} {} {}", record.conflict_id, record.finding.class.word(), decision);
+    text.extend(plan.decision_note(record.finding.id)?.map(|note| format!(" {note}")));
+    Ok(blake3::hash(text.as_bytes()).to_hex()[..16].to_owned())
 }
 
 /// A pattern of conflicts.

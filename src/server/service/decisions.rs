@@ -34,7 +34,7 @@ fn change<T>(app: &App, id: &str, etag: Option<&str>, work: impl FnOnce(&mut Pla
     }
     let mut refused = None;
     let done = plan.together(|plan| {
-        plan.verify_seal(&key)?;
+        plan.begin_changes(&key)?;
         if let Some(given) = etag
             && given != "*"
             && given != plan.revision()?
@@ -53,7 +53,7 @@ fn change<T>(app: &App, id: &str, etag: Option<&str>, work: impl FnOnce(&mut Pla
             }
         };
         plan.settle(&Quiet)?;
-        plan.write_seal(&key)?;
+        plan.seal_changes()?;
         Ok(made)
     });
     match (refused, done) {
@@ -97,7 +97,22 @@ fn within_own(person: &Person, plan: &Plan, table: usize, answer: Option<&Decisi
     }
 }
 
-/// Decides one record; `etag` is the record's, as it was read. `None` takes the decision back.
+/// What somebody says to a conflict.
+#[derive(Clone, Debug, Default)]
+pub struct Said {
+    /// The answer; `None` takes one back, and its note with it.
+    pub answer: Option<Decision>,
+    /// What they note beside it.
+    pub note: Option<String>,
+}
+
+impl Said {
+    fn note(&self) -> Option<&str> {
+        self.answer.as_ref().and(self.note.as_deref())
+    }
+}
+
+/// Decides one record; `etag` is the record's, as it was read.
 ///
 /// # Errors
 /// `precondition_failed` when somebody decided it since; `usage` for a field or value that does not fit.
@@ -106,19 +121,20 @@ pub fn decide(
     person: &Person,
     id: &str,
     (table, key): (&str, &str),
-    answer: Option<Decision>,
+    said: &Said,
     etag: &str,
 ) -> Answer<Json> {
     let ((), plan) = change(app, id, None, |plan| {
         let record = stored(plan, table, key)?;
-        if etag != "*" && etag != record_etag(&record) {
+        if etag != "*" && etag != record_etag(plan, &record)? {
             let (by, at) = plan.decided(record.finding.id)?;
             let who = by.map_or_else(|| "somebody else".to_owned(), |by| format!("{by} at {}", at.unwrap_or_default()));
             return Err(Problem::own("precondition_failed", format!("{table}/{key} was decided by {who} meanwhile"))
                 .hint("Read it again; the other decision is kept."));
         }
-        within_own(person, plan, record.finding.table, answer.as_ref())?;
-        Ok(plan.decide(&record, answer, &person.name, &now())?)
+        within_own(person, plan, record.finding.table, said.answer.as_ref())?;
+        plan.decide(&record, said.answer.clone(), &person.name, &now())?;
+        Ok(plan.annotate(record.finding.id, said.note())?)
     })?;
     record_json(app, &plan, &stored(&plan, table, key)?)
 }
@@ -156,9 +172,10 @@ pub fn bulk(
     person: &Person,
     id: &str,
     which: &Which,
-    answer: Option<&Decision>,
+    said: &Said,
     (etag, trying): (&str, Try),
 ) -> Answer<Bulk> {
+    let answer = said.answer.as_ref();
     let secrets = app.secrets();
     let selector = |plan: &Plan| -> Result<Selector> {
         let mut selector = which.selector(plan, &secrets)?;
@@ -205,6 +222,7 @@ pub fn bulk(
                 }
                 within_own(person, plan, record.finding.table, answer)?;
                 plan.decide(record, answer.cloned(), &person.name, &at)?;
+                plan.annotate(record.finding.id, said.note())?;
                 matched += 1;
             }
             match page.next {
@@ -229,26 +247,16 @@ pub fn export(app: &App, id: &str) -> Answer<String> {
 /// # Errors
 /// `usage` for text that is no decisions file; `precondition_failed`.
 pub fn import(app: &App, person: &Person, id: &str, text: &str, etag: &str) -> Answer<Json> {
-    let at = now();
     let ((taken, left), plan) = change(app, id, Some(etag), |plan| {
         let entries = decision::from_json(text, &|name| plan.table(name).is_ok())?;
-        let (mut taken, mut left) = (0u64, Vec::new());
-        for entry in entries {
-            let name = if entry.id.is_empty() { format!("{}/{}", entry.table, entry.key) } else { entry.id.clone() };
-            let record = match plan.record(&name) {
-                Ok(record) => record,
-                Err(error) => {
-                    left.push(format!("{name}: {}", error.full_message()));
-                    continue;
-                }
-            };
-            within_own(person, plan, record.finding.table, Some(&entry.decision))?;
-            match plan.decide(&record, Some(entry.decision), &person.name, &at) {
-                Ok(()) => taken += 1,
-                Err(error) => left.push(format!("{name}: {}", error.full_message())),
+        for entry in entries.iter().filter(|_| person.own.is_some()) {
+            if let Ok(table) = plan.table(&entry.table) {
+                within_own(person, plan, table, Some(&entry.decision))?;
+            } else if let Ok(record) = plan.record(&entry.id) {
+                within_own(person, plan, record.finding.table, Some(&entry.decision))?;
             }
         }
-        Ok((taken, left))
+        Ok(plan.import(entries, &person.name)?)
     })?;
     Ok(json!({"taken": taken, "not_taken": left, "etag": plan.revision()?}))
 }
@@ -279,7 +287,10 @@ pub fn restrategy(app: &App, id: &str, wanted: &Restrategy, etag: &str) -> Answe
         tables.push((table.clone(), super::analyses::strategy(name)?.to_owned()));
     }
     let key = app.home().key()?;
-    let ((), plan) =
-        change(app, id, Some(etag), |plan| Ok(plan.take_strategy(&key, usual, &tables, wanted.preserve_newer)?))?;
+    let ((), plan) = change(app, id, Some(etag), |plan| {
+        // All of it is sealed again, so all of it is looked at before.
+        plan.verify_seal(&key)?;
+        Ok(plan.take_strategy(&key, usual, &tables, wanted.preserve_newer)?)
+    })?;
     view(app, &plan)
 }
