@@ -119,6 +119,17 @@ impl Lacking {
     }
 }
 
+/// What the connected user needs for each use, and what they hold far beyond that (CHECKS T23).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rights {
+    /// The statements that give what backing up and analyzing need.
+    pub reading: Vec<String>,
+    /// The statements that give what merging and undoing need besides.
+    pub writing: Vec<String>,
+    /// What they may do that nothing here needs: `is a superuser`.
+    pub excess: Vec<String>,
+}
+
 /// The first values of a backup's table, by its own names.
 #[derive(Clone, Debug, Default)]
 pub struct Sample {
@@ -196,6 +207,14 @@ pub trait Database: Send {
     /// # Errors
     /// As [`Database::schema`].
     fn read_only(&mut self) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    /// Says which rights suffice, and which the user has beyond; `None` where the engine knows no users.
+    ///
+    /// # Errors
+    /// As [`Database::schema`].
+    fn rights(&mut self, _schema: &Schema) -> Result<Option<Rights>> {
         Ok(None)
     }
 

@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::output::Done;
-use crate::database::{Database, WriteOptions};
+use crate::database::{Database, Rights, WriteOptions};
 use crate::error::Result;
 use crate::model::schema::Schema;
 use crate::report::text::shown;
@@ -95,12 +95,29 @@ fn database(checks: &mut Checks<'_>, database: &mut dyn Database) {
         }
         Err(error) => checks.add(Found::Problem, "schema", &error.full_message()),
     }
+    if let Ok(schema) = database.schema() {
+        match database.rights(&schema) {
+            Ok(rights) => rights.iter().for_each(|rights| self::rights(checks, rights)),
+            Err(error) => checks.add(Found::Problem, "rights", &error.full_message()),
+        }
+    }
     // Beginning takes the lock that a merge takes; nothing is written before it is given back.
     let options = WriteOptions { lock_timeout: Duration::from_secs(2), ..WriteOptions::default() };
     match crate::executor::can_write(database, &options) {
         Ok(()) => checks.add(Found::Fine, "writing", "a write transaction can be opened"),
         Err(error) => checks.add(Found::Problem, "writing", &error.full_message()),
     }
+}
+
+/// Says which rights suffice, and warns of a user who may do far more.
+fn rights(checks: &mut Checks<'_>, rights: &Rights) {
+    for why in &rights.excess {
+        let text = format!("the user {why}, which nothing here needs; use one with the rights below");
+        checks.add(Found::Note, "rights", &text);
+    }
+    let all = |grants: &[String]| grants.iter().map(|g| format!("{g};")).collect::<Vec<_>>().join(" ");
+    checks.add(Found::Fine, "rights", &format!("backing up and analyzing need {}", all(&rights.reading)));
+    checks.add(Found::Fine, "rights", &format!("merging and undoing need besides {}", all(&rights.writing)));
 }
 
 fn schema(checks: &mut Checks<'_>, schema: &Schema) {

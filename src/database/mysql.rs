@@ -19,7 +19,7 @@ mod violations;
 mod write;
 
 use super::url::{ConnectUrl, ServerUrl};
-use super::{Capabilities, Database, Identity, Lacking, Snapshot, Transaction, WriteOptions};
+use super::{Capabilities, Database, Identity, Lacking, Rights, Snapshot, Transaction, WriteOptions};
 use crate::error::{Result, fail};
 use crate::model::schema::Engine;
 use crate::model::{Column, OwnedCell, Schema, Table, Value};
@@ -171,6 +171,10 @@ impl Database for Mysql {
         let obstacle = self.obstacle(&mut session)?;
         session.close();
         Ok(obstacle)
+    }
+
+    fn rights(&mut self, _: &Schema) -> Result<Option<Rights>> {
+        privileges::rights(&mut self.open(&WriteOptions::default())?)
     }
 
     fn snapshot(&mut self) -> Result<Box<dyn Snapshot>> {

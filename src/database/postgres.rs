@@ -22,7 +22,7 @@ mod writable;
 mod write;
 
 use super::url::{ConnectUrl, ServerUrl};
-use super::{Capabilities, Database, Identity, Lacking, Snapshot, Transaction, WriteOptions};
+use super::{Capabilities, Database, Identity, Lacking, Rights, Snapshot, Transaction, WriteOptions};
 use crate::error::{Result, fail};
 use crate::model::schema::Engine;
 use crate::model::{Column, OwnedCell, Schema, Table, Value};
@@ -191,6 +191,10 @@ impl Database for Postgres {
         let obstacle = writable::obstacle(&mut session)?;
         session.close();
         Ok(obstacle)
+    }
+
+    fn rights(&mut self, schema: &Schema) -> Result<Option<Rights>> {
+        privileges::rights(&mut self.open()?, schema).map(Some)
     }
 
     fn snapshot(&mut self) -> Result<Box<dyn Snapshot>> {

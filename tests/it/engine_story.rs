@@ -7,6 +7,7 @@ mod paused;
 mod power;
 mod readers;
 mod restart;
+mod rights;
 mod rogue;
 mod undone;
 

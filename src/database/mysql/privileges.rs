@@ -4,7 +4,7 @@
 
 use super::catalog::{quote, text};
 use super::session::Session;
-use crate::database::Lacking;
+use crate::database::{Lacking, Rights};
 use crate::error::Result;
 use crate::model::Table;
 use sqlx::mysql::MySqlArguments;
@@ -18,11 +18,13 @@ const SQL: &str = "SELECT CAST(PRIVILEGE_TYPE AS CHAR), '' FROM information_sche
     UNION ALL SELECT CAST(PRIVILEGE_TYPE AS CHAR), CAST(TABLE_NAME AS CHAR) FROM information_schema.COLUMN_PRIVILEGES \
         WHERE GRANTEE = @merganser_me AND TABLE_SCHEMA = DATABASE()";
 
+/// The user as the tables of privileges name it.
+const ME: &str = "SET @merganser_me = CONCAT('''', REPLACE(CURRENT_USER(), '@', '''@'''), '''')";
+
 /// Asks for the privileges on all tables.
 pub(super) fn lacking(session: &mut Session, tables: &[Table]) -> Result<Vec<Lacking>> {
     let doing = "asking for privileges";
-    let me = "SET @merganser_me = CONCAT('''', REPLACE(CURRENT_USER(), '@', '''@'''), '''')";
-    session.run(me, doing)?;
+    session.run(ME, doing)?;
     let about = "SELECT CAST(CURRENT_USER() AS CHAR), CAST(CURRENT_ROLE() AS CHAR), CAST(DATABASE() AS CHAR)";
     let about = session.rows(about, MySqlArguments::default(), doing)?;
     let part = |position| about.first().and_then(|row| text(row, position));
@@ -47,4 +49,33 @@ pub(super) fn lacking(session: &mut Session, tables: &[Table]) -> Result<Vec<Lac
         }
     }
     Ok(found)
+}
+
+/// Says which rights suffice for a database, and what the user may do beyond; nothing where no database is chosen.
+pub(super) fn rights(session: &mut Session) -> Result<Option<Rights>> {
+    let doing = "asking for the user's rights";
+    let about = "SELECT CAST(CURRENT_USER() AS CHAR), CAST(DATABASE() AS CHAR)";
+    let about = session.rows(about, MySqlArguments::default(), doing)?;
+    let part = |position| about.first().and_then(|row| text(row, position));
+    let (Some(user), Some(database)) = (part(0), part(1)) else { return Ok(None) };
+    session.run(ME, doing)?;
+    let sql = "SELECT CAST(PRIVILEGE_TYPE AS CHAR), CAST(IS_GRANTABLE AS CHAR) FROM information_schema.USER_PRIVILEGES WHERE GRANTEE = @merganser_me";
+    let held = session.rows(sql, MySqlArguments::default(), doing)?;
+    let held: Vec<(String, String)> = held.iter().filter_map(|row| Some((text(row, 0)?, text(row, 1)?))).collect();
+    let far = ["SUPER", "FILE", "CREATE USER", "SHUTDOWN", "RELOAD", "PROCESS"];
+    let mut excess: Vec<String> = far
+        .iter()
+        .filter(|name| held.iter().any(|(h, _)| h == *name))
+        .map(|name| format!("has {name} on the server"))
+        .collect();
+    if held.iter().any(|(_, grantable)| grantable == "YES") {
+        excess.push("may give its rights to others".to_owned());
+    }
+    let user = user.split('@').map(|part| format!("'{part}'")).collect::<Vec<_>>().join("@");
+    let place = format!("{}.*", quote(&database));
+    Ok(Some(Rights {
+        reading: vec![format!("GRANT SELECT ON {place} TO {user}")],
+        writing: vec![format!("GRANT INSERT, UPDATE, DELETE ON {place} TO {user}")],
+        excess,
+    }))
 }

@@ -2,9 +2,11 @@
 
 use super::catalog::{bind, quote};
 use super::session::Session;
-use crate::database::Lacking;
+use crate::database::{Lacking, Rights};
 use crate::error::Result;
+use crate::model::Schema;
 use sqlx::Row;
+use std::collections::BTreeSet;
 
 const SQL: &str = "SELECT n.nspname::text, c.relname::text, current_user::text, \
     has_table_privilege(c.oid, 'SELECT'), has_any_column_privilege(c.oid, 'INSERT'), \
@@ -33,4 +35,25 @@ pub(super) fn lacking(session: &mut Session) -> Result<Vec<Lacking>> {
         }
     }
     Ok(found)
+}
+
+/// Says which rights suffice for the tables of a schema, and what the role is beyond.
+pub(super) fn rights(session: &mut Session, schema: &Schema) -> Result<Rights> {
+    let sql = "SELECT rolname::text, rolsuper, rolbypassrls, rolcreaterole FROM pg_catalog.pg_roles WHERE rolname = current_user";
+    let rows = session.rows(sql, bind::<i64, _>([]), "asking for the role's rights")?;
+    let Some(row) = rows.first() else { return Ok(Rights::default()) };
+    let role = quote(&row.get::<String, _>(0));
+    let words = ["is a superuser", "passes row security by", "may make roles"];
+    let excess =
+        words.iter().enumerate().filter(|(at, _)| row.get::<bool, _>(1 + at)).map(|(_, word)| (*word).to_owned());
+    let places: BTreeSet<&str> = schema.tables.iter().filter_map(|t| t.schema.as_deref()).collect();
+    let mut rights = Rights { excess: excess.collect(), ..Rights::default() };
+    for place in places.into_iter().map(quote) {
+        rights.reading.push(format!("GRANT USAGE ON SCHEMA {place} TO {role}"));
+        rights.reading.push(format!("GRANT SELECT ON ALL TABLES IN SCHEMA {place} TO {role}"));
+        rights.writing.push(format!("GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {place} TO {role}"));
+        // Counters are moved on behind the keys that a merge brings.
+        rights.writing.push(format!("GRANT SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA {place} TO {role}"));
+    }
+    Ok(rights)
 }
