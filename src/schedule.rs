@@ -82,7 +82,8 @@ pub struct Kept6 {
 }
 
 impl Kept6 {
-    fn policy(self) -> Policy {
+    /// Returns them as rules.
+    pub fn policy(self) -> Policy {
         let keep = |count: Option<u32>| count.map_or(Keep::Unset, Keep::Count);
         Policy {
             last: keep(self.last),

@@ -11,11 +11,14 @@ use crate::error::{Error, Result};
 use crate::executor::Home;
 use crate::hooks::{Event, Hooks, Outcome};
 use crate::progress::Progress;
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use std::time::Instant;
 
 /// A database, with the configured rules for its columns.
 pub type Opened = (Box<dyn Database>, Vec<(String, Rule)>);
+
+/// Beyond it the clock, or the machine, was away.
+const JUMP: TimeDelta = TimeDelta::days(1);
 
 /// What a run needs of its surroundings.
 pub struct Runner<'a> {
@@ -35,12 +38,13 @@ pub(super) fn run(
 ) -> Result<Ran> {
     let begun = Instant::now();
     kept.state.running = true;
+    let jumped = jumped(&kept, now)?;
     kept.state.last_run_at = Some(now);
     kept.state.handled_at = now;
     save(home, &kept)?;
     let mut notes = Vec::new();
     let made = make(home, &kept.schedule, runner, progress).and_then(|(mut catalog, entry)| {
-        notes = forget(&mut catalog, &kept.schedule)?;
+        notes = forget(&mut catalog, &kept.schedule, jumped)?;
         Ok(entry)
     });
     let schedule = &kept.schedule;
@@ -57,6 +61,7 @@ pub(super) fn run(
         size_bytes: None,
         records: None,
         error: None,
+        merge: None,
     };
     let error = match made {
         Ok(entry) => {
@@ -104,11 +109,26 @@ fn make(home: &Home, schedule: &Schedule, runner: &Runner<'_>, progress: &dyn Pr
     Ok((catalog, entry))
 }
 
+/// Returns by how much the clock jumped since the last run, where it did: no backup is removed by a clock that may be wrong
+/// (CHECKS T24). A machine that was off for days looks the same; the run after this one removes what is to go.
+fn jumped(kept: &Kept, now: DateTime<Utc>) -> Result<Option<TimeDelta>> {
+    let Some(last) = kept.state.last_run_at else { return Ok(None) };
+    let due = kept.schedule.clock()?.after(last).unwrap_or(now);
+    let jump = if now < last { last - now } else { now - due };
+    Ok(Some(jump).filter(|jump| *jump > JUMP))
+}
+
 /// Removes this schedule's backups that its rules don't keep, where it has rules; what others need stays.
-fn forget(catalog: &mut Catalog, schedule: &Schedule) -> Result<Vec<String>> {
+fn forget(catalog: &mut Catalog, schedule: &Schedule, jumped: Option<TimeDelta>) -> Result<Vec<String>> {
     let policy = schedule.keep.policy();
     if policy.is_empty() {
         return Ok(Vec::new());
+    }
+    if let Some(jump) = jumped {
+        return Ok(vec![format!(
+            "no backup was removed: the clock is {} hours away from where the last run leaves it, and may be wrong; the next run looks again",
+            jump.num_hours()
+        )]);
     }
     let (tag, mut entries) = (schedule.tag(), catalog.list()?);
     entries.retain(|entry| entry.tags.contains(&tag));

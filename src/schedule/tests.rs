@@ -166,3 +166,25 @@ fn metrics_are_as_prometheus_reads_them() {
     }
     assert!(text.contains("merganser_build_info{version="));
 }
+
+#[test]
+fn t24_f104_a_clock_that_jumped_removes_nothing() {
+    let world = World::new();
+    world.add("15 2 * * *", |schedule| schedule.keep.last = Some(1));
+    assert_eq!(world.tick("2026-10-20T03:00:00Z").len(), 1);
+    assert_eq!(world.tick("2026-10-21T03:00:00Z").len(), 1);
+    assert_eq!(world.backups(), 1, "the rule is kept");
+    // Three weeks on, or a clock that says so.
+    let ran = world.tick("2026-11-12T03:00:00Z");
+    assert!(ran[0].notes[0].contains("no backup was removed: the clock is"), "{:?}", ran[0].notes);
+    assert_eq!(world.backups(), 2);
+    // Back again: what was handled in the time that never was is not done twice, and nothing goes.
+    let back = world.tick("2026-10-22T03:00:00Z");
+    assert!(back.iter().all(|ran| ran.notes.iter().any(|n| n.contains("no backup was removed"))), "{back:?}");
+    let kept = world.backups();
+    assert!(kept >= 2);
+    // The run after it still sees the one that never was.
+    world.tick("2026-10-23T03:00:00Z");
+    assert_eq!(world.tick("2026-10-24T03:00:00Z").len(), 1);
+    assert_eq!(world.backups(), 1, "once the clock goes on as it should, so does retention");
+}
