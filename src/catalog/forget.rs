@@ -49,6 +49,9 @@ impl Policy {
     }
 }
 
+/// What is said of a backup that its rules let go.
+pub const GOES: &str = "goes at the next run";
+
 /// What was decided about a backup.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judged {
@@ -85,6 +88,40 @@ impl Catalog {
             self.remove_judged(&judged)?;
         }
         Ok(judged)
+    }
+
+    /// Says why each backup is kept, by its id: by the rules of those that have a tag, and what else needs it. What no rule
+    /// judges and nothing needs has no reasons: it stays until somebody removes it. What goes by its rules when they are
+    /// looked at the next time is [`GOES`].
+    ///
+    /// # Errors
+    /// `Failed`.
+    pub fn reasons(&self, rules: &[(String, Policy)]) -> Result<BTreeMap<String, Vec<String>>> {
+        let all = self.list()?;
+        let mut reasons: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (tag, policy) in rules.iter().filter(|(_, policy)| !policy.is_empty()) {
+            let entries = all.iter().filter(|e| e.tags.contains(tag)).cloned().collect();
+            for mut one in judge(entries, policy, Utc::now())? {
+                if one.reasons.is_empty() {
+                    one.reasons.push(GOES.to_owned());
+                }
+                reasons.entry(one.entry.id).or_default().append(&mut one.reasons);
+            }
+        }
+        let mut add = |id: &str, why: String| {
+            let known = reasons.entry(id.to_owned()).or_default();
+            known.retain(|reason| reason != GOES);
+            known.push(why);
+        };
+        for (file, why) in self.needed()? {
+            all.iter().filter(|e| self.place(e) == file).for_each(|e| add(&e.id, why.clone()));
+        }
+        for entry in &all {
+            if let Some(base) = &entry.base {
+                add(base, format!("needed by {}", entry.name));
+            }
+        }
+        Ok(reasons)
     }
 
     /// Removes what nothing keeps, as it was judged: what goes is needed by nothing that stays.

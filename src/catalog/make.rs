@@ -85,6 +85,8 @@ pub struct Create<'a> {
     pub secrets: Option<Secrets>,
     /// One person's data only: `users:id=42`.
     pub scope: Option<&'a str>,
+    /// Only records that meet their table's conditions, and nothing that they refer to; tables without one are left out.
+    pub conditions: &'a [String],
     /// Only what changed since an earlier backup of the same database.
     pub since: Option<Since<'a>>,
     /// The time zone of the file's name.
@@ -98,6 +100,11 @@ pub struct Create<'a> {
 }
 
 impl Create<'_> {
+    /// Tells whether it is one person's data only.
+    fn is_of_one(&self) -> bool {
+        self.scope.is_some() || !self.conditions.is_empty()
+    }
+
     fn is_files_only(&self) -> bool {
         self.skip_tables.iter().any(|name| name == "*")
     }
@@ -126,6 +133,7 @@ impl Default for Create<'_> {
             rules: &[],
             secrets: None,
             scope: None,
+            conditions: &[],
             since: None,
             zone: chrono_tz::UTC,
             tags: &[],
@@ -214,10 +222,10 @@ pub fn write(
     check(request)?;
     progress.phase(Phase::Schema);
     let schema = database.schema()?;
-    let secrets = match (request.secrets, request.scope) {
-        (Some(secrets), _) => secrets,
-        (None, Some(_)) => Secrets::LeftOut,
-        (None, None) => request.format.secrets(),
+    let secrets = match request.secrets {
+        Some(secrets) => secrets,
+        None if request.is_of_one() => Secrets::LeftOut,
+        None => request.format.secrets(),
     };
     let rules = ColumnRules::new(request.rules, secrets, &schema)?;
     let mut ruled = Vec::new();
@@ -296,7 +304,7 @@ fn check(request: &Create<'_>) -> Result<()> {
         return Err(fail!(Usage, "an incremental backup names what was deleted, which only a Smart Backup can")
             .hint("Leave --format out."));
     }
-    if request.scope.is_some() {
+    if request.is_of_one() {
         return Err(fail!(
             Usage,
             "one person's data is always whole; --scope and --incremental-from exclude each other"
@@ -341,10 +349,10 @@ impl Job<'_> {
     }
 
     fn kind(&self) -> Kind {
-        match (self.request.since, self.request.scope) {
-            (Some(_), _) => Kind::Incremental,
-            (None, None) if self.is_whole() => Kind::Full,
-            (None, _) => Kind::Selected,
+        match self.request.since {
+            Some(_) => Kind::Incremental,
+            None if self.is_whole() && !self.request.is_of_one() => Kind::Full,
+            None => Kind::Selected,
         }
     }
 
@@ -365,9 +373,10 @@ impl Job<'_> {
             }
             None => None,
         };
-        let mut scoped = match self.request.scope {
-            Some(text) => Some(scope::gather(text, self.schema, &positions, snapshot.as_mut(), progress)?),
-            None => None,
+        let mut scoped = match (self.request.scope, self.request.conditions) {
+            (Some(text), _) => Some(scope::gather(text, self.schema, &positions, snapshot.as_mut(), progress)?),
+            (None, []) => None,
+            (None, some) => Some(scope::meeting(some, self.schema, &positions, snapshot.as_mut())?),
         };
         let mut writer = open()?;
         for (position, rules) in self.tables {

@@ -282,6 +282,7 @@ fn create(context: &Context<'_>, args: &CreateArgs) -> Result<Done> {
         rules: &rules,
         secrets: args.columns.secrets().or(Chosen::from(args.format).secrets()),
         scope: args.scope.as_deref(),
+        conditions: &[],
         since: None,
         zone: args.time_zone,
         tags: &args.tag,

@@ -171,6 +171,10 @@ const OWN: &[(&str, &str)] = &[
     ("GET", "/api/v1/session"),
     ("DELETE", "/api/v1/session"),
     ("PUT", "/api/v1/uploads/{name}"),
+    // Made with the conditions of their grant.
+    ("POST", "/api/v1/backups"),
+    ("GET", "/api/v1/backups/{id}"),
+    ("GET", "/api/v1/backups/{id}/content"),
     ("POST", "/api/v1/analyses"),
     ("GET", "/api/v1/analyses/{id}"),
     ("PATCH", "/api/v1/analyses/{id}"),

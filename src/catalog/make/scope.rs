@@ -7,7 +7,7 @@
 use crate::analyzer::filter::{self, Filter};
 use crate::database::Snapshot;
 use crate::error::{Result, fail};
-use crate::model::{OwnedCell, Schema, encode};
+use crate::model::{OwnedCell, Schema, Table, encode};
 use crate::progress::Progress;
 use std::collections::{BTreeMap, HashSet};
 
@@ -74,17 +74,9 @@ pub(super) fn gather(
     let condition = Filter::parse(table, condition)?;
     let mut scoped = Scoped::default();
     let mut open: Vec<(usize, Record)> = Vec::new();
-    let mut bytes: Vec<Vec<u8>> = vec![Vec::new(); table.columns.len()];
-    snapshot.scan(table, &mut |cells| {
-        for ((cell, column), bytes) in cells.iter().zip(&table.columns).zip(&mut bytes) {
-            bytes.clear();
-            encode::encode(*cell, column, bytes);
-        }
-        if condition.meets(|column| bytes[column].as_slice()) {
-            let record: Record = cells.iter().map(|cell| OwnedCell::from(*cell)).collect();
-            if scoped.take(start, &record)? {
-                open.push((start, record));
-            }
+    each_meeting(table, &[condition], snapshot, &mut |record| {
+        if scoped.take(start, &record)? {
+            open.push((start, record));
         }
         Ok(())
     })?;
@@ -133,6 +125,61 @@ pub(super) fn gather(
         }
     }
     Ok(scoped)
+}
+
+/// Gathers the records that meet all conditions `table: condition` of their table, of the tables that have one.
+///
+/// *Complexity:* a scan of each of these tables.
+///
+/// # Errors
+/// As [`gather`]; that nothing meets them is none.
+pub(super) fn meeting(
+    conditions: &[String],
+    schema: &Schema,
+    chosen: &[usize],
+    snapshot: &mut dyn Snapshot,
+) -> Result<Scoped> {
+    let mut tables: BTreeMap<usize, Vec<Filter>> = BTreeMap::new();
+    for text in conditions {
+        let (name, condition) = filter::split(text)?;
+        let table =
+            schema.table(name).ok_or_else(|| fail!(Usage, "the current database has no table {name:?}: {text:?}"))?;
+        tables.entry(table).or_default().push(Filter::parse(&schema.tables[table], condition)?);
+    }
+    let mut scoped = Scoped::default();
+    for (table, conditions) in tables.into_iter().filter(|(table, _)| chosen.contains(table)) {
+        let mut found = Vec::new();
+        each_meeting(&schema.tables[table], &conditions, snapshot, &mut |record| {
+            found.push(record);
+            if found.len() > MOST_RECORDS {
+                return Err(fail!(LimitReached, "the conditions are met by more than {MOST_RECORDS} records"));
+            }
+            Ok(())
+        })?;
+        scoped.records.insert(table, found);
+    }
+    Ok(scoped)
+}
+
+/// Calls a function with every record of a table that meets all conditions.
+fn each_meeting(
+    table: &Table,
+    conditions: &[Filter],
+    snapshot: &mut dyn Snapshot,
+    take: &mut dyn FnMut(Record) -> Result<()>,
+) -> Result<()> {
+    let mut bytes: Vec<Vec<u8>> = vec![Vec::new(); table.columns.len()];
+    snapshot.scan(table, &mut |cells| {
+        for ((cell, column), bytes) in cells.iter().zip(&table.columns).zip(&mut bytes) {
+            bytes.clear();
+            encode::encode(*cell, column, bytes);
+        }
+        if conditions.iter().all(|condition| condition.meets(|column| bytes[column].as_slice())) {
+            take(cells.iter().map(|cell| OwnedCell::from(*cell)).collect())?;
+        }
+        Ok(())
+    })?;
+    Ok(())
 }
 
 /// Lists the distinct values that records have in some columns; a null refers to nothing.

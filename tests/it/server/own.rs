@@ -183,7 +183,7 @@ fn u35_every_route_is_closed_to_who_has_only_their_own_records() {
             (*method, *path),
             ("GET" | "DELETE", "/api/v1/session")
                 | ("PUT", "/api/v1/uploads/{name}")
-                | ("POST", "/api/v1/analyses" | "/api/v1/merges")
+                | ("POST", "/api/v1/analyses" | "/api/v1/merges" | "/api/v1/backups")
                 | ("GET", "/api/v1/openapi.json")
         );
         if free {
@@ -207,4 +207,60 @@ fn u35_nobody_searches_by_a_secret() {
     let refused = site.get(&viewer, &asked);
     assert_eq!(refused.status, 422, "{}", refused.text);
     assert!(refused.text.contains("secret"), "{}", refused.text);
+}
+
+#[test]
+fn u35_a_person_backs_up_and_fetches_their_own_records_and_no_others() {
+    let site = Site::new();
+    let operator = site.token(Role::Operator);
+    let (user, ada) = person(&site, "ada", &["users: id = 1", "rooms: user_id = 1"]);
+    let make = |token: &str, key: &str, body: Json| {
+        site.ask(token, "POST", "/api/v1/backups", &[("idempotency-key", key)], &body)
+    };
+    let made = site.end(&ada, &make(&ada, "a", json!({"target": "main"})));
+    assert_eq!(made["state"], "done", "{made}");
+    let id = made["result"]["id"].as_str().expect("an id");
+    let view = site.get(&ada, &format!("/api/v1/backups/{id}")).json();
+    assert_eq!((&view["records"], &view["kind"]), (&json!(2), &json!("selected")), "{view}");
+    let plain = site.end(&operator, &make(&operator, "o", json!({"target": "main"})));
+    let theirs = plain["result"]["id"].as_str().expect("an id");
+    let fetched = site.runtime.block_on(async {
+        let asked = super::request(
+            "GET",
+            &format!("/api/v1/backups/{id}/content"),
+            &[("authorization", &format!("Bearer {ada}"))],
+            "",
+        );
+        let response =
+            tower::ServiceExt::oneshot(merganser::server::router(&site.app), asked).await.expect("an answer");
+        assert_eq!(response.status(), 200);
+        axum::body::to_bytes(response.into_body(), usize::MAX).await.expect("a body")
+    });
+    let file = site.world.path("mine.json.zst");
+    std::fs::write(&file, &fetched).expect("written");
+    let text = String::from_utf8(zstd::decode_all(fetched.as_ref()).expect("zstd")).expect("text");
+    assert!(text.contains("a@x"), "{text}");
+    for other in ["b@x", "c@x", CANARY] {
+        assert!(!text.contains(other), "{other} is in {text}");
+    }
+    // What others made is closed, by id and by name, and so is another database or a grant without conditions.
+    for path in
+        [format!("/api/v1/backups/{theirs}"), format!("/api/v1/backups/{theirs}/content"), "/api/v1/backups".to_owned()]
+    {
+        assert_eq!(site.get(&ada, &path).status, 403, "{path}");
+    }
+    let named = json!({"target": "main", "name": id});
+    assert!(!site.end(&operator, &make(&operator, "n", named))["state"].is_null());
+    assert_eq!(site.get(&ada, &format!("/api/v1/backups/{id}")).json()["records"], 2, "still her own");
+    assert_eq!(make(&ada, "b", json!({"target": "other"})).status, 403);
+    let (_, bare) = person(&site, "bea", &[]);
+    assert_eq!(make(&bare, "c", json!({"target": "main"})).status, 403);
+    // It comes back as a backup of hers; under another grant it is closed.
+    site.world.sql("UPDATE users SET name = 'changed' WHERE id = 1");
+    let found = operation(&site, &ada, &json!({"backup": id, "target": "main"}));
+    assert_eq!(found["state"], "done", "{found}");
+    let own = serde_json::to_string(&Own { target: "main".to_owned(), conditions: vec!["users: id = 2".to_owned()] })
+        .unwrap();
+    site.app.state().with(|c| c.execute("UPDATE users SET own = ?1 WHERE id = ?2", [&own, &user.id])).unwrap();
+    assert_eq!(site.get(&ada, &format!("/api/v1/backups/{id}/content")).status, 403);
 }
