@@ -19,6 +19,7 @@ mod write;
 
 pub use home::Home;
 pub use receipt::{Receipt, State};
+pub use write::BY_A_TRIGGER;
 
 use crate::database::{Database, WriteOptions};
 use crate::error::{Error, ErrorKind, Result, fail};

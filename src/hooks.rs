@@ -96,9 +96,38 @@ pub struct Event {
     pub records: Option<u64>,
     /// What went wrong.
     pub error: Option<String>,
+    /// The merge that a person tells of, in the place of a run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub merge: Option<Merge>,
+}
+
+/// A merge, as hooks are told of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Merge {
+    /// Its id.
+    pub id: String,
+    /// `merge`, `undo`, `redo`.
+    pub kind: String,
+    /// Who did it.
+    pub actor: String,
+    /// Records inserted.
+    pub inserted: u64,
+    /// Records updated.
+    pub updated: u64,
+    /// Records deleted.
+    pub deleted: u64,
 }
 
 impl Event {
+    /// Returns what happened, in a few words without line breaks: `backup nightly`.
+    fn subject(&self) -> String {
+        let text = match &self.merge {
+            Some(merge) => format!("{} {}", merge.kind, merge.id),
+            None => format!("backup {}", self.schedule),
+        };
+        text.chars().filter(|c| !c.is_control()).collect()
+    }
+
     /// Makes an event that tells of nothing but that notices arrive.
     pub fn test(outcome: Outcome, now: &str) -> Self {
         Self {
@@ -111,11 +140,23 @@ impl Event {
             size_bytes: None,
             records: None,
             error: (outcome == Outcome::Failure).then(|| "a test; nothing failed".to_owned()),
+            merge: None,
         }
     }
 
     /// Returns one line for people.
     pub fn line(&self) -> String {
+        if let Some(merge) = &self.merge {
+            return format!(
+                "{} of {}: {} inserted, {} updated, {} deleted, by {}",
+                self.subject(),
+                self.target,
+                merge.inserted,
+                merge.updated,
+                merge.deleted,
+                merge.actor
+            );
+        }
         match self.outcome {
             Outcome::Success => {
                 format!("backup {} of {} succeeded: {} records", self.schedule, self.target, self.records.unwrap_or(0))

@@ -44,8 +44,10 @@ pub fn router(app: &App) -> Router {
         .method_not_allowed_fallback(problem::no_method)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(axum::middleware::from_fn_with_state(app.clone(), access::check))
-        .layer(axum::middleware::from_fn(api::translate))
         .layer(tower_http::catch_panic::CatchPanicLayer::custom(problem::panicked))
-        .layer(axum::middleware::from_fn_with_state(app.clone(), guard::guard))
+        .layer(axum::middleware::from_fn_with_state(app.clone(), guard::check))
+        // Whoever says no inside of it, a guide's route says it in its guide's words.
+        .layer(axum::middleware::from_fn(api::translate))
+        .layer(axum::middleware::from_fn_with_state(app.clone(), guard::watch))
         .with_state(app.clone())
 }

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Asks a real service everything its OpenAPI document allows, and more, and checks every answer against the document.
 # Needs Python 3; schemathesis comes from PyPI into a folder of its own. Usage: tests/schemathesis.sh [EXAMPLES]
+# The service has backups, analyses, a merge, a schedule and people, whose ids the requests carry as often as made-up ones.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-cargo build --quiet
+cargo build --locked --quiet
 program=$PWD/target/debug/merganser
 folder=$(mktemp -d)
 service=
@@ -15,16 +16,71 @@ if [ -z "${SCHEMATHESIS:-}" ]; then
 fi
 cd "$folder"
 export MERGANSER_DATA_DIR=$folder/state
-python3 -c 'import sqlite3; sqlite3.connect("app.db").execute("CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT)")'
+export DATABASE_URL=sqlite:$folder/app.db
+sql() { python3 -c 'import sqlite3, sys; c = sqlite3.connect("app.db"); c.executescript(sys.argv[1]); c.commit()' "$1"; }
+# Prints what stands at a path of the last JSON line.
+got() { python3 -c 'import json, sys
+value = json.loads(sys.stdin.read().strip().splitlines()[-1])
+for part in sys.argv[1].split("."): value = value[part]
+print(value)' "$1"; }
+
+sql "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT, role TEXT);
+     CREATE TABLE rooms (id INTEGER PRIMARY KEY, user_id INTEGER REFERENCES users (id), name TEXT);
+     INSERT INTO users VALUES (1, 'Ada', 'member'), (2, 'Bob', 'member'), (3, 'Cy', 'admin');
+     INSERT INTO rooms VALUES (1, 1, 'one'), (2, 3, 'two');"
+made=$("$program" backup create --name friday --json)
+backup=$(got id <<< "$made")
+file=$(got backup <<< "$made")
+sql "UPDATE users SET name = 'Bo' WHERE id = 2; DELETE FROM rooms WHERE id = 2; DELETE FROM users WHERE id = 3;"
+merge=$("$program" merge "$file" --strategy recover-deleted --yes --json | got merge)
+analysis=$("$program" analyze "$file" --strategy manual --json | got id)
+gone=$("$program" analyze "$file" --strategy backup-wins --json | got id)
+"$program" schedule add nightly --cron '15 2 * * *' > /dev/null
 printf 'a password for tests' > pw.txt
-"$program" user add tester --role admin --password-file pw.txt > /dev/null
+for name in tester other; do "$program" user add "$name" --role admin --password-file pw.txt > /dev/null; done
 token=$("$program" token create schemathesis --user tester --scopes read,backup,analyze,resolve,merge,admin | grep '^mgs_')
-"$program" serve --listen 127.0.0.1:0 --to sqlite:app.db > out.txt 2> log.txt &
+"$program" openapi > openapi.json
+"$program" serve --listen 127.0.0.1:0 > out.txt 2> log.txt &
 service=$!
 for _ in $(seq 100); do grep -q '^Listening' out.txt && break; sleep 0.1; done
 place=$(sed -n 's/^Listening on //p' out.txt)
-"$program" openapi > openapi.json
-# Routes that remove the tester themselves are left to tests/it/server.
-"$SCHEMATHESIS" run openapi.json --url "$place" --header "Authorization: Bearer $token" \
-    --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance \
-    --exclude-path-regex '/(users|tokens)/' --max-examples "${1:-20}" --phases fuzzing --continue-on-failure
+
+cat > schemathesis.toml <<TOML
+[dictionaries]
+backups = { values = ["$backup", "friday"] }
+targets = { values = ["default"] }
+analyses = { values = ["$analysis"] }
+gone = { values = ["$gone"] }
+merges = { values = ["$merge"] }
+tables = { values = ["users", "rooms"] }
+keys = { values = ["1", "2", "3"] }
+schedules = { values = ["nightly"] }
+actions = { values = ["backup", "current", "skip", "fields", "clear"] }
+etags = { values = ["*"] }
+strategies = { values = ["manual", "backup-wins", "recover-deleted"] }
+
+[parameters]
+"header.If-Match" = { dictionary = "etags", probability = 0.7 }
+"path.table" = { dictionary = "tables", probability = 0.7 }
+"path.key" = { dictionary = "keys", probability = 0.7 }
+"body.backup" = { dictionary = "backups", probability = 0.7 }
+"body.target" = { dictionary = "targets", probability = 0.7 }
+"body.analysis" = { dictionary = "analyses", probability = 0.7 }
+"body.strategy" = { dictionary = "strategies", probability = 0.7 }
+"body.action" = { dictionary = "actions", probability = 0.7 }
+"body.decision.action" = { dictionary = "actions", probability = 0.7 }
+TOML
+# Of the operations whose name matches, the id is mostly one of a dictionary's.
+of() { printf '\n[[operations]]\ninclude-name-regex = "%s"\nparameters = { "path.id" = { dictionary = "%s", probability = 0.7 } }\n' "$1" "$2"; }
+{
+    of '^(GET|POST) /api/(v1/)?backups/' backups
+    of '^[A-Z]+ /api/v1/analyses/[^/]*/|^(GET|PATCH) /api/v1/analyses/[^/]*$' analyses
+    # What is removed is something else than what the others look at.
+    of '^DELETE /api/v1/analyses/[^/]*$' gone
+    of '^[A-Z]+ /api/v1/merges/' merges
+    of '^[A-Z]+ /api/v1/targets/' targets
+    of '^(GET|POST) /api/v1/schedules/' schedules
+} >> schemathesis.toml
+"$SCHEMATHESIS" --config-file schemathesis.toml run openapi.json --url "$place" --header "Authorization: Bearer $token" \
+    --checks not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance \
+    --max-examples "${1:-20}" --continue-on-failure

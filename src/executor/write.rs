@@ -2,6 +2,8 @@
 
 mod verify;
 
+pub use verify::BY_A_TRIGGER;
+
 use super::order::{self, Order};
 use super::prepare::{Parked, Prepare, Prepared, Refusal};
 use super::receipt::{Counted, Image, Keyless, Receipt, ReceiptMeta, State};

@@ -24,6 +24,7 @@ pub(super) fn run(command: &[String], event: &Event) -> Result<()> {
         .env_clear()
         .envs(kept)
         .env("MERGANSER_SCHEDULE", &event.schedule)
+        .env("MERGANSER_MERGE", event.merge.as_ref().map_or("", |m| &m.id))
         .env("MERGANSER_TARGET", &event.target)
         .env("MERGANSER_OUTCOME", outcome)
         .stdin(Stdio::piped())

@@ -55,17 +55,15 @@ impl Mail {
                 .map_err(|e: lettre::address::AddressError| fail!(Usage, "{text:?} is no mail address").because(e))
         };
         let outcome = if event.outcome == Outcome::Success { "done" } else { "FAILED" };
-        let name: String = event.schedule.chars().filter(|c| !c.is_control()).collect();
         let mut message = Message::builder()
             .from(address(&self.from)?)
-            .subject(format!("[merganser] backup {name} {outcome}"))
+            .subject(format!("[merganser] {} {outcome}", event.subject()))
             .header(ContentType::TEXT_PLAIN);
         for to in &self.to {
             message = message.to(address(to)?);
         }
-        let text = format!(
-            "{}\n\nschedule  {}\ntarget    {}\nbegan     {}\ntook      {:.1} s\nbackup    {}\nbytes     {}\n",
-            event.line(),
+        let run = format!(
+            "\nschedule  {}\ntarget    {}\nbegan     {}\ntook      {:.1} s\nbackup    {}\nbytes     {}\n",
             event.schedule,
             event.target,
             event.started_at,
@@ -73,6 +71,7 @@ impl Mail {
             event.backup.as_deref().unwrap_or("-"),
             event.size_bytes.unwrap_or(0),
         );
+        let text = format!("{}\n{}", event.line(), if event.merge.is_none() { run.as_str() } else { "" });
         let message = message.body(text).map_err(|e| fail!(Usage, "the mail has no receiver").because(e))?;
         self.transport()?.send(&message).map(|_| ()).map_err(|e| self.failed(e))
     }

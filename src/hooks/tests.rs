@@ -16,6 +16,7 @@ fn event(outcome: Outcome) -> Event {
         size_bytes: Some(10),
         records: Some(3),
         error: (outcome == Outcome::Failure).then(|| "the target is down".to_owned()),
+        merge: None,
     }
 }
 

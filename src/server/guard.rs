@@ -12,13 +12,19 @@ use axum::response::{IntoResponse, Response};
 pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
 form-action 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'";
 
-pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
-    let begun = std::time::Instant::now();
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let mut response = match allowed(&app, &request) {
+/// Lets only requests through that are meant for this service and come from its own pages or a program.
+pub(super) async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
+    match allowed(&app, &request) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
-    };
+    }
+}
+
+/// Sets the safety headers of every answer, and logs and counts it.
+pub(super) async fn watch(State(app): State<App>, request: Request, next: Next) -> Response {
+    let begun = std::time::Instant::now();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let mut response = next.run(request).await;
     protect(response.headers_mut());
     if app.options().tls.is_some() {
         // Whoever came over TLS once never comes without it.

@@ -64,6 +64,8 @@ pub struct Spec {
     pub subject: Option<String>,
     /// The plan that it carries out, where it writes to a database.
     pub plan: Option<String>,
+    /// What an analysis was asked for.
+    pub asked: Option<Json>,
 }
 
 fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -111,6 +113,7 @@ impl Jobs {
             target: spec.target,
             subject: spec.subject,
             plan: spec.plan,
+            asked: spec.asked,
             started_at: now(),
             ended_at: None,
             phase: None,

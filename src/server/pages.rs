@@ -80,6 +80,7 @@ pub const ACCESS: &[Rule] = &[
     ("GET", "/merges/{id}/report.html", viewer(Scope::Read)),
     ("GET", "/merges/{id}/undo", operator(Scope::Merge)),
     ("POST", "/merges/{id}/undo", operator(Scope::Merge)),
+    ("POST", "/merges/{id}/notify", operator(Scope::Merge)),
     ("GET", "/history", viewer(Scope::Read)),
     ("GET", "/history.jsonl", viewer(Scope::Read)),
     ("GET", "/history.csv", viewer(Scope::Read)),
@@ -171,6 +172,7 @@ pub fn router() -> Router<App> {
             of(|desk, path| merges::undo(desk, &path[0]))
                 .merge(form(|desk, path, form| deciding::undo(desk, &path[0], form))),
         )
+        .route("/merges/{id}/notify", form(|desk, path, _| merges::notify(desk, &path[0])))
         .route("/history", get(history))
         .route("/history.jsonl", get(|s, p| page(s, p, |desk| export(desk, merges::Csv::No))))
         .route("/history.csv", get(|s, p| page(s, p, |desk| export(desk, merges::Csv::Yes))))

@@ -9,6 +9,9 @@ use crate::model::{OwnedCell, Table, encode};
 use crate::plan::{ActionKind, PlanKind};
 use std::collections::{BTreeMap, HashMap};
 
+/// How the notes of a merge say that a trigger changed a column.
+pub const BY_A_TRIGGER: &str = "changed by a trigger";
+
 impl Writing<'_> {
     /// Reads every written record back and compares it with what was meant.
     pub(super) fn verify(&mut self, counts_before: &HashMap<usize, u64>) -> Result<Vec<String>> {
@@ -45,7 +48,7 @@ impl Writing<'_> {
         }
         Ok(changed_by_trigger
             .into_iter()
-            .map(|(column, count)| format!("{column}: changed by a trigger in {count} records"))
+            .map(|(column, count)| format!("{column}: {BY_A_TRIGGER} in {count} records"))
             .collect())
     }
 

@@ -41,19 +41,20 @@ pub(super) async fn create(
 /// Lists the backups, newest first.
 #[utoipa::path(get, path = "/api/v1/backups", tag = "backups", params(Paging), responses((status = 200, body = Listed<BackupView>)))]
 pub(super) async fn list(State(app): State<App>, uri: Uri, Asked(paging): Asked<Paging>) -> Answer<Response> {
-    let (limit, from) = (paging.limit()?, paging.position(0)?);
+    let (limit, left) = (paging.limit()?, paging.position(u64::MAX)?);
     let all = blocking(move || backups::list(&app)).await?;
-    Ok(page(&uri, cut(all, from, limit)))
+    Ok(page(&uri, cut(all, left, limit)))
 }
 
-/// Cuts a page out of a short list.
-pub(super) fn cut<T>(all: Vec<T>, from: u64, limit: usize) -> Listed<T> {
+/// Cuts a page out of a list, newest first: its cursor says how many are left, so that what comes in front meanwhile, or goes
+/// there, moves nothing.
+pub(super) fn cut<T>(all: Vec<T>, left: u64, limit: usize) -> Listed<T> {
     let total = all.len();
-    let start = usize::try_from(from).unwrap_or(usize::MAX).min(total);
+    let start = total.saturating_sub(usize::try_from(left).unwrap_or(usize::MAX));
     let end = start.saturating_add(limit).min(total);
     Listed {
         items: all.into_iter().skip(start).take(limit).collect(),
-        next_cursor: (end < total).then(|| cursor(end as u64)),
+        next_cursor: (end < total).then(|| cursor((total - end) as u64)),
         total: total as u64,
         total_is_estimate: false,
     }

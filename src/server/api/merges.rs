@@ -47,9 +47,9 @@ pub(super) async fn start(
 /// Lists merges and undos, newest first, also the command line's.
 #[utoipa::path(get, path = "/api/v1/merges", tag = "merges", params(Paging), responses((status = 200, body = Listed<MergeView>)))]
 pub(super) async fn list(State(app): State<App>, uri: Uri, Asked(paging): Asked<Paging>) -> Answer<Response> {
-    let (limit, from) = (paging.limit()?, paging.position(0)?);
+    let (limit, left) = (paging.limit()?, paging.position(u64::MAX)?);
     let all = blocking(move || merges::list(&app)).await?;
-    Ok(page(&uri, cut(all, from, limit)))
+    Ok(page(&uri, cut(all, left, limit)))
 }
 
 /// Describes a merge.
@@ -116,9 +116,9 @@ pub(super) async fn withdraw(State(app): State<App>, person: Person, At(id): At<
 /// Lists operations, newest first.
 #[utoipa::path(get, path = "/api/v1/operations", tag = "operations", params(Paging), responses((status = 200, body = Listed<Operation>)))]
 pub(super) async fn operations(State(app): State<App>, uri: Uri, Asked(paging): Asked<Paging>) -> Answer<Response> {
-    let (limit, from) = (paging.limit()?, paging.position(0)?);
+    let (limit, left) = (paging.limit()?, paging.position(u64::MAX)?);
     let all = blocking(move || operations::list(&app, 10_000)).await?;
-    Ok(page(&uri, cut(all, from, limit)))
+    Ok(page(&uri, cut(all, left, limit)))
 }
 
 /// Describes an operation as it is now.

@@ -28,6 +28,7 @@ pub(super) struct BackupRow {
     pub(super) tags: Vec<String>,
     pub(super) verified: Option<Html>,
     pub(super) encrypted: bool,
+    pub(super) kept: String,
 }
 
 impl BackupRow {
@@ -49,6 +50,10 @@ impl BackupRow {
             records: words::grouped(view.records),
             tags: view.tags.iter().map(|t| safe(t)).collect(),
             verified: view.verified_at.as_deref().map(time),
+            kept: match view.kept_because.is_empty() {
+                true => words::NO_RULE_REMOVES_IT.to_owned(),
+                false => safe(&view.kept_because.join(", ")),
+            },
             encrypted: view.format.contains("age") || view.format.contains("aes"),
         }
     }

@@ -3,12 +3,12 @@
 use super::analysis::{Head, open};
 use super::backups::BackupRow;
 use super::chrome::{Chrome, Desk, draw};
-use super::html::Html;
+use super::html::{Html, safe};
 use super::merges::{MergeRow, latest};
 use super::targets::{self, TargetView};
 use super::words;
 use crate::server::problem::Answer;
-use crate::server::service::backups;
+use crate::server::service::{backups, operations};
 use askama::Template;
 use axum::response::Response;
 
@@ -26,6 +26,21 @@ struct Home {
     can_write: bool,
 }
 
+/// Clocks of two machines are never quite the same.
+const SKEW: chrono::TimeDelta = chrono::TimeDelta::minutes(5);
+
+/// Says whether this machine's clock, or that of one where a backup was made, is or was wrong: by what is dated later than now.
+fn from_the_future(desk: &Desk, backups: &[backups::BackupView]) -> Answer<Option<String>> {
+    let later = |text: &str| {
+        let at = chrono::DateTime::parse_from_rfc3339(text).ok()?.to_utc();
+        (at > chrono::Utc::now() + SKEW).then(|| crate::report::text::when(text))
+    };
+    let backup = backups.iter().find_map(|b| Some(words::from_the_future(&safe(&b.name), &later(&b.created_at)?)));
+    let last = operations::list(&desk.app, 1)?;
+    let operation = last.first().and_then(|o| Some(words::from_the_future(&o.id, &later(&o.started_at)?)));
+    Ok(operation.or(backup))
+}
+
 /// Draws it.
 pub(super) fn home(desk: &Desk) -> Answer<Response> {
     let found = backups::list(&desk.app)?;
@@ -40,6 +55,7 @@ pub(super) fn home(desk: &Desk) -> Answer<Response> {
     if unverified > 0 && unverified == found.len() as u64 {
         warnings.push(words::NO_BACKUP_WAS_VERIFIED_YET_VERIFYING_READS.to_owned());
     }
+    warnings.extend(from_the_future(desk, &found)?);
     if merges.iter().any(|m| m.unknown) {
         warnings.push(words::THE_OUTCOME_OF_A_MERGE_IS_NOT.to_owned());
     }

@@ -1,6 +1,6 @@
 //! What was done: one merge with its receipt, taking it back, and the history.
 
-use super::chrome::{Chrome, Desk, draw};
+use super::chrome::{Chrome, Desk, Notice, draw};
 use super::html::{Html, safe, time};
 use super::review::Written;
 use super::words;
@@ -10,8 +10,10 @@ use crate::plan::{ActionKind, PlanKind, Preview};
 use crate::report::Undone;
 use crate::report::html::escape;
 use crate::server::app::is_id;
+use crate::server::people;
 use crate::server::problem::{Answer, Problem};
-use crate::server::service::targets;
+use crate::server::service::operations::{self, About, Kind};
+use crate::server::service::{self, targets};
 use askama::Template;
 use axum::response::Response;
 use serde::Deserialize;
@@ -97,6 +99,8 @@ pub(super) struct Outcome {
     pub(super) lines: Vec<String>,
     pub(super) hint: String,
     pub(super) find_out: Option<String>,
+    /// Where it is told to others, and to how many.
+    pub(super) notify: Option<(String, String)>,
     pub(super) facts: Vec<(&'static str, Html)>,
     pub(super) tables: Vec<Written>,
     pub(super) written: Vec<(String, Vec<String>, bool)>,
@@ -116,6 +120,49 @@ const LISTED: usize = 200;
 
 /// Draws one merge.
 pub(super) fn merge(desk: &Desk, id: &str) -> Answer<Response> {
+    merge_with(desk, id, None)
+}
+
+/// Tells those who are told of runs that succeeded, and says who could not be told.
+pub(super) fn notify(desk: &Desk, id: &str) -> Answer<Response> {
+    let view = service::merges::get(&desk.app, id)?;
+    if view.committed_at.is_none() {
+        return Err(Problem::own("conflict", words::NOTHING_TO_TELL));
+    }
+    let count = |name: &str| view.counts[name].as_u64().unwrap_or(0);
+    let took = |at: &str| chrono::DateTime::parse_from_rfc3339(at).ok();
+    let duration =
+        view.committed_at.as_deref().and_then(took).zip(took(&view.started_at)).map(|(end, begin)| end - begin);
+    let event = crate::hooks::Event {
+        schedule: String::new(),
+        target: view.target.clone().unwrap_or_else(|| view.database.clone()),
+        outcome: crate::hooks::Outcome::Success,
+        started_at: view.started_at.clone(),
+        duration_seconds: duration.map_or(0.0, |d| d.as_seconds_f64()),
+        backup: None,
+        size_bytes: None,
+        records: None,
+        error: None,
+        merge: Some(crate::hooks::Merge {
+            id: view.id.clone(),
+            kind: view.kind.clone(),
+            actor: view.actor.clone(),
+            inserted: count("inserted"),
+            updated: count("updated"),
+            deleted: count("deleted"),
+        }),
+    };
+    let failed = desk.app.config().settings.hooks.tell(&event);
+    let done = format!("{id}: {}", words::plural(failed.len() as u64, "failure"));
+    people::note(desk.app.home(), "merge_told", &desk.person()?.actor(), &done)?;
+    let notice = match failed.is_empty() {
+        true => Notice { kind: "good", text: words::TOLD_OF_IT.to_owned() },
+        false => Notice { kind: "bad", text: safe(&failed.join(" ")) },
+    };
+    merge_with(desk, id, Some(notice))
+}
+
+fn merge_with(desk: &Desk, id: &str, notice: Option<Notice>) -> Answer<Response> {
     let receipt = open(desk, id)?;
     let meta = receipt.meta();
     let (all, _) = receipt::list(desk.app.home())?;
@@ -164,6 +211,20 @@ pub(super) fn merge(desk: &Desk, id: &str) -> Answer<Response> {
     if let Some(note) = &meta.note {
         facts.push((words::NOTE, Html::text(note)));
     }
+    // What only the operation knows; the command line's merges have none here.
+    if let Some(operation) = operations::carried_out(&desk.app, Kind::Merge, About::Merge(id), 1)?.first() {
+        if let Some(made) = operation.result["backup"].as_str() {
+            let link = format!("<a href=\"/backups/{0}\">{0}</a>", escape(made));
+            facts.push((words::BACKUP_BEFORE, Html::made(link)));
+        }
+        let notes = operation.notes();
+        if !notes.is_empty() {
+            facts.push((words::SEEN, Html::text(&notes.join("; "))));
+        }
+    }
+    let receivers = desk.app.config().settings.hooks.on_success.count() as u64;
+    let notify = (meta.state == State::Committed && receivers > 0 && desk.can_write())
+        .then(|| (format!("/merges/{id}/notify"), words::tell(receivers)));
     let undo = if matches!(meta.kind, PlanKind::Undo { .. }) { words::REDO } else { words::UNDO };
     let mut links = Vec::new();
     if meta.state == State::Committed && back.is_none() && desk.can_write() {
@@ -176,6 +237,7 @@ pub(super) fn merge(desk: &Desk, id: &str) -> Answer<Response> {
     links.push(("/history".to_owned(), words::HISTORY, false));
     let mut chrome = desk.chrome("merge", words::HISTORY, format!("{} {id}", what(&meta.kind)));
     chrome.target = Some(desk.badge(&meta.database));
+    chrome.notice = notice;
     let title = chrome.title.clone();
     draw(&Outcome {
         chrome,
@@ -187,6 +249,7 @@ pub(super) fn merge(desk: &Desk, id: &str) -> Answer<Response> {
         lines: Vec::new(),
         hint: String::new(),
         find_out: None,
+        notify,
         facts,
         tables,
         written,

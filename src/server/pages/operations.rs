@@ -168,6 +168,7 @@ fn blank(desk: &Desk, operation: &Operation, title: &str) -> Outcome {
         lines: Vec::new(),
         hint: String::new(),
         find_out: None,
+        notify: None,
         facts,
         tables: Vec::new(),
         written: Vec::new(),
@@ -213,6 +214,10 @@ fn ended_badly(desk: &Desk, operation: &Operation) -> Answer<Response> {
     {
         page.links.insert(0, (format!("/analyses/{id}"), words::OPEN_THE_ANALYSIS, true));
         page.hint = words::ANALYZE_THE_BACKUP_AGAIN_THE_DATABASE_CHANGED.to_owned();
+    }
+    if problem.code == "schema_mismatch" && operation.asked.is_some() && desk.can_write() {
+        page.links.insert(0, (format!("/analyze?fix={}", operation.id), words::MAP_THE_NAMES, true));
+        page.hint = words::SAY_WHERE_THEY_GO.to_owned();
     }
     draw_with(StatusCode::OK, &page)
 }

@@ -4,13 +4,14 @@ use super::analysis::Head;
 use super::chrome::{Chrome, Desk, draw, encoded};
 use super::html::safe;
 use super::words;
+use crate::executor::BY_A_TRIGGER;
 use crate::model::schema::{Engine, Generated};
 use crate::plan::{Outcome, Plan, Preview};
 use crate::report::power::Change;
 use crate::server::problem::Answer;
 use crate::server::service::approvals;
-use crate::server::service::operations::{self, OperationState};
-use crate::server::service::targets;
+use crate::server::service::operations::{self, About, Kind, Operation, OperationState};
+use crate::server::service::{backups, keys, targets};
 use askama::Template;
 use axum::response::Response;
 
@@ -63,6 +64,8 @@ struct Review {
     protected: bool,
     target_name: String,
     staleness: String,
+    /// Where a backup that is made before is kept.
+    backup_first: String,
     checks: Vec<(&'static str, String)>,
 }
 
@@ -119,6 +122,7 @@ pub(super) fn review(desk: &Desk, id: &str, tried: Option<&str>) -> Answer<Respo
     let written = tables.iter().filter(|(_, p)| *p != Preview::default());
     let touched: Vec<usize> = tables.iter().filter(|(_, p)| p.writes() > 0).map(|(t, _)| *t).collect();
     let powers = desk.app.power(&plan)?;
+    let measured = Measured::of(desk, id, target.as_ref().map_or("", |t| &t.name), &total)?;
     let mut chrome = desk.chrome("review", words::ANALYSES, words::REVIEW);
     chrome.target = Some(desk.badge(&meta.database));
     let page = Review {
@@ -143,7 +147,8 @@ pub(super) fn review(desk: &Desk, id: &str, tried: Option<&str>) -> Answer<Respo
         protected,
         target_name: safe(&target_name),
         staleness: staleness(desk, &plan),
-        checks: checks(&plan, &touched, total.writes()),
+        checks: checks(&plan, &touched, total.writes(), &measured),
+        backup_first: backup_first(desk)?,
         chrome,
     };
     draw(&page)
@@ -190,16 +195,56 @@ fn staleness(desk: &Desk, plan: &Plan) -> String {
     }
 }
 
-/// Says how long a merge takes, roughly: small machines write some five thousand records a second, read back and all.
-fn expected(writes: u64) -> String {
-    match writes / 5_000 {
-        0 => words::ABOUT_A_SECOND_THE_LOCK_INCLUDED.to_owned(),
-        seconds @ 1..90 => format!(words::phrase!(ABOUT_SECONDS_THE_LOCK_INCLUDED), seconds = seconds),
-        seconds => format!(words::phrase!(ABOUT_MINUTES_THE_LOCK_INCLUDED), seconds.div_ceil(60)),
+/// Records that a merge has to have written before its pace says anything about another.
+const ENOUGH: u64 = 500;
+
+/// What was measured in this database before, by a dry run of the very analysis or by merges.
+struct Measured {
+    /// The dry run of the analysis as it is now.
+    dry: Option<Operation>,
+    /// Records a second, of the last merge that wrote enough of them.
+    pace: Option<f64>,
+}
+
+impl Measured {
+    fn of(desk: &Desk, analysis: &str, target: &str, total: &Preview) -> Answer<Self> {
+        let now = [total.inserted, total.updated, total.deleted];
+        let dry = operations::carried_out(&desk.app, Kind::DryRun, About::Analysis(analysis), 1)?;
+        let merges = operations::carried_out(&desk.app, Kind::Merge, About::Target(target), 10)?;
+        let pace = merges.iter().filter(|m| m.result["backup"].is_null()).find_map(|merge| {
+            let count = merge.written().iter().sum::<u64>();
+            let seconds = merge.took()?.as_secs_f64();
+            (count >= ENOUGH && seconds > 0.0).then(|| count as f64 / seconds)
+        });
+        Ok(Self { dry: dry.into_iter().find(|dry| dry.written() == now), pace })
+    }
+
+    /// Says how long the merge takes, where anything is known of it.
+    fn expected(&self, writes: u64) -> String {
+        match (self.dry.as_ref().and_then(Operation::took), self.pace) {
+            (Some(took), _) => format!(words::phrase!(AS_LONG_AS_ITS_DRY_RUN), words::lasting(took.as_secs_f64())),
+            (None, Some(pace)) => format!(
+                words::phrase!(AT_THE_PACE_OF_THE_LAST_MERGE),
+                words::lasting(writes as f64 / pace),
+                words::grouped(pace as u64)
+            ),
+            (None, None) => words::A_DRY_RUN_MEASURES_IT.to_owned(),
+        }
+    }
+
+    /// Says which columns triggers change: what a dry run has seen.
+    fn by_triggers(&self) -> String {
+        let Some(dry) = &self.dry else { return words::A_DRY_RUN_FINDS_THEM.to_owned() };
+        let notes = dry.notes();
+        let columns: Vec<&str> = notes.iter().filter(|n| n.contains(BY_A_TRIGGER)).map(String::as_str).collect();
+        match columns.is_empty() {
+            true => words::NONE_AS_THE_DRY_RUN_SAW.to_owned(),
+            false => safe(&columns.join("; ")),
+        }
     }
 }
 
-fn checks(plan: &Plan, touched: &[usize], writes: u64) -> Vec<(&'static str, String)> {
+fn checks(plan: &Plan, touched: &[usize], writes: u64, measured: &Measured) -> Vec<(&'static str, String)> {
     let tables: Vec<_> = touched.iter().map(|t| &plan.meta().schema.tables[*t]).collect();
     let count = |f: &dyn Fn(&crate::model::Table) -> usize| tables.iter().map(|t| f(t)).sum::<usize>() as u64;
     let triggers: Vec<String> = tables
@@ -210,7 +255,8 @@ fn checks(plan: &Plan, touched: &[usize], writes: u64) -> Vec<(&'static str, Str
         t.columns.iter().any(|c| matches!(c.generated, Generated::Counter | Generated::IdentityAlways))
     };
     let counters: Vec<String> = tables.iter().filter(counts).map(|t| safe(&t.label())).collect();
-    vec![
+    let fires = !triggers.is_empty();
+    let mut lines = vec![
         (
             words::CONSTRAINTS,
             format!(
@@ -231,7 +277,7 @@ fn checks(plan: &Plan, touched: &[usize], writes: u64) -> Vec<(&'static str, Str
                 false => format!(words::phrase!(MOVE_ON_BEHIND_THE_HIGHEST_KEY_NEVER), counters.join(", ")),
             },
         ),
-        (words::EXPECTED, expected(writes)),
+        (words::EXPECTED, measured.expected(writes)),
         (words::READING_BACK, words::EVERY_WRITTEN_RECORD_IS_READ_AGAIN_AND.to_owned()),
         (
             words::LOCK,
@@ -241,5 +287,18 @@ fn checks(plan: &Plan, touched: &[usize], writes: u64) -> Vec<(&'static str, Str
             },
         ),
         (words::WAY_BACK, words::WHAT_UNDO_NEEDS_IS_ON_DISK_BEFORE.to_owned()),
-    ]
+    ];
+    if fires {
+        lines.insert(2, (words::CHANGED_BY_TRIGGERS, measured.by_triggers()));
+    }
+    lines
+}
+
+/// Says where the backup goes that can be made before, and whether it is encrypted.
+fn backup_first(desk: &Desk) -> Answer<String> {
+    let place = safe(&backups::place(&desk.app));
+    Ok(match keys::sealing(&desk.app)? {
+        Some(_) => format!(words::phrase!(KEPT_IN_ENCRYPTED), place = place),
+        None => format!(words::phrase!(KEPT_IN_NOT_ENCRYPTED), place = place),
+    })
 }

@@ -6,9 +6,11 @@ use super::chrome::{Chrome, Desk, draw, draw_with, go};
 use super::html::safe;
 use super::targets::{self, TargetView};
 use super::words;
-use crate::model::names;
+use crate::model::{Schema, names};
 use crate::server::problem::{Answer, Problem};
 use crate::server::service::analyses::{self, NewAnalysis};
+use crate::server::service::backups::BackupTable;
+use crate::server::service::operations::{self, About, Kind, Operation};
 use crate::server::service::{backups, targets as databases};
 use askama::Template;
 use axum::http::StatusCode;
@@ -27,6 +29,7 @@ struct Wizard {
     intent: String,
     targets: Vec<TargetView>,
     target: String,
+    columns: Vec<ColumnRow>,
     unsure: Vec<NameRow>,
     sure: Vec<NameRow>,
     reached: bool,
@@ -59,6 +62,12 @@ fn again(desk: &Desk, form: &Form) -> Answer<Form> {
     if id.is_empty() {
         return Ok(filled);
     }
+    if let Some(made) = operations::carried_out(&desk.app, Kind::Analysis, About::Analysis(id), 1)?.first()
+        && made.asked.is_some()
+    {
+        return Ok(repaired(form, made));
+    }
+    // The command line made it: what it was asked for is not kept.
     let plan = desk.app.plan(id)?;
     let digest = plan.meta().backup.as_ref().map(|b| b.digest.clone());
     let kept = crate::catalog::Catalog::open(desk.app.home())?.list()?;
@@ -73,6 +82,61 @@ fn again(desk: &Desk, form: &Form) -> Answer<Form> {
     Ok(filled)
 }
 
+/// Fills in what an analysis that failed was asked for, so that only its names have to be mapped.
+fn repaired(form: &Form, operation: &Operation) -> Form {
+    let asked: NewAnalysis = operation.asked.clone().and_then(|a| serde_json::from_value(a).ok()).unwrap_or_default();
+    let mut filled = form.clone();
+    let mut put = |name: &str, value: String| filled.push((name.to_owned(), value));
+    put("backup", asked.backup);
+    put("target", asked.target);
+    let strategy = asked.strategy.unwrap_or_default();
+    match words::INTENTS.iter().find(|i| i.3 == strategy) {
+        Some(intent) => put("intent", intent.0.to_owned()),
+        None => {
+            put("intent", "custom".to_owned());
+            put("strategy", strategy);
+        }
+    }
+    put("deletes", asked.deletes.unwrap_or_default());
+    put("only_tables", asked.only_tables.join(", "));
+    put("timestamp", asked.timestamps.iter().map(|(t, c)| format!("{t}.{c}")).next().unwrap_or_default());
+    asked.map_tables.into_iter().for_each(|(from, to)| {
+        put("map_from", from);
+        put("map_to", to);
+    });
+    asked.skip_tables.into_iter().for_each(|table| {
+        put("map_from", table);
+        put("map_to", "-".to_owned());
+    });
+    asked.map_columns.into_iter().for_each(|(from, to)| {
+        put("column_from", from);
+        put("column_to", to);
+    });
+    put("skip_columns", asked.skip_columns.join(", "));
+    filled
+}
+
+/// A column of the backup that its table does not have, and the columns that it may be.
+struct ColumnRow {
+    /// `table.column` by the backup's names, as the form sends it back.
+    raw: String,
+    name: String,
+    /// The column that was chosen; "-": left out.
+    to: String,
+    /// `table.column` of the database, and the column's name.
+    choices: Vec<(String, String)>,
+}
+
+/// Reads which column a line of a problem about names is about: `column TABLE.COLUMN is not in …`, `… could be …`.
+fn column_in<'a>(line: &'a str, tables: &'a [BackupTable]) -> Option<(&'a str, &'a str)> {
+    let rest = line.strip_prefix("column ")?;
+    let ends = [" is not in the current table ", " could be "];
+    let name = ends.iter().find_map(|end| rest.rsplit_once(end)).map(|(name, _)| name)?;
+    let of = |t: &&'a BackupTable| name.strip_prefix(t.name.as_str()).is_some_and(|rest| rest.starts_with('.'));
+    let table = tables.iter().filter(of).max_by_key(|t| t.name.len())?;
+    Some((table.name.as_str(), &name[table.name.len() + 1..]))
+}
+
 /// A form as it came: names and values in their order.
 pub(super) type Form = Vec<(String, String)>;
 
@@ -84,6 +148,14 @@ pub(super) fn field<'a>(form: &'a Form, name: &str) -> &'a str {
 /// Draws the form; `problem` is what stood in the way the last time.
 pub(super) fn wizard(desk: &Desk, form: &Form, problem: Option<&Problem>) -> Answer<Response> {
     let form = &again(desk, form)?;
+    let failed = match field(form, "fix") {
+        "" => None,
+        id => Some(operations::get(&desk.app, id)?),
+    };
+    // A page that is asked for to mend what failed is itself no failure.
+    let refused = failed.is_none();
+    let form = &failed.as_ref().map_or_else(|| form.clone(), |operation| repaired(form, operation));
+    let problem = problem.or(failed.as_ref().and_then(|operation| operation.problem.as_ref()));
     let view = backups::get(&desk.app, field(form, "backup"))?;
     let targets = targets::list(&desk.app);
     let chosen = match field(form, "target") {
@@ -117,7 +189,9 @@ pub(super) fn wizard(desk: &Desk, form: &Form, problem: Option<&Problem>) -> Ans
             clock: clock.unwrap_or_default(),
         }
     });
-    let (sure, unsure): (Vec<_>, Vec<_>) = rows.partition(|r| !r.to.is_empty());
+    let rows: Vec<NameRow> = rows.collect();
+    let columns = columns(form, problem, &view.tables, &rows, schema.as_ref());
+    let (sure, unsure): (Vec<_>, Vec<_>) = rows.into_iter().partition(|r| !r.to.is_empty());
     let text = |name: &str| field(form, name).to_owned();
     let part =
         |row: &serde_json::Value| row["detail"].as_str().or(row["table"].as_str()).unwrap_or_default().to_owned();
@@ -126,11 +200,15 @@ pub(super) fn wizard(desk: &Desk, form: &Form, problem: Option<&Problem>) -> Ans
         backup: BackupRow::of(&view),
         backup_tables: safe(&view.tables.iter().map(|t| t.name.as_str()).take(4).collect::<Vec<_>>().join(", ")),
         error: problem.map(|p| safe(&p.detail)),
-        hint: problem.and_then(|p| p.hint.as_deref()).map(safe).unwrap_or_default(),
+        hint: match failed {
+            Some(_) => words::SAY_WHERE_THEY_GO.to_owned(),
+            None => problem.and_then(|p| p.hint.as_deref()).map(safe).unwrap_or_default(),
+        },
         lines: problem.map(|p| p.rows.iter().map(|r| safe(&part(r))).collect()).unwrap_or_default(),
         intent: if field(form, "intent").is_empty() { "put-back".to_owned() } else { text("intent") },
         targets,
         target: chosen,
+        columns,
         unsure: if schema.is_some() { unsure } else { Vec::new() },
         sure,
         reached: schema.is_some(),
@@ -143,10 +221,38 @@ pub(super) fn wizard(desk: &Desk, form: &Form, problem: Option<&Problem>) -> Ans
         timestamp: text("timestamp"),
         deletes: text("deletes"),
     };
-    match problem {
+    match problem.filter(|_| refused) {
         Some(problem) => draw_with(StatusCode::from_u16(problem.status).unwrap_or(StatusCode::CONFLICT), &page),
         None => draw(&page),
     }
+}
+
+/// Lists the columns that have to be mapped: those that the analysis did not find, and those that were mapped before.
+fn columns(
+    form: &Form,
+    problem: Option<&Problem>,
+    tables: &[BackupTable],
+    rows: &[NameRow],
+    schema: Option<&Schema>,
+) -> Vec<ColumnRow> {
+    let all = |name: &'static str| form.iter().filter(move |(n, _)| n == name).map(|(_, v)| v.clone());
+    let mut wanted: Vec<(String, String)> = all("column_from").zip(all("column_to")).collect();
+    for row in problem.iter().flat_map(|p| &p.rows) {
+        let found = row["detail"].as_str().and_then(|line| column_in(line, tables));
+        let Some(raw) = found.map(|(table, column)| format!("{table}.{column}")) else { continue };
+        if wanted.iter().all(|(known, _)| *known != raw) {
+            wanted.push((raw, String::new()));
+        }
+    }
+    let row = |(raw, to): (String, String)| {
+        let of = |r: &&NameRow| raw.strip_prefix(r.raw.as_str()).is_some_and(|rest| rest.starts_with('.'));
+        let table = rows.iter().filter(of).max_by_key(|r| r.raw.len());
+        let current = schema.zip(table).and_then(|(s, r)| s.tables.iter().find(|t| t.label() == r.to));
+        let choice = |label: &str, name: &str| (format!("{label}.{name}"), safe(name));
+        let choices = current.map(|t| t.columns.iter().map(|c| choice(&t.label(), &c.name)).collect());
+        ColumnRow { name: safe(&raw), raw, to, choices: choices.unwrap_or_default() }
+    };
+    wanted.into_iter().map(row).collect()
 }
 
 /// Starts the analysis, or shows the form again with what stands in the way.
@@ -185,6 +291,16 @@ fn request(form: &Form) -> Answer<NewAnalysis> {
             }
         }
     }
+    let (mut map_columns, mut skip_columns) = (BTreeMap::new(), list("skip_columns"));
+    for (from, to) in all("column_from").into_iter().zip(all("column_to")) {
+        match to.as_str() {
+            "" => {}
+            "-" => skip_columns.push(from),
+            _ => {
+                map_columns.insert(from, to);
+            }
+        }
+    }
     let mut timestamps = BTreeMap::new();
     if let Some((table, column)) = field(form, "timestamp").split_once('.') {
         timestamps.insert(table.to_owned(), column.to_owned());
@@ -200,8 +316,9 @@ fn request(form: &Form) -> Answer<NewAnalysis> {
         deletes: Some(field(form, "deletes").to_owned()).filter(|d| !d.is_empty()),
         only_tables: list("only_tables"),
         skip_tables,
-        skip_columns: list("skip_columns"),
+        skip_columns,
         map_tables,
+        map_columns,
         skip_unknown: !field(form, "skip_unknown").is_empty(),
         timestamps,
         ..NewAnalysis::default()

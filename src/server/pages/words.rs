@@ -257,11 +257,17 @@ macro_rules! phrase {
     (DRY_RUN_INSERTED_UPDATED_DELETED_READ_BACK) => {
         "Dry run: {} inserted, {} updated, {} deleted, read back, checked and rolled back. {}"
     };
-    (ABOUT_SECONDS_THE_LOCK_INCLUDED) => {
-        "about {seconds} seconds, the lock included"
+    (AS_LONG_AS_ITS_DRY_RUN) => {
+        "about {}, as its dry run took; the lock included"
     };
-    (ABOUT_MINUTES_THE_LOCK_INCLUDED) => {
-        "about {} minutes, the lock included"
+    (AT_THE_PACE_OF_THE_LAST_MERGE) => {
+        "about {}, at the pace of the last merge here ({} records a second)"
+    };
+    (KEPT_IN_ENCRYPTED) => {
+        "It is kept in {place}, encrypted."
+    };
+    (KEPT_IN_NOT_ENCRYPTED) => {
+        "It is kept in {place}, not encrypted."
     };
     (AND_ARE_CHECKED) => {
         "{}, {} and {} are checked"
@@ -443,6 +449,18 @@ pub(super) fn told(count: u64) -> String {
     if count == 0 { "nobody".to_owned() } else { plural(count, "receiver") }
 }
 
+/// Names the button that tells others of a merge.
+pub(super) fn tell(count: u64) -> String {
+    format!("{TELL_OF_IT} {}", plural(count, "receiver"))
+}
+
+/// Says that something is dated later than now.
+pub(super) fn from_the_future(what: &str, at: &str) -> String {
+    format!(
+        "{what} is dated {at}, which is still to come: a clock is or was wrong. Newer and older are judged by such times; look at the clocks before you merge."
+    )
+}
+
 /// Says how many tables refer to themselves around a circle.
 pub(super) fn circles(count: u64) -> String {
     format!("{} in a circle of references", plural(count, "table"))
@@ -451,6 +469,16 @@ pub(super) fn circles(count: u64) -> String {
 /// Says how many days had no backup.
 pub(super) fn days_without(count: u64) -> String {
     format!("{} without", plural(count, "day"))
+}
+
+/// Says how long something lasts, in the unit that people would use.
+pub(super) fn lasting(seconds: f64) -> String {
+    match seconds {
+        ..1.5 => "a second".to_owned(),
+        ..90.0 => format!("{seconds:.0} seconds"),
+        ..5_400.0 => format!("{:.0} minutes", seconds / 60.0),
+        _ => format!("{:.1} hours", seconds / 3_600.0),
+    }
 }
 
 /// Writes a size in bytes for people.

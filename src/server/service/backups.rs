@@ -6,9 +6,11 @@ use crate::backup::{Inspection, Place, ReadOptions, RecordSink, Sealing, inspect
 use crate::catalog::make::{Create, Format};
 use crate::catalog::verify::Depth;
 use crate::catalog::{Catalog, Entry, Import};
+use crate::database::Database;
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::executor::home::fresh_id;
 use crate::model::{Cell, OwnedCell};
+use crate::progress::Progress;
 use crate::server::access::Person;
 use crate::server::app::App;
 use crate::server::jobs::Spec;
@@ -51,6 +53,8 @@ pub struct BackupView {
     pub tags: Vec<String>,
     /// When it was last found sound.
     pub verified_at: Option<String>,
+    /// Why retention keeps it; empty: no rule removes it.
+    pub kept_because: Vec<String>,
 }
 
 /// A table of a backup.
@@ -78,6 +82,7 @@ impl BackupView {
             tables: entry.tables.iter().map(|t| BackupTable { name: t.name.clone(), records: t.records }).collect(),
             tags: entry.tags.clone(),
             verified_at: entry.verified.as_ref().map(|(at, _)| at.clone()),
+            kept_because: Vec::new(),
         }
     }
 }
@@ -87,7 +92,20 @@ impl BackupView {
 /// # Errors
 /// `Failed`.
 pub fn list(app: &App) -> Answer<Vec<BackupView>> {
-    Ok(Catalog::open(app.home())?.list()?.iter().map(BackupView::of).collect())
+    let catalog = Catalog::open(app.home())?;
+    let mut reasons = reasons(app, &catalog)?;
+    let view = |entry: &Entry| BackupView {
+        kept_because: reasons.remove(&entry.id).unwrap_or_default(),
+        ..BackupView::of(entry)
+    };
+    Ok(catalog.list()?.iter().map(view).collect())
+}
+
+/// Says why backups are kept, by the rules of the schedules that made them.
+fn reasons(app: &App, catalog: &Catalog) -> Result<std::collections::BTreeMap<String, Vec<String>>> {
+    let schedules = crate::schedule::store::list(app.home())?;
+    let rules: Vec<_> = schedules.iter().map(|s| (s.schedule.tag(), s.schedule.keep.policy())).collect();
+    catalog.reasons(&rules)
 }
 
 /// Finds a backup by exactly its id, its name, or its file's name.
@@ -106,7 +124,9 @@ pub fn entry(app: &App, id: &str) -> Answer<Entry> {
 /// # Errors
 /// `not_found`.
 pub fn get(app: &App, id: &str) -> Answer<BackupView> {
-    Ok(BackupView::of(&entry(app, id)?))
+    let entry = entry(app, id)?;
+    let kept_because = reasons(app, &Catalog::open(app.home())?)?.remove(&entry.id).unwrap_or_default();
+    Ok(BackupView { kept_because, ..BackupView::of(&entry) })
 }
 
 /// Notes who brought a backup.
@@ -470,12 +490,21 @@ pub fn start_create_as(
     request: &NewBackup,
     format: Format,
 ) -> Answer<Operation> {
+    let conditions = match &person.own {
+        None => Vec::new(),
+        Some(own) if own.target != request.target => {
+            return Err(Problem::forbidden(format!("your own records are in the target {}", own.target)));
+        }
+        // Without a condition it would be the whole database.
+        Some(own) if own.conditions.is_empty() => return Err(Problem::forbidden("no records are yours")),
+        Some(own) => own.conditions.clone(),
+    };
     let target = super::targets::get(app, &request.target)?;
     room(app, 0)?;
-    let spec = Spec { id, kind: Kind::Backup, target: Some(target.name.clone()), subject: None, plan: None };
+    let target_name = Some(target.name.clone());
+    let spec = Spec { id, kind: Kind::Backup, target: target_name, subject: None, plan: None, asked: None };
     let (request, actor) = (request.clone(), person.actor());
     app.jobs().start(app, person, spec, move |app, job| {
-        let settings = &app.config().settings.backup;
         let sealing = match &request.passphrase.0 {
             Some(secret) => Some(Sealing::Passphrase(secret.clone())),
             None => super::keys::sealing(app)?,
@@ -488,18 +517,36 @@ pub fn start_create_as(
             rules: &rules,
             only_tables: &request.only_tables,
             tags: &request.tags,
+            conditions: &conditions,
             sealing: sealing.as_ref(),
             ..Create::default()
         };
-        let storage = settings.place()?;
-        let mut catalog = Catalog::open(app.home())?;
-        let (mut entry, _) = catalog.create(database.as_mut(), &wanted, job)?;
-        if let Some(storage) = storage {
-            entry = catalog.keep_at(&entry, &storage, job)?;
-        }
+        let entry = make(app, database.as_mut(), &wanted, job)?;
         people::note(app.home(), "backup_created", &actor, &format!("{} ({})", entry.name, entry.id))?;
         Ok(json!(BackupView::of(&entry)))
     })
+}
+
+/// Makes a backup of a database, in the catalog and where the configuration keeps backups.
+///
+/// # Errors
+/// As [`Catalog::create`]; what the place reports.
+pub fn make(app: &App, database: &mut dyn Database, wanted: &Create<'_>, progress: &dyn Progress) -> Result<Entry> {
+    let storage = app.config().settings.backup.place()?;
+    let mut catalog = Catalog::open(app.home())?;
+    let (entry, _) = catalog.create(database, wanted, progress)?;
+    match storage {
+        Some(storage) => catalog.keep_at(&entry, &storage, progress),
+        None => Ok(entry),
+    }
+}
+
+/// Says where backups that are made here are kept.
+pub fn place(app: &App) -> String {
+    match &app.config().settings.backup.storage {
+        Some(url) => url.clone(),
+        None => app.home().backups().display().to_string(),
+    }
 }
 
 /// What a backup is to be.
@@ -537,8 +584,14 @@ pub fn start_verify(app: &App, person: &Person, id: &str) -> Answer<Operation> {
 /// As [`start_verify`].
 pub fn start_verify_with(app: &App, person: &Person, id: &str, passphrase: Hidden) -> Answer<Operation> {
     let entry = entry(app, id)?;
-    let spec =
-        Spec { id: fresh_id('o'), kind: Kind::Verify, target: None, subject: Some(entry.id.clone()), plan: None };
+    let spec = Spec {
+        id: fresh_id('o'),
+        kind: Kind::Verify,
+        target: None,
+        subject: Some(entry.id.clone()),
+        plan: None,
+        asked: None,
+    };
     app.jobs().start(app, person, spec, move |app, job| {
         let checked = passphrase.catalog(app)?.verify(&entry, Depth::Deep, job)?;
         Ok(json!(BackupView::of(&checked)))

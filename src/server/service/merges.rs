@@ -101,6 +101,7 @@ pub fn start(app: &App, person: &Person, id: String, request: &NewMerge) -> Answ
         target: Some(target.name.clone()),
         subject: Some(meta.id.clone()),
         plan: Some(meta.id.clone()),
+        asked: None,
     };
     let ending = if request.dry_run { Ending::RollBack } else { Ending::Commit };
     let options = MergeOptions {
@@ -121,9 +122,11 @@ pub fn start(app: &App, person: &Person, id: String, request: &NewMerge) -> Answ
         let mut database = target.connect()?;
         let backup = match backup_first {
             true => {
-                let sealing = super::keys::sealing(app)?;
-                let wanted = crate::catalog::make::Create { sealing: sealing.as_ref(), ..Default::default() };
-                Some(Catalog::open(app.home())?.create(database.as_mut(), &wanted, job)?)
+                let (sealing, tags) = (super::keys::sealing(app)?, ["before-merge".to_owned()]);
+                let wanted =
+                    crate::catalog::make::Create { sealing: sealing.as_ref(), tags: &tags, ..Default::default() };
+                let made = super::backups::make(app, database.as_mut(), &wanted, job);
+                Some(made.map_err(|e| e.at("the backup before the merge").and("nothing was changed"))?)
             }
             false => None,
         };
@@ -138,7 +141,7 @@ pub fn start(app: &App, person: &Person, id: String, request: &NewMerge) -> Answ
             job.warn(&format!("the catalog does not know of this merge: {}", error.full_message()));
         }
         let mut result = json!(Merged::of(&report, &meta.id, ending));
-        result["backup"] = json!(backup.map(|(b, _)| b.id));
+        result["backup"] = json!(backup.map(|b| b.id));
         Ok(result)
     })
 }
@@ -361,6 +364,7 @@ pub fn start_undo(app: &App, person: &Person, id: String, merge: &str, request: 
         target: Some(target.name.clone()),
         subject: Some(merge.to_owned()),
         plan: None,
+        asked: None,
     };
     let options = MergeOptions {
         ending: if request.dry_run { Ending::RollBack } else { Ending::Commit },

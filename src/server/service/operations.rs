@@ -89,6 +89,10 @@ pub struct Operation {
     pub subject: Option<String>,
     /// The plan that it carries out, where it writes to a database.
     pub plan: Option<String>,
+    /// What an analysis was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub asked: Option<Json>,
     /// When it began.
     pub started_at: String,
     /// When it ended.
@@ -116,7 +120,7 @@ pub struct Operation {
 /// `Failed`.
 pub fn began(state: &State, person: &Person, id: &str) -> Result<bool> {
     let sql = "SELECT count(*) > 0 FROM operations WHERE operation ->> 'user_id' = ?1 AND operation ->> 'grant' IS ?3
-               AND (id = ?2 OR operation ->> 'subject' = ?2)";
+               AND (id = ?2 OR operation ->> 'subject' = ?2 OR (kind = 'backup' AND operation ->> '$.result.id' = ?2))";
     state.with(|c| c.query_row(sql, (&person.id, id, person.grant()), |row| row.get(0)))
 }
 
@@ -172,6 +176,54 @@ pub fn list(app: &App, limit: usize) -> Answer<Vec<Operation>> {
     let kept = texts.iter().map(|t| read(t)).collect::<Result<Vec<_>>>()?;
     // Progress is not kept, only told.
     Ok(kept.into_iter().map(|o| app.jobs().find(&o.id).map_or(o, |job| job.operation())).collect())
+}
+
+/// What operations are about.
+#[derive(Clone, Copy, Debug)]
+pub enum About<'a> {
+    /// An analysis.
+    Analysis(&'a str),
+    /// A target.
+    Target(&'a str),
+    /// A merge.
+    Merge(&'a str),
+}
+
+/// Lists the operations of a kind that were carried out, newest first.
+///
+/// # Errors
+/// `Failed`.
+pub fn carried_out(app: &App, kind: Kind, about: About<'_>, most: u32) -> Result<Vec<Operation>> {
+    let (place, name) = match about {
+        About::Analysis(id) => ("$.subject", id),
+        About::Target(name) => ("$.target", name),
+        About::Merge(id) => ("$.result.merge", id),
+    };
+    let sql = "SELECT operation FROM operations WHERE kind = ?1 AND state = 'done' AND operation ->> ?2 = ?3
+               ORDER BY started_at DESC, id DESC LIMIT ?4";
+    let texts: Vec<String> = app
+        .state()
+        .with(|c| c.prepare_cached(sql)?.query_map((kind.word(), place, name, most), |r| r.get(0))?.collect())?;
+    texts.iter().map(|t| read(t)).collect()
+}
+
+impl Operation {
+    /// Returns how long it took, where it has ended.
+    pub fn took(&self) -> Option<std::time::Duration> {
+        let at = |text: &str| chrono::DateTime::parse_from_rfc3339(text).ok();
+        (at(self.ended_at.as_deref()?)? - at(&self.started_at)?).to_std().ok()
+    }
+
+    /// Returns how many records it wrote, or tried to: inserted, updated, deleted.
+    pub fn written(&self) -> [u64; 3] {
+        ["inserted", "updated", "deleted"].map(|word| self.result["counts"][word].as_u64().unwrap_or(0))
+    }
+
+    /// Returns what people were told of it.
+    pub fn notes(&self) -> Vec<String> {
+        let notes = self.result["notes"].as_array();
+        notes.into_iter().flatten().filter_map(|n| n.as_str().map(str::to_owned)).collect()
+    }
 }
 
 /// Asks an operation to stop; it rolls back what it began, unless it is committing already.

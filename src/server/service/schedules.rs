@@ -169,7 +169,7 @@ pub fn remove(app: &App, person: &Person, name: &str) -> Answer<()> {
 pub fn start_run(app: &App, person: &Person, id: String, name: &str) -> Answer<Operation> {
     let kept = known(app, name)?;
     let target = Some(kept.schedule.target.clone());
-    let spec = Spec { id, kind: Kind::Backup, target, subject: Some(name.to_owned()), plan: None };
+    let spec = Spec { id, kind: Kind::Backup, target, subject: Some(name.to_owned()), plan: None, asked: None };
     let name = name.to_owned();
     app.jobs().start(app, person, spec, move |app, job| {
         let open = |name: &str| -> Result<Opened> { super::targets::opened(app, name) };

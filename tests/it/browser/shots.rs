@@ -4,6 +4,7 @@
 use super::chromium::{Browser, Setup};
 use super::flow::{analyze, set_up, upload};
 use super::site::{PASSWORD, Site};
+use serde_json::json;
 
 /// Who looks, and what was found.
 struct Look<'a> {
@@ -153,6 +154,114 @@ fn every_page(dark: bool) {
     assert!(look.wrong.is_empty(), "{}", look.wrong.join("\n"));
 }
 
+/// What is seen only when something runs, fails, is away, waits or has grown old.
+fn every_state(dark: bool) {
+    let theme = if dark { "dark" } else { "light" };
+    let (current, backup) = super::shop::now_and_then();
+    let config = format!("protected = true\n{}", super::shop::CONFIG);
+    let site = Site::apart(&format!("{} BEGIN; {current} COMMIT;", super::shop::TABLES), &backup, &config);
+    let browser = Browser::start(&site.root, Setup { dark, ..Setup::default() });
+    let mut look = Look { browser: &browser, theme, wrong: Vec::new() };
+    // The first run with a recovery key.
+    browser.open(&site.setup);
+    browser.type_into("#user", "ada");
+    browser.type_into("#password", PASSWORD);
+    browser.click("input[name=encrypt]");
+    browser.press("Finish");
+    browser.at("/recovery");
+    look.at("01-recovery");
+    let secret = browser.script("return document.querySelector('pre.key').innerText.trim();");
+    let secret = secret.as_str().expect("a key").to_owned();
+    browser.type_into("#proof", &secret[secret.len() - 4..]);
+    browser.press("I have kept it");
+    browser.says("Nothing is here yet");
+    // A backup whose columns are called otherwise.
+    let renamed = site.backup.with_file_name("renamed.json");
+    let text = std::fs::read_to_string(&site.backup).expect("the backup").replace("\"city\"", "\"town\"");
+    std::fs::write(&renamed, text).expect("written");
+    browser.open("/backups");
+    browser.type_into("#file", renamed.to_str().expect("a path"));
+    browser.press("Upload");
+    browser.press("Analyze for Merge");
+    browser.press("Analyze for Merge");
+    browser.says("Map the names");
+    look.at("11-names-do-not-fit");
+    browser.press("Map the names");
+    browser.says("town");
+    look.at("05-wizard-columns");
+    // A note beside a decision.
+    let backup = upload(&site, &browser);
+    let analysis = analyze(&browser);
+    browser.open(&format!("{analysis}/tables/customers?class=conflict"));
+    browser.click("tbody th a");
+    let record = browser.path_that("a record", |p| p.contains("/records/"));
+    browser.type_into("textarea[name=note]", "asked the branch: the old address is right");
+    browser.click("input[name=onward]");
+    browser.press("Take Backup");
+    browser.says("asked the branch");
+    look.open("08-conflict-noted", &record);
+    decide_all(&browser, &analysis);
+    look.open("09-review-protected", &format!("{analysis}/review"));
+    // The application holds the database: the merge waits for it, and is stopped.
+    let merge = || {
+        browser.open(&format!("{analysis}/review"));
+        for selector in super::flow::ticks(&browser) {
+            browser.click(&selector);
+        }
+        browser.type_into("#confirm", "shop");
+        browser.press("Perform Incremental Merge");
+    };
+    let application = site.application();
+    application.execute_batch("BEGIN IMMEDIATE").expect("held");
+    merge();
+    browser.at("/operations/o-");
+    look.at("10-running");
+    look.open("02-home-running", "/");
+    browser.script("history.back();");
+    browser.press("Cancel");
+    application.execute_batch("ROLLBACK").expect("let go");
+    browser.says("Nothing was changed.");
+    look.at("11-stopped");
+    // What it was analyzed for is changed: stale.
+    site.run("UPDATE customers SET notes = coalesce(notes, '') || ' late'");
+    merge();
+    browser.says("Nothing was changed.");
+    look.at("11-stale");
+    // Nobody knows how one ended.
+    let state = site.data("state.db");
+    let operation = browser.path_that("an operation", |p| p.starts_with("/operations/o-"));
+    let id = operation.rsplit('/').next().expect("an id").to_owned();
+    let problem = json!({"type": "https://merganser.dev/problems/outcome_unknown", "title": "", "status": 500, "code": "outcome_unknown",
+        "detail": "the connection was lost while the merge was being committed", "hint": "Find it out once the database can be reached."});
+    let sql = "INSERT INTO operations SELECT 'o-unknown', kind, 'unknown', started_at, json_set(operation, '$.id', 'o-unknown', '$.state', 'unknown', '$.problem', json(?1)) FROM operations WHERE id = ?2";
+    state.execute(sql, [&problem.to_string(), &id]).expect("noted");
+    look.open("11-unknown", "/operations/o-unknown");
+    // A year of backups, and its retention.
+    browser.open(&backup);
+    let name = browser.path();
+    let of = name.rsplit('/').next().expect("an id").to_owned();
+    let catalog = site.data("catalog.db");
+    for day in 1..=120 {
+        let at = (chrono::Utc::now() - chrono::TimeDelta::days(day * 2))
+            .to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+        let id = format!("b-day{day}");
+        let sql = "INSERT INTO backups (id, name, created_at, digest, entry, schema) SELECT ?1, ?1, ?2, ?1,
+                   json_set(entry, '$.id', ?1, '$.name', ?1, '$.created_at', ?2, '$.digest', ?1, '$.file', ?1), schema FROM backups WHERE id = ?3";
+        catalog.execute(sql, [&id, &at, &of]).expect("an old backup");
+    }
+    look.open("14-schedules-many", "/schedules?last=3&daily=7&weekly=8&monthly=6");
+    look.open("03-backups-many", "/backups");
+    // The database is away.
+    std::fs::rename(site.file(), site.file().with_extension("away")).expect("moved");
+    look.open("16-system-down", "/system");
+    look.open("09-review-down", &format!("{analysis}/review"));
+    browser.open(&format!("/analyze?backup={of}"));
+    look.at("05-wizard-down");
+    look.open("18-no-such-backup", "/backups/b-none");
+    std::fs::rename(site.file().with_extension("away"), site.file()).expect("moved back");
+    assert!(look.wrong.is_empty(), "{}", look.wrong.join("\n"));
+}
+
 /// Takes the backup's records for every pattern of conflicts.
 fn decide_all(browser: &Browser, analysis: &str) {
     loop {
@@ -188,4 +297,14 @@ fn u39_every_page_in_light() {
 #[test]
 fn u39_every_page_in_dark() {
     every_page(true);
+}
+
+#[test]
+fn u39_every_state_in_light() {
+    every_state(false);
+}
+
+#[test]
+fn u39_every_state_in_dark() {
+    every_state(true);
 }

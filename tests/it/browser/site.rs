@@ -161,6 +161,26 @@ impl Site {
         Self { root, setup, backup: file, _folder: folder, database, stop, runs: Runs::Apart(child) }
     }
 
+    /// Opens the current database as its application does, to hold it.
+    pub(crate) fn application(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.file()).expect("a database")
+    }
+
+    /// Returns where the current database is.
+    pub(crate) fn file(&self) -> PathBuf {
+        match &self.database {
+            Database::Sqlite(path) => path.clone(),
+            Database::Postgres(_) => panic!("only SQLite is a file"),
+        }
+    }
+
+    /// Opens a database of the service's data folder.
+    pub(crate) fn data(&self, name: &str) -> rusqlite::Connection {
+        let folder = ["home", "merganser_data"].map(|name| self._folder.path().join(name));
+        let folder = folder.into_iter().find(|f| f.exists()).expect("a data folder");
+        rusqlite::Connection::open(folder.join(name)).expect("opens")
+    }
+
     /// Changes the current database behind the service's back.
     pub(crate) fn run(&self, sql: &str) {
         match &self.database {

@@ -138,6 +138,30 @@ fn u33_paging_visits_each_record_once_while_decisions_change() {
 }
 
 #[test]
+fn u33_a_list_that_grows_and_shrinks_in_front_shows_each_once() {
+    let site = Site::new();
+    let token = site.token(Role::Admin);
+    let upload = |name: &str| site.upload(&token, name, &[("users", json!([{"id": name.len(), "name": name}]))]);
+    (1..=5).for_each(|n| drop(upload(&format!("{}.json", "x".repeat(n)))));
+    let (mut seen, mut next, mut pages) = (Vec::new(), Some("/api/v1/backups?limit=2".to_owned()), 0);
+    while let Some(path) = next {
+        let page = site.get(&token, &path).json();
+        seen.extend(page["items"].as_array().unwrap().iter().map(|b| b["name"].as_str().unwrap().to_owned()));
+        pages += 1;
+        // Meanwhile one comes; later the newest that was seen goes.
+        if pages == 1 {
+            upload("late.json");
+        } else if pages == 2 {
+            let gone = site.ask(&token, "DELETE", "/api/v1/backups/late.json", &[], &json!({}));
+            assert_eq!(gone.status, StatusCode::NO_CONTENT, "{}", gone.text);
+        }
+        next = page["next_cursor"].as_str().map(|c| format!("/api/v1/backups?limit=2&cursor={c}"));
+    }
+    let expected: Vec<String> = (1..=5).rev().map(|n| format!("{}.json", "x".repeat(n))).collect();
+    assert_eq!((seen, pages), (expected, 3));
+}
+
+#[test]
 fn u34_events_go_on_where_one_left_off() {
     let site = Site::new();
     let token = site.token(Role::Operator);

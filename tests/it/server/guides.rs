@@ -143,6 +143,17 @@ fn every_guide_hears_no_in_its_own_words() {
         (&none.json()["success"], &none.json()["errors"]),
         (&json!(false), &json!(["No backup file provided."]))
     );
+    // Whoever is refused before the route is reached hears it in its words, too.
+    for (path, word) in [(merge, "error"), ("/api/backups", "detail"), ("/backup/restore/confirm/", "errors")] {
+        let elsewhere = [("origin", "https://elsewhere.example"), json_kind, ("authorization", bearer.as_str())];
+        let reply = site.ask_with("POST", path, &elsewhere, "{}");
+        assert_eq!(
+            (reply.status, &reply.headers["content-type"]),
+            (StatusCode::FORBIDDEN, &"application/json".parse().unwrap())
+        );
+        assert!(!reply.json()[word].is_null(), "{path}: {}", reply.text);
+        assert!(reply.headers.contains_key("content-security-policy"), "{path}");
+    }
     for path in [merge, "/api/backup/download", "/api/backups", "/backup/restore/confirm/"] {
         let method = site.ask(&admin, "PATCH", path, &[], &json!({}));
         assert_eq!(method.status, StatusCode::METHOD_NOT_ALLOWED, "{path}");

@@ -352,3 +352,136 @@ fn t28_the_service_is_not_served_in_the_clear_beyond_this_machine() {
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(text.contains("--tls-cert"), "{text}");
 }
+
+/// The service on a database with a backup uploaded and analyzed, everything decided; with a token.
+fn ready(world: &World) -> (Service, String, String) {
+    let token = token(world);
+    let service = Service::start(world, None);
+    let backup = std::fs::read_to_string(world.backup("b.json", &friday())).expect("read");
+    assert_eq!(service.ask(&token, "PUT", "/api/v1/uploads/b.json", "", &backup).expect("an answer").0, 201);
+    let asked = json!({"backup": "b.json", "target": "current", "preserve_newer": false});
+    let (_, analysis) = service.json(&token, "POST", "/api/v1/analyses", "", &asked);
+    let found = service.end(&token, analysis["id"].as_str().expect("an id"));
+    let id = found["subject"].as_str().expect("an analysis").to_owned();
+    (service, token, id)
+}
+
+/// Waits until somebody holds merganser's lock on the database.
+fn held(world: &World) {
+    let begun = Instant::now();
+    loop {
+        let status = command(world, &["status", "--json", "--to", "current.db"]).output().expect("run");
+        let text = String::from_utf8_lossy(&status.stdout).into_owned();
+        let line: Json = serde_json::from_str(text.lines().last().unwrap_or_default()).unwrap_or_default();
+        if !line["targets"][0]["lock"].is_null() {
+            return;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "nobody holds it: {text}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn u37_command_line_and_service_respect_each_others_locks() {
+    let world = World::new(SQL);
+    let (service, token, id) = ready(&world);
+    // The application writes: whoever merges holds merganser's lock and waits for the database.
+    let application = world.connection();
+    application.execute_batch("BEGIN IMMEDIATE").expect("held");
+    let (status, merge) =
+        service.json(&token, "POST", "/api/v1/merges", "Idempotency-Key: a\r\n", &json!({"analysis": id}));
+    assert_eq!(status, 202, "{merge}");
+    held(&world);
+    let other =
+        command(&world, &["merge", "b.json", "--to", "current.db", "--yes", "--strategy", "backup-wins"]).output();
+    let other = other.expect("run");
+    assert_eq!(other.status.code(), Some(11), "{}", String::from_utf8_lossy(&other.stderr));
+    application.execute_batch("ROLLBACK").expect("let go");
+    assert_eq!(service.end(&token, merge["id"].as_str().expect("an id"))["state"], "done");
+    // The other way round; the service finds the lock taken, and says so.
+    world.sql("UPDATE users SET name = 'since' WHERE id = 1");
+    let (_, again) = service.json(
+        &token,
+        "POST",
+        "/api/v1/analyses",
+        "",
+        &json!({"backup": "b.json", "target": "current", "preserve_newer": false}),
+    );
+    let again = service.end(&token, again["id"].as_str().expect("an id"));
+    application.execute_batch("BEGIN IMMEDIATE").expect("held");
+    let mut first = command(&world, &["merge", "b.json", "--to", "current.db", "--yes", "--strategy", "backup-wins"]);
+    let mut first = first.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("run");
+    held(&world);
+    let (_, second) = service.json(
+        &token,
+        "POST",
+        "/api/v1/merges",
+        "Idempotency-Key: b\r\n",
+        &json!({"analysis": again["subject"]}),
+    );
+    let problem = match second["id"].as_str().filter(|id| id.starts_with("o-")) {
+        Some(id) => service.end(&token, id)["problem"].clone(),
+        None => second,
+    };
+    assert!(matches!(problem["code"].as_str(), Some("busy" | "merge_running")), "{problem}");
+    application.execute_batch("ROLLBACK").expect("let go");
+    assert!(first.wait().expect("it ends").success());
+    let (_, merges) = service.json(&token, "GET", "/api/v1/merges", "", &json!({}));
+    let done = merges["items"].as_array().map_or(0, |all| all.iter().filter(|m| m["state"] == "committed").count());
+    assert_eq!(done, 2, "{merges}");
+}
+
+#[test]
+fn u34_a_merge_goes_on_when_who_follows_it_goes_away() {
+    let world = World::new(SQL);
+    let (service, token, id) = ready(&world);
+    let application = world.connection();
+    application.execute_batch("BEGIN IMMEDIATE").expect("held");
+    let (_, merge) = service.json(&token, "POST", "/api/v1/merges", "Idempotency-Key: a\r\n", &json!({"analysis": id}));
+    let operation = merge["id"].as_str().expect("an id");
+    let mut stream = TcpStream::connect(&service.place).expect("connects");
+    stream.set_read_timeout(Some(Duration::from_secs(30))).expect("set");
+    let asked = format!(
+        "GET /api/v1/operations/{operation}/events HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\n\r\n",
+        service.place
+    );
+    stream.write_all(asked.as_bytes()).expect("asked");
+    let mut some = [0; 64];
+    assert!(stream.read(&mut some).expect("the events begin") > 0);
+    stream.shutdown(std::net::Shutdown::Both).expect("gone");
+    drop(stream);
+    application.execute_batch("ROLLBACK").expect("let go");
+    assert_eq!(service.end(&token, operation)["state"], "done");
+}
+
+#[test]
+fn u36_memory_stays_flat_while_a_large_file_comes() {
+    let world = World::new(SQL);
+    let token = token(&world);
+    let service = Service::start(&world, None);
+    let peak = || {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", service.child.id())).expect("its state");
+        let line = text.lines().find_map(|l| l.strip_prefix("VmHWM:")).expect("its peak").trim().to_owned();
+        line.trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
+    };
+    let before = peak();
+    let size: u64 = 512 * 1024 * 1024;
+    let mut stream = TcpStream::connect(&service.place).expect("connects");
+    stream.set_read_timeout(Some(Duration::from_secs(120))).expect("set");
+    let head = format!(
+        "PUT /api/v1/uploads/large.bin HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nAuthorization: Bearer {token}\r\nContent-Length: {size}\r\n\r\n",
+        service.place
+    );
+    stream.write_all(head.as_bytes()).expect("asked");
+    let piece = vec![7; 1024 * 1024];
+    for _ in 0..size / piece.len() as u64 {
+        stream.write_all(&piece).expect("sent");
+    }
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.contains("422"), "{answer}");
+    let grown = peak() - before;
+    assert!(grown < 64 * 1024 * 1024, "{grown} bytes more for a file of {size}");
+    let left = std::fs::read_dir(world.home.root().join("uploads")).map_or(0, Iterator::count);
+    assert_eq!(left, 0, "what is no backup is not kept");
+}

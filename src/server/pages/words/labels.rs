@@ -275,6 +275,21 @@ pub(in crate::server::pages) const TYPE: &str = "Type";
 pub(in crate::server::pages) const TO_DELETE_THEM: &str = "to delete them";
 pub(in crate::server::pages) const IS_PROTECTED_TYPE_ITS_NAME: &str = "is protected. Type its name,";
 pub(in crate::server::pages) const NOTE_FOR_THE_HISTORY: &str = "Note for the history";
+pub(in crate::server::pages) const KEPT_BECAUSE: &str = "Kept because";
+pub(in crate::server::pages) const NO_RULE_REMOVES_IT: &str = "no rule removes it";
+pub(in crate::server::pages) const TELL_OF_IT: &str = "Notify";
+pub(in crate::server::pages) const NOTHING_TO_TELL: &str = "it was not carried out, so there is nothing to tell of it";
+pub(in crate::server::pages) const TOLD_OF_IT: &str = "✓ All were told.";
+pub(in crate::server::pages) const BACKUP_BEFORE: &str = "Backup made before";
+pub(in crate::server::pages) const SEEN: &str = "Seen";
+pub(in crate::server::pages) const MAP_THE_NAMES: &str = "Map the names";
+pub(in crate::server::pages) const COLUMNS_TO_MAP: &str = "Columns that the tables don't have";
+pub(in crate::server::pages) const COLUMN_OF_THE_BACKUP: &str = "Column of the backup";
+pub(in crate::server::pages) const COLUMN_OF_THE_DATABASE: &str = "Column of the database";
+pub(in crate::server::pages) const LEAVE_THIS_COLUMN_OUT: &str = "leave it out: what it holds is not merged";
+pub(in crate::server::pages) const SAY_WHERE_THEY_GO: &str =
+    "Say for each where it goes, then analyze again. Nothing was changed.";
+pub(in crate::server::pages) const NOTE_BESIDE_IT: &str = "Note beside the decision";
 pub(in crate::server::pages) const IF_YOU_LIKE: &str = "(if you like)";
 pub(in crate::server::pages) const DRY_RUN: &str = "Dry run";
 pub(in crate::server::pages) const APPROVAL: &str = "Another user approves this merge";
@@ -544,7 +559,10 @@ pub(in crate::server::pages) const THE_TABLES_ARE_AS_THEY_WERE_SEEN: &str =
     "✓ the tables are as they were, seen just now; each record is compared again under lock";
 pub(in crate::server::pages) const THE_TABLES_CHANGED_SINCE_ANALYZE_AGAIN: &str =
     "! the tables changed since; analyze again";
-pub(in crate::server::pages) const ABOUT_A_SECOND_THE_LOCK_INCLUDED: &str = "about a second, the lock included";
+pub(in crate::server::pages) const A_DRY_RUN_MEASURES_IT: &str = "not measured here yet; a dry run takes as long";
+pub(in crate::server::pages) const CHANGED_BY_TRIGGERS: &str = "Changed by triggers";
+pub(in crate::server::pages) const A_DRY_RUN_FINDS_THEM: &str = "a dry run finds out which columns";
+pub(in crate::server::pages) const NONE_AS_THE_DRY_RUN_SAW: &str = "no column that is written, as the dry run saw";
 pub(in crate::server::pages) const CONSTRAINTS: &str = "Constraints";
 pub(in crate::server::pages) const UNIQUE_KEY: &str = "unique key";
 pub(in crate::server::pages) const TRIGGERS: &str = "Triggers";
