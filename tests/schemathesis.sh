@@ -81,6 +81,15 @@ of() { printf '\n[[operations]]\ninclude-name-regex = "%s"\nparameters = { "path
     of '^[A-Z]+ /api/v1/targets/' targets
     of '^(GET|POST) /api/v1/schedules/' schedules
 } >> schemathesis.toml
-"$SCHEMATHESIS" --config-file schemathesis.toml run openapi.json --url "$place" --header "Authorization: Bearer $token" \
-    --checks not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance \
-    --max-examples "${1:-20}" --continue-on-failure
+check() {
+    "$SCHEMATHESIS" --config-file schemathesis.toml run openapi.json --url "$place" --header "Authorization: Bearer $token" \
+        --checks not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance \
+        --max-examples "$examples" --continue-on-failure --generation-with-security-parameters false "$@"
+}
+examples=${1:-20}
+# What may remove the one who asks comes last: from there on some are asked as nobody.
+people='^(PATCH|DELETE) /api/v1/(users|tokens)/'
+failed=0
+check --exclude-name-regex "$people" || failed=1
+check --include-name-regex "$people" || failed=1
+exit $failed

@@ -1,10 +1,14 @@
 //! Which current records changed since an analysis, found without writing: the merge's own check, rolled back.
 
 use super::{Ending, Home, MergeOptions, OnBlocked, OnStale, Trust, merge};
-use crate::database::Database;
+use crate::database::{Database, WriteOptions};
 use crate::error::{ErrorKind, Result};
 use crate::plan::{Decision, Outcome, Plan, Selector};
 use crate::progress::Progress;
+use std::time::Duration;
+
+/// Whoever only looks waits for nobody who writes: they are told that somebody does.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Lists the records that changed, at most a hundred: `users/41: email`.
 ///
@@ -25,6 +29,7 @@ pub fn find(plan: &Plan, database: &mut dyn Database, home: &Home, progress: &dy
         on_stale: OnStale::Refuse,
         on_blocked: OnBlocked::Skip,
         trust: Trust::Anything,
+        write: WriteOptions { lock_timeout: PATIENCE, ..WriteOptions::default() },
         ..MergeOptions::default()
     };
     match merge(&mut plan, database, home, &options, progress) {
