@@ -37,7 +37,7 @@ const MOST: usize = 90;
 fn strip(judged: &[Judged]) -> String {
     let day = |one: &Judged| DateTime::parse_from_rfc3339(&one.entry.created_at).ok().map(|t| t.to_utc().date_naive());
     let mut html = String::from("<ol class=\"days\">");
-    let (mut drawn, mut before): (usize, Option<NaiveDate>) = (0, None);
+    let mut drawn = 0;
     let mut rest = judged;
     while let Some(first) = rest.first() {
         let date = day(first);
@@ -47,22 +47,19 @@ fn strip(judged: &[Judged]) -> String {
             let _ = write!(html, "<li class=\"gap\">{}</li>", words::older(rest.len() as u64));
             break;
         }
-        if let (Some(newer), Some(date)) = (before, date) {
-            match (newer - date).num_days() - 1 {
-                ..=0 => {}
-                empty => {
-                    let _ = write!(html, "<li class=\"gap\">{}</li>", words::days_without(empty.unsigned_abs()));
-                }
-            }
-        }
-        one_day(&mut html, date, today);
-        (drawn, before, rest) = (drawn + 1, date, after);
+        let empty = match (date, after.first().and_then(day)) {
+            (Some(date), Some(older)) => u64::try_from((date - older).num_days() - 1).unwrap_or(0),
+            _ => 0,
+        };
+        one_day(&mut html, date, today, empty);
+        (drawn, rest) = (drawn + 1, after);
     }
     html.push_str("</ol>");
     html
 }
 
-fn one_day(html: &mut String, date: Option<NaiveDate>, backups: &[Judged]) {
+/// Draws a day, and how many days before it had no backup.
+fn one_day(html: &mut String, date: Option<NaiveDate>, backups: &[Judged], empty: u64) {
     let name = date.map_or_else(|| words::NO_DATE.to_owned(), |d| d.format("%a %-d %b").to_string());
     let sunday = date.is_some_and(|d| d.weekday() == chrono::Weekday::Sun);
     let year = date.map(|d| d.format("%Y").to_string()).unwrap_or_default();
@@ -88,6 +85,9 @@ fn one_day(html: &mut String, date: Option<NaiveDate>, backups: &[Judged]) {
                 escape(&super::html::safe(&one.reasons.join(", ")))
             ),
         };
+    }
+    if empty > 0 {
+        let _ = write!(html, "<p class=\"gap\">{}</p>", words::days_without(empty));
     }
     html.push_str("</li>");
 }

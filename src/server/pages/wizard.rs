@@ -33,6 +33,8 @@ struct Wizard {
     unsure: Vec<NameRow>,
     sure: Vec<NameRow>,
     reached: bool,
+    /// Why the chosen database can't be looked at.
+    unreached: Option<String>,
     known_tables: Vec<String>,
     skip_unknown: bool,
     strategies: Vec<(String, String)>,
@@ -163,7 +165,12 @@ pub(super) fn wizard(desk: &Desk, form: &Form, problem: Option<&Problem>) -> Ans
         given => safe(given),
     };
     // Names can be looked at once a database is chosen and reached.
-    let schema = if chosen.is_empty() { None } else { databases::schema(&desk.app, &chosen).ok() };
+    let read = if chosen.is_empty() { None } else { Some(databases::schema(&desk.app, &chosen)) };
+    let (schema, unreached) = match read {
+        None => (None, None),
+        Some(Ok(schema)) => (Some(schema), None),
+        Some(Err(problem)) => (None, Some(safe(&problem.detail))),
+    };
     let known: Vec<String> = schema.iter().flat_map(|s| s.tables.iter().map(crate::model::Table::label)).collect();
     let chosen_by_hand: Vec<(&str, &str)> = {
         let all = |name: &'static str| form.iter().filter(move |(n, _)| n == name).map(|(_, v)| v.as_str());
@@ -212,6 +219,7 @@ pub(super) fn wizard(desk: &Desk, form: &Form, problem: Option<&Problem>) -> Ans
         unsure: if schema.is_some() { unsure } else { Vec::new() },
         sure,
         reached: schema.is_some(),
+        unreached,
         known_tables: known.clone(),
         skip_unknown: !field(form, "skip_unknown").is_empty(),
         strategies: strategies(),

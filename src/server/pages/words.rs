@@ -60,8 +60,8 @@ pub(super) const SCRIPT: &[(&str, &str)] = &[
     ("lost", "The connection was lost; nothing was kept. Try again."),
     ("seconds", "{n} s"),
     ("minutes", "{n} min"),
-    ("records", "{table}: {done} records"),
-    ("records-of", "{table}: {done} of {total} records"),
+    ("records", "{table}: {done} so far"),
+    ("records-of", "{table}: {done} of {total}"),
     ("speed", "{n} a second"),
 ];
 
@@ -198,10 +198,10 @@ macro_rules! phrase {
         "Of {} by {}, in {}. What somebody changed since stays as it is."
     };
     (OF_RECORDS) => {
-        "{table}: {} of {} records"
+        "{table}: {} of {}"
     };
     (RECORDS_SO_FAR) => {
-        "{table}: {} records so far"
+        "{table}: {} so far"
     };
     (IN_IN_ONE_TRANSACTION) => {
         "In {target}, in one transaction."
@@ -468,7 +468,7 @@ pub(super) fn circles(count: u64) -> String {
 
 /// Says how many days had no backup.
 pub(super) fn days_without(count: u64) -> String {
-    format!("{} without", plural(count, "day"))
+    format!("before it {} without", plural(count, "day"))
 }
 
 /// Says how long something lasts, in the unit that people would use.

@@ -128,13 +128,19 @@ pub fn get(app: &App, name: &str) -> Answer<Target> {
     })
 }
 
+/// Returns a file's whole path; of one that is away at the moment, the path that it had.
+fn whole(path: &std::path::Path) -> Option<std::path::PathBuf> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
+    path.canonicalize().ok().or_else(|| Some(folder.canonicalize().ok()?.join(path.file_name()?)))
+}
+
 /// Finds the target that an analysis or a merge is of.
 ///
 /// # Errors
 /// `not_found` when none is of this database.
 pub fn of(app: &App, identity: &Identity) -> Answer<Target> {
     let is = |target: &Target| match ConnectUrl::parse(&target.url) {
-        Ok(ConnectUrl::Sqlite(path)) => path.canonicalize().is_ok_and(|p| p.display().to_string() == identity.id),
+        Ok(ConnectUrl::Sqlite(path)) => whole(&path).is_some_and(|p| p.display().to_string() == identity.id),
         Ok(url) => url.display() == identity.display,
         Err(_) => false,
     };

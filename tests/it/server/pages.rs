@@ -225,3 +225,16 @@ fn a_value_that_was_typed_is_not_lost_to_the_return_key() {
     assert!(first.starts_with(" class=\"hidden\" name=\"take\" value=\"fields\""), "{first}");
     assert!(shown.contains("<textarea name=\"note\""), "a note never sends the form by itself");
 }
+
+#[test]
+fn a_database_that_is_away_is_said_to_be_away() {
+    let site = Site::new();
+    let token = site.token(Role::Operator);
+    let id = site.analyzed(&token);
+    let backup = site.get(&token, "/api/v1/backups").json()["items"][0]["id"].as_str().unwrap().to_owned();
+    std::fs::rename(site.world.path("current.db"), site.world.path("away.db")).expect("moved");
+    let review = page(&site, &token, &format!("/analyses/{id}/review"));
+    assert!(!review.contains("no longer in the configuration") && review.contains("can&#39;t be opened"), "{review}");
+    let wizard = page(&site, &token, &format!("/analyze?backup={backup}&target=main"));
+    assert!(wizard.contains("can&#39;t be opened"), "{wizard}");
+}

@@ -287,8 +287,8 @@ pub(in crate::server::pages) const COLUMNS_TO_MAP: &str = "Columns that the tabl
 pub(in crate::server::pages) const COLUMN_OF_THE_BACKUP: &str = "Column of the backup";
 pub(in crate::server::pages) const COLUMN_OF_THE_DATABASE: &str = "Column of the database";
 pub(in crate::server::pages) const LEAVE_THIS_COLUMN_OUT: &str = "leave it out: what it holds is not merged";
-pub(in crate::server::pages) const SAY_WHERE_THEY_GO: &str =
-    "Say for each where it goes, then analyze again. Nothing was changed.";
+pub(in crate::server::pages) const AND_MORE: &str = "and more:";
+pub(in crate::server::pages) const SAY_WHERE_THEY_GO: &str = "Say for each where it goes, then analyze again.";
 pub(in crate::server::pages) const NOTE_BESIDE_IT: &str = "Note beside the decision";
 pub(in crate::server::pages) const IF_YOU_LIKE: &str = "(if you like)";
 pub(in crate::server::pages) const DRY_RUN: &str = "Dry run";
