@@ -508,11 +508,21 @@ pub(super) fn sweep(home: &Home) -> Result<()> {
 /// # Errors
 /// As [`list`].
 pub fn merged_by(home: &Home, plan: &str) -> Result<Option<String>> {
+    Ok(merged(home)?.remove(plan))
+}
+
+/// Lists the plans that were carried out and not taken back, each with its merge.
+///
+/// # Errors
+/// As [`list`].
+pub fn merged(home: &Home) -> Result<std::collections::HashMap<String, String>> {
     let (receipts, _) = list(home)?;
     let committed = |r: &&ReceiptMeta| r.state == State::Committed;
     let taken_back = |id: &str| {
         let undoes = |r: &&ReceiptMeta| matches!(&r.kind, PlanKind::Undo { merge } if merge == id);
         receipts.iter().filter(committed).any(|r| undoes(&r))
     };
-    Ok(receipts.iter().filter(committed).find(|r| r.plan == plan && !taken_back(&r.id)).map(|r| r.id.clone()))
+    let stands = receipts.iter().filter(committed).filter(|r| !taken_back(&r.id));
+    // Of several the newest is named, which the list has first.
+    Ok(stands.rev().map(|r| (r.plan.clone(), r.id.clone())).collect())
 }

@@ -22,6 +22,8 @@ pub(super) struct Head {
     pub(super) created: Html,
     pub(super) waiting: String,
     pub(super) waiting_count: u64,
+    /// Whether it was carried out, and stands.
+    pub(super) merged: bool,
     pub(super) bar: Html,
     pub(super) words: String,
 }
@@ -54,15 +56,25 @@ impl Head {
             created: time(&meta.created_at),
             waiting: words::grouped(waiting_count),
             waiting_count,
+            merged: false,
             bar: bar(&counts, 0),
             words: if said.is_empty() { words::NOTHING_DIFFERS.to_owned() } else { said.join("  ") },
         })
     }
 }
 
-/// Lists the analyses that can still be merged, newest first; files that are none are passed over, for others may be
-/// writing them at this moment.
+/// Lists the analyses that can still be merged, newest first.
 pub(super) fn open(desk: &Desk, most: usize) -> Answer<Vec<Head>> {
+    let mut all = all(desk, usize::MAX)?;
+    all.retain(|head| !head.merged);
+    all.truncate(most);
+    Ok(all)
+}
+
+/// Lists the analyses that are kept, newest first; files that are none are passed over, for others may be writing them at
+/// this moment.
+fn all(desk: &Desk, most: usize) -> Answer<Vec<Head>> {
+    let merged = crate::executor::receipt::merged(desk.app.home())?;
     let kept = crate::catalog::Catalog::open(desk.app.home())?.list()?;
     let mut found = Vec::new();
     for entry in std::fs::read_dir(desk.app.home().plans())? {
@@ -77,7 +89,8 @@ pub(super) fn open(desk: &Desk, most: usize) -> Answer<Vec<Head>> {
         }
     }
     found.sort_by(|a, b| b.0.cmp(&a.0));
-    Ok(found.iter().take(most).map(|(_, plan)| Head::named(plan, &kept)).collect::<Result<_>>()?)
+    let head = |plan: &Plan| Ok(Head { merged: merged.contains_key(&plan.meta().id), ..Head::named(plan, &kept)? });
+    Ok(found.iter().take(most).map(|(_, plan)| head(plan)).collect::<Result<_>>()?)
 }
 
 #[derive(Template)]
@@ -89,7 +102,7 @@ struct List {
 
 /// Draws the list.
 pub(super) fn list(desk: &Desk) -> Answer<Response> {
-    draw(&List { chrome: desk.chrome("analyses", words::ANALYSES, words::ANALYSES), analyses: open(desk, 200)? })
+    draw(&List { chrome: desk.chrome("analyses", words::ANALYSES, words::ANALYSES), analyses: all(desk, 200)? })
 }
 
 /// A cell with a count.

@@ -238,3 +238,24 @@ fn a_database_that_is_away_is_said_to_be_away() {
     let wizard = page(&site, &token, &format!("/analyze?backup={backup}&target=main"));
     assert!(wizard.contains("can&#39;t be opened"), "{wizard}");
 }
+
+#[test]
+fn what_was_merged_waits_for_nobody() {
+    let site = Site::new();
+    let token = site.token(Role::Operator);
+    let id = site.analyzed(&token);
+    let link = format!("href=\"/analyses/{id}\"");
+    assert!(page(&site, &token, "/").contains(&link));
+    let all = json!({"decision": {"action": "backup"}});
+    site.ask(&token, "POST", &format!("/api/v1/analyses/{id}/decisions"), &[("if-match", "*")], &all);
+    let done = merged(&site, &token, &id, "m", &json!({}));
+    assert!(!page(&site, &token, "/").contains(&link), "it is not open any more");
+    let listed = page(&site, &token, "/analyses");
+    assert!(listed.contains(&link) && listed.contains("✓ merged"), "{listed}");
+    // Taken back it can be merged again.
+    let merge = done["result"]["merge"].as_str().unwrap();
+    let undo =
+        site.ask(&token, "POST", &format!("/api/v1/merges/{merge}/undo"), &[("idempotency-key", "u")], &json!({}));
+    assert_eq!(site.end(&token, &undo)["state"], "done");
+    assert!(page(&site, &token, "/").contains(&link));
+}

@@ -15,6 +15,7 @@ pub(in crate::server::pages) const MADE: &str = "Made";
 pub(in crate::server::pages) const RECORDS: &str = "Records";
 pub(in crate::server::pages) const STATE: &str = "State";
 pub(in crate::server::pages) const TO_DECIDE: &str = "to decide";
+pub(in crate::server::pages) const MERGED: &str = "merged";
 pub(in crate::server::pages) const READY: &str = "ready";
 // backups.html
 pub(in crate::server::pages) const BACKUPS_THAT_ARE_KEPT_HERE_LOOKING: &str =
@@ -253,7 +254,7 @@ pub(in crate::server::pages) const SIDES: &str = "Sides";
 pub(in crate::server::pages) const KEPT_UNTIL: &str = "Kept until";
 pub(in crate::server::pages) const COLUMNS_EXIST_ONLY_IN_CURRENT_THEY: &str =
     "columns exist only in current; they keep their values";
-pub(in crate::server::pages) const NOTES: &str = "notes";
+pub(in crate::server::pages) const ONE_NOTE: &str = "note";
 // review.html
 pub(in crate::server::pages) const EXACTLY_THIS_WILL_HAPPEN_IN: &str = "Exactly this will happen in";
 pub(in crate::server::pages) const ALL_OF_IT_IN_ONE_TRANSACTION: &str = ": all of it in one transaction, or nothing.";
