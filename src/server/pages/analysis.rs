@@ -65,15 +65,21 @@ impl Head {
 
 /// Lists the analyses that can still be merged, newest first.
 pub(super) fn open(desk: &Desk, most: usize) -> Answer<Vec<Head>> {
-    let mut all = all(desk, usize::MAX)?;
-    all.retain(|head| !head.merged);
-    all.truncate(most);
-    Ok(all)
+    listed(desk, most, Which::Open)
+}
+
+/// Which analyses are listed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Which {
+    /// Those that can still be merged.
+    Open,
+    /// All that are kept.
+    Kept,
 }
 
 /// Lists the analyses that are kept, newest first; files that are none are passed over, for others may be writing them at
 /// this moment.
-fn all(desk: &Desk, most: usize) -> Answer<Vec<Head>> {
+fn listed(desk: &Desk, most: usize, which: Which) -> Answer<Vec<Head>> {
     let merged = crate::executor::receipt::merged(desk.app.home())?;
     let kept = crate::catalog::Catalog::open(desk.app.home())?.list()?;
     let mut found = Vec::new();
@@ -84,6 +90,7 @@ fn all(desk: &Desk, most: usize) -> Answer<Vec<Head>> {
         }
         if let Ok(plan) = Plan::open(&path)
             && plan.meta().kind == PlanKind::Merge
+            && (which == Which::Kept || !merged.contains_key(&plan.meta().id))
         {
             found.push((plan.meta().created_at.clone(), plan));
         }
@@ -102,7 +109,10 @@ struct List {
 
 /// Draws the list.
 pub(super) fn list(desk: &Desk) -> Answer<Response> {
-    draw(&List { chrome: desk.chrome("analyses", words::ANALYSES, words::ANALYSES), analyses: all(desk, 200)? })
+    draw(&List {
+        chrome: desk.chrome("analyses", words::ANALYSES, words::ANALYSES),
+        analyses: listed(desk, 200, Which::Kept)?,
+    })
 }
 
 /// A cell with a count.
