@@ -10,6 +10,7 @@ use merganser::database::Database;
 use merganser::database::sqlite::Sqlite;
 use merganser::executor::home::fresh_id;
 use merganser::executor::{self, Home, MergeOptions, OnBlocked, Receipt};
+use merganser::model::Schema;
 use merganser::model::change::{Class, Reason};
 use merganser::plan::Plan;
 use merganser::plan::make::{Request, make};
@@ -37,7 +38,9 @@ impl Progress for Quiet {
 struct Dropped;
 
 impl Findings for Dropped {
-    fn add(&mut self, _finding: &Finding) -> merganser::Result<()> {
+    fn begin(&mut self, _schema: &Schema) {}
+
+    fn add(&mut self, _finding: Finding) -> merganser::Result<()> {
         Ok(())
     }
 
