@@ -233,7 +233,7 @@ fn create_private(path: &Path) -> Result<()> {
 /// Turns an error of the plan's own file into ours.
 fn lost(path: &Path, error: rusqlite::Error) -> Error {
     let kind = match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::DiskFull) => ErrorKind::OutOfSpace,
+        _ if crate::database::sqlite::is_out_of_space(&error) => ErrorKind::OutOfSpace,
         Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => ErrorKind::Busy,
         Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => ErrorKind::PlanMismatch,
         _ => ErrorKind::Failed,

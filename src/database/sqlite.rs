@@ -133,12 +133,24 @@ impl Database for Sqlite {
     }
 }
 
+/// Tells whether disk, memory or quota did not suffice.
+pub(crate) fn is_out_of_space(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode as Code;
+    matches!(error.sqlite_error_code(), Some(Code::DiskFull | Code::OutOfMemory)) || is_refused_write(error)
+}
+
+/// Tells whether the system refused a write for another reason than a full disk: SQLite does not tell quotas and limits on
+/// the size of files from disks that fail.
+fn is_refused_write(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_IOERR_WRITE)
+}
+
 /// Turns an SQLite error into ours, by what the caller can do about it.
 pub(crate) fn error(error: rusqlite::Error) -> Error {
     use rusqlite::ErrorCode as Code;
     let kind = match error.sqlite_error_code() {
+        _ if is_out_of_space(&error) => ErrorKind::OutOfSpace,
         Some(Code::DatabaseBusy | Code::DatabaseLocked) => ErrorKind::Busy,
-        Some(Code::DiskFull | Code::OutOfMemory) => ErrorKind::OutOfSpace,
         Some(
             Code::ConstraintViolation | Code::ReadOnly | Code::TypeMismatch | Code::AuthorizationForStatementDenied,
         ) => ErrorKind::Refused,
@@ -151,5 +163,9 @@ pub(crate) fn error(error: rusqlite::Error) -> Error {
         rusqlite::Error::SqliteFailure(_, Some(message)) => message.clone(),
         other => other.to_string(),
     };
+    if is_refused_write(&error) {
+        return Error::new(kind, format!("SQLite: {message}: the disk took no more"))
+            .hint("It is full, over a quota, or failing: make room, or look at the system's log.");
+    }
     Error::new(kind, format!("SQLite: {message}"))
 }

@@ -449,7 +449,7 @@ fn image(row: &rusqlite::Row<'_>) -> Result<Image> {
 
 fn unusable(path: &Path, error: rusqlite::Error) -> Error {
     let kind = match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::DiskFull) => ErrorKind::OutOfSpace,
+        _ if crate::database::sqlite::is_out_of_space(&error) => ErrorKind::OutOfSpace,
         Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => ErrorKind::PlanMismatch,
         _ => ErrorKind::Failed,
     };

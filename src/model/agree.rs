@@ -29,7 +29,7 @@ pub(crate) fn agree(backup: Raw<'_>, current: Raw<'_>, ty: &ColumnType) -> bool 
         (Raw::Plain(_, a) | Raw::Number(a), Raw::Plain(_, b) | Raw::Number(b))
         | (Raw::String(a), Raw::String(b))
         | (Raw::Json(a), Raw::Json(b))
-        | (Raw::BrokenText(a), Raw::BrokenText(b) | Raw::Text(b))
+        | (Raw::BrokenText(a), Raw::BrokenText(b))
         | (Raw::Bytes(a), Raw::Bytes(b)) => a == b,
         (Raw::Text(a), Raw::Text(b)) if a == b => true,
         // A document's string is read as its column's type is; in these types it is read otherwise than text.

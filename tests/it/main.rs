@@ -18,6 +18,7 @@ mod django;
 mod elsewhere;
 mod engine_story;
 mod engines;
+mod exits;
 mod exports;
 mod faults;
 mod files;
