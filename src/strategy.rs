@@ -88,7 +88,8 @@ struct Never {
 #[derive(Clone, Debug)]
 struct Rule {
     reasons: Vec<Reason>,
-    classes: Vec<Class>,
+    /// `None`: conflicts, and, for a rule with a field, whatever else leaves it open which side's value is meant.
+    classes: Option<Vec<Class>>,
     table: Option<Glob>,
     field: Option<Glob>,
     take: Take,
@@ -99,7 +100,7 @@ struct Rule {
 pub struct Conflict<'a> {
     /// Its table.
     pub table: &'a Table,
-    /// Its class; only `new`, `updated` and `conflict` can lead to a write.
+    /// Its class; `new`, `updated` and `conflict` can lead to a write, `current_only` to a deletion.
     pub class: Class,
     /// Why it has the class.
     pub reason: Reason,

@@ -63,9 +63,6 @@ fn outcome(finding: &FileFinding, strategy: &Strategy, table: &Table, preserve_n
     if let (Class::Blocked, note) = (finding.class, &finding.note) {
         return FileOutcome::Blocked(note.clone().unwrap_or_default());
     }
-    if finding.class == Class::CurrentOnly {
-        return FileOutcome::Delete;
-    }
     if !strategy.carries(finding.class) || !strategy.brings_table(table) {
         return FileOutcome::Keep("the strategy brings no such file");
     }
@@ -146,5 +143,6 @@ fn table() -> Table {
         timestamp: Some(2),
         refused: None,
         notes: Vec::new(),
+        partitioned_by: Vec::new(),
     }
 }

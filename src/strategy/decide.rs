@@ -29,7 +29,7 @@ enum Outcome {
 }
 
 pub(super) fn decide(strategy: &Strategy, record: &Conflict<'_>) -> Choice {
-    if !matches!(record.class, Class::New | Class::Updated | Class::Conflict) {
+    if matches!(record.class, Class::Unchanged | Class::Blocked | Class::Excluded) {
         return Choice::Keep(KeepReason::NothingToChange);
     }
     if !strategy.carries(record.class) || !strategy.brings_table(record.table) {
@@ -256,7 +256,14 @@ impl Strategy {
 
 impl Rule {
     fn matches(&self, record: &Conflict<'_>) -> bool {
-        self.classes.contains(&record.class)
+        // Without a base a field that differs may be either side's change, however late the backup's record is: what is
+        // said of that field holds. What is said of whole records does not: the class has decided about those.
+        let in_class = match &self.classes {
+            Some(classes) => classes.contains(&record.class),
+            None if record.class == Class::Conflict => true,
+            None => self.field.is_some() && record.class == Class::Updated && !record.has_base,
+        };
+        in_class
             && self.reasons.contains(&record.reason)
             && self.table.as_ref().is_none_or(|glob| glob.matches_table(record.table))
     }

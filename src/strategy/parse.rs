@@ -9,8 +9,13 @@ use serde::Deserialize;
 use std::ops::Range;
 use toml::Spanned;
 
-/// The classes that a strategy can carry out.
-const CLASSES: [(&str, Class); 3] = [("new", Class::New), ("updated", Class::Updated), ("conflict", Class::Conflict)];
+/// The classes that a strategy can carry out; of what is only in current, the deletions that `--deletes` asks for.
+const CLASSES: [(&str, Class); 4] = [
+    ("new", Class::New),
+    ("updated", Class::Updated),
+    ("conflict", Class::Conflict),
+    ("current_only", Class::CurrentOnly),
+];
 
 /// The answers that `tie` can give: those that need nothing but two values.
 const TIES: [Take; 5] = [Take::Newest, Take::Oldest, Take::Backup, Take::Current, Take::Ask];
@@ -196,10 +201,7 @@ fn rule(place: &Place<'_>, entry: &RuleEntry, granularity: Granularity) -> Resul
             Some(pattern) => place.matching(pattern, "reason", &MET)?,
             None => MET.map(|(_, reason)| reason).to_vec(),
         },
-        classes: match &entry.class {
-            Some(pattern) => place.matching(pattern, "class", &CLASSES)?,
-            None => vec![Class::Conflict],
-        },
+        classes: entry.class.as_ref().map(|pattern| place.matching(pattern, "class", &CLASSES)).transpose()?,
         table: entry.table.as_ref().map(|pattern| place.glob(pattern)).transpose()?,
         field: entry.field.as_ref().map(|pattern| place.glob(pattern)).transpose()?,
         take,
@@ -210,7 +212,7 @@ impl Rule {
     /// Tells whether every conflict matches; other classes need not.
     fn matches_everything(&self) -> bool {
         self.reasons.len() == MET.len()
-            && self.classes.contains(&Class::Conflict)
+            && self.classes.as_ref().is_none_or(|classes| classes.contains(&Class::Conflict))
             && self.table.as_ref().is_none_or(Glob::matches_everything)
             && self.field.is_none()
     }

@@ -52,6 +52,7 @@ fn users() -> Table {
         timestamp: Some(UPDATED_AT),
         refused: None,
         notes: Vec::new(),
+        partitioned_by: Vec::new(),
     }
 }
 
@@ -181,7 +182,7 @@ fn typical(reason: Reason) -> Case {
         Reason::UniqueTaken => one_sided(backup_only(), Class::Conflict),
         Reason::ReusedKey => one_sided(both(), Class::Conflict),
         Reason::DeletedInBackup => Case { has_base: true, ..one_sided(Vec::new(), Class::Conflict) },
-        Reason::NotInBackup => one_sided(Vec::new(), Class::Updated),
+        Reason::NotInBackup => one_sided(Vec::new(), Class::CurrentOnly),
         settled => one_sided(both(), if settled == Reason::SameFields { Class::Unchanged } else { Class::Blocked }),
     }
 }
@@ -398,6 +399,49 @@ fn rules_are_tried_from_top_to_bottom_and_fields_by_their_names() {
     );
     let skips = strategy("[[rule]]\nfield = \"email\"\ntake = \"backup\"\n[[rule]]\ntake = \"skip\"");
     assert_eq!(case.decide(&skips, PreserveNewer::On), Choice::Skip);
+}
+
+#[test]
+fn what_is_said_of_a_field_holds_in_updated_records_without_a_base() {
+    let rules = "[[rule]]\nfield = \"email\"\ntake = \"union\"\n[[rule]]\nfield = \"note\"\ntake = \"non-null\"\n";
+    let said = strategy(&format!("{rules}[[rule]]\ntake = \"ask\""));
+    let fields = || vec![two_way(EMAIL, "a,c", "a,b"), two_way(PHONE, "1", "-"), two_way(NOTE, "kept", "-")];
+    let newer = Case::two_way(Reason::BackupNewer, 100, 200, fields());
+    let expected = "write email=a,c,b phone=NULL updated_at=1970-01-01T00:03:20Z";
+    assert_eq!(show(&newer.decide(&said, PreserveNewer::On)), expected, "the rest is the backup's");
+    let fills = Case { reason: Reason::FillsEmpty, class: Class::Updated, ..newer.clone() };
+    assert!(show(&fills.decide(&said, PreserveNewer::On)).starts_with("write email=a,c,b "));
+
+    // With a base it is known that only the backup changed it.
+    let base = |field: Field| Field { base: Some(field.current.clone()), in_conflict: false, ..field };
+    let only = Case { reason: Reason::OnlyBackupChanged, has_base: true, ..newer.clone() };
+    let only = Case { fields: only.fields.iter().cloned().map(base).collect(), ..only };
+    assert!(show(&only.decide(&said, PreserveNewer::On)).starts_with("write email=a,b phone=NULL note=NULL "));
+
+    // A rule may say of which reasons or classes it speaks.
+    let conflicts =
+        strategy(&format!("{}[[rule]]\ntake = \"ask\"", rules.replace("take", "class = \"conflict\"\ntake")));
+    assert!(show(&newer.decide(&conflicts, PreserveNewer::On)).starts_with("write email=a,b phone=NULL note=NULL "));
+    let impossible = strategy("[[rule]]\nfield = \"note\"\ntake = \"text-merge\"\n[[rule]]\ntake = \"backup\"");
+    let choice = newer.decide(&impossible, PreserveNewer::On);
+    assert!(matches!(&choice, Choice::Ask(why) if why.contains("note: text-merge is impossible")), "{choice:?}");
+}
+
+#[test]
+fn deletions_are_carried_out_unless_the_strategy_says_otherwise() {
+    for reason in [Reason::NotInBackup, Reason::DeletedInBackup] {
+        let plain = Case { class: Class::CurrentOnly, ..typical(reason) };
+        let chosen = |rules: &str| plain.decide(&strategy(rules), PreserveNewer::On);
+        assert_eq!(chosen("[[rule]]\ntake = \"ask\""), Choice::Delete, "a rule without a class speaks of conflicts");
+        let kept = "[[rule]]\nclass = \"current_only\"\ntake = \"current\"\n[[rule]]\ntake = \"backup\"";
+        assert_eq!(chosen(kept), Choice::Keep(KeepReason::ByStrategy));
+        assert_eq!(chosen("classes = [\"new\", \"conflict\"]\n[[rule]]\ntake = \"backup\""), Choice::Skip);
+        assert_eq!(chosen("[[never]]\ntable = \"users\"\n[[rule]]\ntake = \"backup\""), Choice::Skip);
+    }
+    let there = Case { class: Class::CurrentOnly, ..typical(Reason::NotInBackup) };
+    let stays = Case { reason: Reason::OnlyInCurrent, ..there };
+    let choice = stays.decide(&built_in("backup-wins"), PreserveNewer::On);
+    assert_eq!(choice, Choice::Keep(KeepReason::NothingToChange), "nobody asked for its deletion");
 }
 
 #[test]

@@ -134,6 +134,10 @@ fn files_go_only_where_that_was_asked_and_never_by_an_incremental_backup() {
     world
         .result(0, &["merge", "changes.zip", "--files", "app", "--yes", "--deletes", "mirror", "--on-blocked", "skip"]);
     assert_eq!(tree(&world.path("app")).len(), 6);
+    // A strategy that only brings back deletes no file either.
+    let only_back = ["--files", "app", "--files-mirror", "--strategy-for", "files=recover-deleted", "--yes"];
+    let kept = world.result(0, &[&["merge", "erp.zip", "--dry-run"][..], &only_back].concat());
+    assert_eq!(kept["files"]["deleted"], 0);
     let before = tree(&world.path("app"));
     let mirrored = world.result(0, &["merge", "erp.zip", "--files", "app", "--files-mirror", "--yes"]);
     assert_eq!(mirrored["files"]["deleted"], 2);
