@@ -1,5 +1,6 @@
 //! New values for key columns, for records that can't keep their own.
 
+use crate::model::schema::Generated;
 use crate::model::{Column, ColumnType, Schema, Value};
 
 /// Makes a new value for a key column: the next number, or a text or UUID that follows from the record itself, so that
@@ -38,7 +39,8 @@ fn hyphened(bytes: &[u8; 16]) -> String {
     [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
 }
 
-/// Finds the column of a table's key for which a new value can be made: the last one that is no reference itself.
+/// Finds the column of a table's key for which a new value can be made: one that the database counts itself, else the last
+/// one that is no reference. One that says into which partition a record goes comes last: a new value may have none.
 pub(super) fn generated(schema: &Schema, table: usize) -> Option<usize> {
     let target = &schema.tables[table];
     let refers = |column: usize| target.foreign_keys.iter().any(|f| f.columns.contains(&column));
@@ -54,5 +56,9 @@ pub(super) fn generated(schema: &Schema, table: usize) -> Option<usize> {
         );
         kind && column.writable()
     };
-    target.key.iter().rev().copied().find(|&c| !refers(c) && makes(c))
+    let counts =
+        |column: usize| matches!(target.columns[column].generated, Generated::Counter | Generated::IdentityAlways);
+    let free: Vec<usize> = target.key.iter().rev().copied().filter(|&c| !refers(c) && makes(c)).collect();
+    let best = |c: &usize| (target.partitioned_by.contains(c), !counts(*c));
+    free.into_iter().min_by_key(best)
 }

@@ -42,6 +42,7 @@ fn table(name: &str, columns: &[(&str, ColumnType)]) -> Table {
         timestamp: None,
         refused: None,
         notes: Vec::new(),
+        partitioned_by: Vec::new(),
     }
 }
 

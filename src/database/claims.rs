@@ -16,7 +16,7 @@ pub(super) fn settle(table: &mut Table) {
 }
 
 /// Lists the stored columns that a piece of the database's own SQL names.
-pub(super) fn named(columns: &[Column], sql: &str) -> Vec<usize> {
+pub(crate) fn named(columns: &[Column], sql: &str) -> Vec<usize> {
     let names = identifiers(sql);
     let is_named = |c: &usize| names.iter().any(|n| n.eq_ignore_ascii_case(&columns[*c].name));
     stored(columns, (0..columns.len()).filter(is_named).collect())

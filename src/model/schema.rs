@@ -361,6 +361,9 @@ pub struct Table {
     pub refused: Option<String>,
     /// Things a person should know: inheritance, partitions, WITHOUT ROWID …
     pub notes: Vec<String>,
+    /// The columns whose values, listed or in ranges, say into which partition a record goes: any other may have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partitioned_by: Vec<usize>,
 }
 
 impl Table {

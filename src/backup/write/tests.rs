@@ -54,6 +54,7 @@ fn child() -> Table {
         timestamp: None,
         refused: None,
         notes: Vec::new(),
+        partitioned_by: Vec::new(),
     }
 }
 

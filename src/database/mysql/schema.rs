@@ -15,6 +15,11 @@ SELECT t.TABLE_NAME, t.TABLE_TYPE, t.ENGINE, e.TRANSACTIONS, t.CREATE_OPTIONS FR
 LEFT JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE
 WHERE t.TABLE_SCHEMA = DATABASE() ORDER BY t.TABLE_NAME";
 
+/// How tables are divided whose partitions may have no place for a value.
+const PARTITIONS: &str = "
+SELECT DISTINCT TABLE_NAME, PARTITION_EXPRESSION FROM information_schema.PARTITIONS
+WHERE TABLE_SCHEMA = DATABASE() AND (PARTITION_METHOD LIKE 'RANGE%' OR PARTITION_METHOD LIKE 'LIST%')";
+
 const INDEXES: &str = "
 SELECT TABLE_NAME, INDEX_NAME, COLUMN_NAME, CAST(SUB_PART AS CHAR) FROM information_schema.STATISTICS
 WHERE TABLE_SCHEMA = DATABASE() AND NON_UNIQUE = 0
@@ -38,6 +43,7 @@ pub(super) fn read(session: &mut Session) -> Result<Schema> {
     let columns = catalog::columns(session, None)?;
     let rules = violations::rules(session, None)?;
     let (mut tables, mut left_out) = (Vec::new(), Vec::new());
+    let mut partitioned = false;
     for row in session.rows(TABLES, MySqlArguments::default(), doing)? {
         let name = text(&row, 0).unwrap_or_default();
         match text(&row, 1).unwrap_or_default().as_str() {
@@ -47,7 +53,16 @@ pub(super) fn read(session: &mut Session) -> Result<Schema> {
                 continue;
             }
         }
+        partitioned |= is_partitioned(&row);
         tables.push(table(&row, name, &columns, &rules));
+    }
+    // Asked only where there are any: the answer opens every table.
+    if partitioned {
+        for row in session.rows(PARTITIONS, MySqlArguments::default(), doing)? {
+            if let (Some(expression), Some(table)) = (text(&row, 1), named(&mut tables, &row)) {
+                table.partitioned_by = claims::named(&table.columns, &expression);
+            }
+        }
     }
     for row in session.rows(INDEXES, MySqlArguments::default(), doing)? {
         index(&mut tables, &row);
@@ -62,6 +77,11 @@ pub(super) fn read(session: &mut Session) -> Result<Schema> {
         }
     }
     Ok(Schema { engine: Engine::Mysql, tables, left_out })
+}
+
+/// Tells of a row of [`TABLES`] whether the table is divided.
+fn is_partitioned(row: &MySqlRow) -> bool {
+    text(row, 4).is_some_and(|options| options.contains("partitioned"))
 }
 
 /// Finds the table that a row of the catalog is about.
@@ -80,7 +100,7 @@ fn table(row: &MySqlRow, name: String, columns: &[CatalogColumn], rules: &[viola
     let engine = text(row, 2).unwrap_or_else(|| "unknown".to_owned());
     let transactions = text(row, 3).is_some_and(|t| t == "YES");
     let mut notes = Vec::new();
-    if text(row, 4).is_some_and(|options| options.contains("partitioned")) {
+    if is_partitioned(row) {
         notes.push("partitioned; read and written as one table".to_owned());
     }
     if text(row, 1).is_some_and(|kind| kind == "SYSTEM VERSIONED") {
@@ -104,6 +124,7 @@ fn table(row: &MySqlRow, name: String, columns: &[CatalogColumn], rules: &[viola
             format!("its engine {engine} has no transactions: a failed merge could not be taken back (ALTER TABLE … ENGINE=InnoDB)")
         }),
         notes,
+        partitioned_by: Vec::new(),
         name,
     }
 }

@@ -17,7 +17,8 @@ SELECT c.oid::int8, n.nspname::text, c.relname::text, c.relkind::text, c.relispa
   EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'),
   (SELECT count(*) FROM pg_inherits i WHERE i.inhparent = c.oid),
   (SELECT string_agg(i.inhparent::regclass::text, ', ') FROM pg_inherits i WHERE i.inhrelid = c.oid),
-  EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.rulename <> '_RETURN')
+  EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.rulename <> '_RETURN'),
+  (SELECT pg_get_partkeydef(p.partrelid) FROM pg_partitioned_table p WHERE p.partrelid = c.oid AND p.partstrat <> 'h')
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
   AND n.nspname NOT LIKE 'pg\\_toast%' AND n.nspname NOT LIKE 'pg\\_temp%' AND ($1::text IS NULL OR n.nspname = $1)
@@ -70,6 +71,8 @@ struct Relation {
     schema: String,
     name: String,
     kind: String,
+    /// By which columns or expressions its partitions list values or ranges.
+    divided: Option<String>,
     notes: Vec<String>,
 }
 
@@ -145,7 +148,7 @@ fn relation(row: &PgRow, left_out: &mut Vec<String>) -> Option<Relation> {
     if row.get(10) {
         notes.push("rewrite rules change what is written".to_owned());
     }
-    Some(Relation { id, schema, name, kind, notes })
+    Some(Relation { id, schema, name, kind, divided: row.get(11), notes })
 }
 
 /// Returns the position of a column by its attribute number.
@@ -176,7 +179,11 @@ fn table<'a>(
         timestamp: None,
         refused: None,
         notes: relation.notes.clone(),
+        partitioned_by: Vec::new(),
     };
+    if let Some(divided) = &relation.divided {
+        table.partitioned_by = claims::named(&table.columns, divided);
+    }
     for row in rows("index") {
         index(&mut table, own, row);
     }

@@ -124,6 +124,7 @@ fn table(connection: &Connection, name: &str, without_rowid: bool, strict: bool)
         timestamp: None,
         refused,
         notes,
+        partitioned_by: Vec::new(),
     };
     crate::database::claims::settle(&mut table);
     Ok(table)

@@ -65,7 +65,11 @@ pub(super) fn run(engine: usize, case: &Case) {
     if merged.changed {
         let undone = runner.undo(&merged.merge);
         assert_eq!(undone.left_out, [""; 0]);
-        assert_eq!(runner.without_triggers(runner.place.content()), before, "undo gives everything back");
+        assert_eq!(
+            runner.without_triggers(runner.place.content()),
+            runner.without_triggers(before),
+            "undo gives everything back"
+        );
         runner.undo(&undone.merge);
         assert_eq!(runner.without_triggers(runner.place.content()), runner.without_triggers(after), "redo");
     }

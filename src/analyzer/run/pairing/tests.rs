@@ -40,6 +40,7 @@ fn mapping() -> Mapping {
         timestamp: None,
         refused: None,
         notes: Vec::new(),
+        partitioned_by: Vec::new(),
     };
     let schema = Schema { engine: Engine::Sqlite, tables: vec![table], left_out: Vec::new() };
     Mapping::new(schema, &Options::default()).expect("maps")

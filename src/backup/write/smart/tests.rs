@@ -63,6 +63,7 @@ fn table(name: &str, columns: Vec<Column>) -> Table {
         timestamp: None,
         refused: None,
         notes: Vec::new(),
+        partitioned_by: Vec::new(),
     }
 }
 
