@@ -80,6 +80,9 @@ pub struct Limits {
     /// Why the engine refuses the record with all of the backup's values, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
+    /// What comes of taking some of the backup's fields and not others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mixes: Vec<Mix>,
     /// For a record that meets another entity: what the choices about its identity need to know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<Box<Identity>>,
@@ -126,6 +129,47 @@ pub struct Identity {
     pub generated: Option<usize>,
     /// The highest number that either side has in that column.
     pub highest: Option<i64>,
+}
+
+/// Some of a constraint's differing fields from the backup beside the others of the current record.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Mix {
+    /// The columns whose values are the backup's.
+    pub with: Vec<usize>,
+    /// The columns that stay as they are.
+    pub without: Vec<usize>,
+    /// What comes of it.
+    pub what: Mixed,
+}
+
+/// What comes of a record that is made of both sides.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mixed {
+    /// It can't be in the database; why.
+    Refused(String),
+    /// It refers to a record that is only there if the merge brings it, or does not delete it.
+    Needs {
+        /// That record's table.
+        table: usize,
+        /// Its key, as canonical bytes.
+        key_bytes: Vec<u8>,
+        /// As people see it: `a+b → t/1,x`.
+        text: String,
+    },
+    /// A unique key of it is held by a current record.
+    Held(Holder),
+    /// Another arriving record claims a unique key of it, if that one is written as here.
+    Claimed {
+        /// That record's key, as canonical bytes.
+        key_bytes: Vec<u8>,
+        /// The columns whose values are the backup's there.
+        with: Vec<usize>,
+        /// The columns that stay as they are there.
+        without: Vec<usize>,
+        /// As people see it.
+        text: String,
+    },
 }
 
 /// Another record that holds or claims a unique key.

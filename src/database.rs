@@ -4,7 +4,7 @@
 //! [`Database::store`] turns a canonical value into such a cell or says why it can't be held.
 
 mod blocking;
-mod claims;
+pub(crate) mod claims;
 mod fit;
 pub mod mysql;
 pub mod postgres;

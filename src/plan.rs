@@ -23,6 +23,7 @@ mod codec;
 mod identity;
 mod look;
 mod seal;
+mod sound;
 mod staying;
 mod store;
 
@@ -162,7 +163,10 @@ impl Plan {
         let text: String = connection
             .query_row("SELECT value FROM meta WHERE key = 'plan'", [], |r| r.get(0))
             .map_err(|e| no_plan(e.to_string()))?;
-        let meta = serde_json::from_str(&text).map_err(|e| no_plan(e.to_string()))?;
+        let meta: Meta = serde_json::from_str(&text).map_err(|e| no_plan(e.to_string()))?;
+        if let Some(table) = sound::unsound(&meta) {
+            return Err(no_plan(format!("it is damaged: what it says of {table} names columns that are not there")));
+        }
         let mut plan = Self {
             connection,
             path: path.to_owned(),

@@ -8,6 +8,7 @@ mod constraints;
 mod deletions;
 mod follow;
 mod identity;
+mod mixed;
 mod parents;
 mod storing;
 mod twice;

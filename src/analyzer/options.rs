@@ -55,6 +55,18 @@ pub enum Reach {
     Both,
 }
 
+/// What a record's timestamp becomes when the record is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Touch {
+    /// What the sides have: the record's own history.
+    #[default]
+    Keep,
+    /// The moment of the analysis, as the application would set it that the merge goes around: whoever asks the database
+    /// for what changed since then finds the record.
+    Analysis,
+}
+
 /// The settings of an analysis.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -101,6 +113,8 @@ pub struct Options {
     pub reach: Reach,
     /// Whether a newer current record stays under every strategy.
     pub preserve_newer: bool,
+    /// What the timestamps of written records become.
+    pub touch: Touch,
     /// Memory for records that wait for their partner, in bytes.
     pub budget_bytes: usize,
 }
@@ -128,6 +142,7 @@ impl Default for Options {
             parents: Parents::Auto,
             reach: Reach::Backup,
             preserve_newer: true,
+            touch: Touch::Keep,
             budget_bytes: 96 * 1024 * 1024,
         }
     }

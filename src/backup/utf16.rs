@@ -10,6 +10,8 @@ pub(crate) struct Utf16 {
     big_endian: bool,
     /// Bytes that don't make a whole character yet.
     raw: Vec<u8>,
+    /// Bytes of the file that are characters by now.
+    done_bytes: u64,
     /// Characters made and not handed out yet.
     ready: Vec<u8>,
     handed_out: usize,
@@ -18,7 +20,7 @@ pub(crate) struct Utf16 {
 impl Utf16 {
     /// Wraps a stream that stands after its byte order mark.
     pub(crate) fn new(inner: ByteStream, big_endian: bool) -> Self {
-        Self { inner, big_endian, raw: Vec::new(), ready: Vec::new(), handed_out: 0 }
+        Self { inner, big_endian, raw: Vec::new(), done_bytes: 0, ready: Vec::new(), handed_out: 0 }
     }
 
     fn refill(&mut self) -> io::Result<()> {
@@ -36,13 +38,20 @@ impl Utf16 {
         let waits = count > 0 && units.last().is_some_and(|unit| (0xD800..0xDC00).contains(unit));
         let whole = units.len() - usize::from(waits);
         if count == 0 && !self.raw.len().is_multiple_of(2) {
-            return Err(io::Error::other(fail!(BackupDamaged, "the UTF-16 text ends in the middle of a character")));
+            let at = self.done_bytes + self.raw.len() as u64;
+            return Err(io::Error::other(fail!(
+                BackupDamaged,
+                "the UTF-16 text ends in the middle of a character, at byte {at}"
+            )));
         }
         self.ready.clear();
         self.handed_out = 0;
         for character in char::decode_utf16(units[..whole].iter().copied()) {
-            let character = character
-                .map_err(|e| io::Error::other(fail!(BackupDamaged, "the UTF-16 text is not valid").because(e)))?;
+            let at = self.done_bytes;
+            let character = character.map_err(|e| {
+                io::Error::other(fail!(BackupDamaged, "the UTF-16 text is not valid at byte {at}").because(e))
+            })?;
+            self.done_bytes += 2 * character.len_utf16() as u64;
             self.ready.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
         }
         self.raw.drain(..whole * 2);

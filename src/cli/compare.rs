@@ -7,7 +7,7 @@ use super::secret::KeyArgs;
 use super::signals::Working;
 use crate::analyzer::Options;
 use crate::analyzer::classify::Deletes;
-use crate::analyzer::options::{OnUnknown, Parents};
+use crate::analyzer::options::{OnUnknown, Parents, Touch};
 use crate::backup::{Limits, LoneSurrogates, Nul, ReadOptions};
 use crate::catalog::Catalog;
 use crate::database::{Database, Identity};
@@ -110,6 +110,9 @@ pub(super) struct Compare {
     /// With a base: changes of different fields of one record are a conflict
     #[arg(long)]
     pub(super) strict: bool,
+    /// Set the timestamps of written records to the moment of the analysis, as the application would
+    #[arg(long)]
+    pub(super) touch: bool,
     /// Timestamps no further apart than this count as equal
     #[arg(long, value_name = "DUR", value_parser = duration)]
     pub(super) tolerance: Option<Duration>,
@@ -300,6 +303,7 @@ impl Compare {
             conditions: self.conditions.clone(),
             strict: self.strict,
             preserve_newer: !deciding.no_preserve_newer,
+            touch: if self.touch { Touch::Analysis } else { Touch::Keep },
             deletes: match self.deletes {
                 DeletesArg::Keep => Deletes::Keep,
                 DeletesArg::Apply => Deletes::Apply,
@@ -390,6 +394,7 @@ impl Compare {
         note(self.deletes != DeletesArg::Keep, "--deletes");
         note(self.files.files.is_some(), "--files");
         note(self.strict, "--strict");
+        note(self.touch, "--touch");
         note(self.tolerance.is_some(), "--tolerance");
         note(!self.timestamp_column.is_empty(), "--timestamp-column");
         note(!self.key.is_empty(), "--key");

@@ -5,6 +5,7 @@ use super::decision::{Decision, FieldDecision};
 use super::identity::{self, Followers, Hindered};
 use super::store::Stored;
 use super::{Plan, codec};
+use crate::analyzer::Mixed;
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
 use crate::model::compare::same;
@@ -148,7 +149,12 @@ pub fn refusal(plan: &Plan, record: &Stored, choice: Choice) -> Option<String> {
         Choice::Current | Choice::Fields | Choice::Skip => None,
         Choice::Backup => {
             let unstorable = finding.limits.unstorable.first().map(|(_, why)| why.clone());
-            unstorable.or_else(|| finding.limits.refused.clone())
+            let whole = finding.limits.mixes.iter().filter(|mix| mix.without.is_empty());
+            let mut refused = whole.filter_map(|mix| match &mix.what {
+                Mixed::Refused(why) => Some(why.clone()),
+                Mixed::Needs { .. } | Mixed::Held(_) | Mixed::Claimed { .. } => None,
+            });
+            unstorable.or_else(|| finding.limits.refused.clone()).or_else(|| refused.next())
         }
         Choice::IntoExisting => match &finding.limits.identity {
             None => Some("the record that holds its unique key is not known".to_owned()),

@@ -6,11 +6,14 @@ use super::decision::{Decision, FieldDecision, typed};
 use super::early::Tally;
 use super::store::Stored;
 use super::{Outcome, Plan, PlanKind, identity};
-use crate::analyzer::{Holder, graph};
+use crate::analyzer::options::Touch;
+use crate::analyzer::{Holder, Mixed, graph};
 use crate::error::Result;
+use crate::model::calendar::parse_timestamp;
 use crate::model::change::{Class, Field, Reason};
 use crate::model::compare::same;
-use crate::model::{Table, Value, encode};
+use crate::model::schema::Storage;
+use crate::model::{Cell, Column, ColumnType, Table, Value, encode};
 use crate::progress::Progress;
 use crate::strategy::{Choice, Conflict, KeepReason, PreserveNewer, Strategy};
 use serde::Serialize;
@@ -128,14 +131,54 @@ impl Strategies {
 /// `Usage` for a decision whose value no longer fits.
 pub fn settle(plan: &Plan, strategies: &Strategies, record: &Stored) -> Result<Settled> {
     let settled = alone(plan, strategies, record)?;
-    identity::follow(plan, record, settled)
+    Ok(touched(plan, record, identity::follow(plan, record, settled)?))
+}
+
+/// Sets the timestamp of a record that is written to the moment of the analysis, where that was asked.
+fn touched(plan: &Plan, record: &Stored, mut settled: Settled) -> Settled {
+    let meta = plan.meta();
+    let table = &meta.schema.tables[record.finding.table];
+    let is_written = matches!(settled.outcome, Outcome::Inserted | Outcome::Updated) && !settled.writes.is_empty();
+    let column = table.timestamp.filter(|&c| is_written && table.columns[c].writable());
+    let (Some(column), Touch::Analysis) = (column, meta.options.touch) else { return settled };
+    // To the second: whatever holds instants can hold that.
+    let moment = format!("{}Z", meta.created_at.get(..19).unwrap_or(&meta.created_at));
+    let clock = record.finding.fields.iter().find(|f| f.column == column);
+    let like = clock.and_then(|f| f.current.as_ref().or(f.backup.as_ref()));
+    match moment_as(&moment, &table.columns[column], like) {
+        Some(value) => {
+            settled.writes.retain(|(c, _)| *c != column);
+            settled.writes.push((column, value));
+            settled.writes.sort_by_key(|(c, _)| *c);
+        }
+        None => {
+            let why = format!("{} stays: it is not known in what unit it counts", table.columns[column].name);
+            settled.why.get_or_insert(why);
+        }
+    }
+    settled
+}
+
+/// Writes an instant as a column has it; a number in the unit of another one there.
+fn moment_as(moment: &str, column: &Column, like: Option<&Value>) -> Option<Value> {
+    let number = !matches!(column.ty, ColumnType::Timestamp { .. } | ColumnType::Date | ColumnType::Text { .. });
+    let epoch = |digits: u8| Some(Value::Integer(parse_timestamp(moment)?.to_epoch(digits)?.into()));
+    match (like, column.storage) {
+        (_, Storage::Epoch { digits }) if number => epoch(digits),
+        (Some(Value::Integer(count)), _) if number => epoch(match count.unsigned_abs() {
+            0..=99_999_999_999 => 0,
+            100_000_000_000..=99_999_999_999_999 => 3,
+            _ => 6,
+        }),
+        _ if number => None,
+        _ => encode::value_of(Cell::Text(moment), column),
+    }
 }
 
 /// Says what becomes of a record as if no other got another key.
 fn alone(plan: &Plan, strategies: &Strategies, record: &Stored) -> Result<Settled> {
     let finding = &record.finding;
     let table = &plan.meta().schema.tables[finding.table];
-    let deletes = finding.class == Class::CurrentOnly;
     if finding.class == Class::Blocked {
         return Ok(match record.decision {
             Some(Decision::Skip | Decision::Current) => Settled::plain(Outcome::Skipped, None),
@@ -156,9 +199,9 @@ fn alone(plan: &Plan, strategies: &Strategies, record: &Stored) -> Result<Settle
         return decided(table, strategies.of_table(table), record, decision);
     }
     let strategy = strategies.of_table(table);
-    if deletes {
-        let brought = strategy.carries(Class::Conflict) && strategy.brings_table(table);
-        return Ok(Settled::plain(if brought { Outcome::Deleted } else { Outcome::Skipped }, None));
+    if finding.class == Class::CurrentOnly && !strategy.carries(Class::CurrentOnly) {
+        let why = format!("the strategy {} deletes nothing", strategy.name);
+        return Ok(Settled::plain(Outcome::Skipped, Some(why)));
     }
     if finding.reason == Reason::StillReferenced {
         return Ok(Settled::plain(Outcome::Kept, finding.note.clone()));
@@ -196,6 +239,11 @@ pub(super) fn by_strategy(plan: &Plan, strategy: &Strategy, record: &Stored) -> 
 
 fn arrives(record: &Stored) -> bool {
     matches!(record.outcome, Some(Outcome::Inserted | Outcome::Updated))
+}
+
+/// Tells whether a record of the plan is not in the database after the merge.
+fn is_gone(record: &Stored) -> bool {
+    record.outcome == Some(Outcome::Deleted) || (!exists(record) && record.outcome != Some(Outcome::Inserted))
 }
 
 pub(super) fn exists(record: &Stored) -> bool {
@@ -247,12 +295,54 @@ pub(super) fn refused(table: &Table, record: &Stored, writes: &[(usize, Value)])
             return Some(why.clone());
         }
     }
+    let refused = |mixed: &Mixed| match mixed {
+        Mixed::Refused(why) => Some(why.clone()),
+        Mixed::Needs { .. } | Mixed::Held(_) | Mixed::Claimed { .. } => None,
+    };
+    if let Some(why) = mixes(record, writes).find_map(refused) {
+        return Some(why);
+    }
     let all = finding
         .fields
         .iter()
         .filter(|f| f.backup.is_some())
         .all(|f| writes.iter().any(|(c, v)| *c == f.column && from_backup(*c, v)));
     finding.limits.refused.clone().filter(|_| all)
+}
+
+/// Where a field's value comes from once a record is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Backup,
+    /// Both sides have it.
+    Alike,
+    /// The current record, where the backup has another; or a person.
+    Elsewhere,
+}
+
+fn origin(record: &Stored, writes: &[(usize, Value)], column: usize) -> Origin {
+    let field = record.finding.fields.iter().find(|f| f.column == column);
+    let backup = field.and_then(|f| f.backup.as_ref());
+    match writes.iter().find(|(c, _)| *c == column) {
+        Some((_, value)) if backup == Some(value) => Origin::Backup,
+        Some(_) => Origin::Elsewhere,
+        None => match (backup, field.and_then(|f| f.current.as_ref())) {
+            (Some(backup), Some(current)) if !same(backup, current) => Origin::Elsewhere,
+            _ => Origin::Alike,
+        },
+    }
+}
+
+/// Lists what the analysis foresaw of the very mixture of both sides that is written.
+fn mixes<'a>(record: &'a Stored, writes: &'a [(usize, Value)]) -> impl Iterator<Item = &'a Mixed> + 'a {
+    let mixes = record.finding.limits.mixes.iter();
+    mixes.filter(|mix| is_mixed(record, writes, &mix.with, &mix.without)).map(|mix| &mix.what)
+}
+
+/// Tells whether a record is written with some of the backup's fields and without others.
+fn is_mixed(record: &Stored, writes: &[(usize, Value)], with: &[usize], without: &[usize]) -> bool {
+    with.iter().all(|&c| origin(record, writes, c) == Origin::Backup)
+        && !writes.iter().any(|(column, _)| without.contains(column))
 }
 
 fn decided(table: &Table, strategy: &Strategy, record: &Stored, decision: &Decision) -> Result<Settled> {
@@ -428,6 +518,14 @@ impl Plan {
             after = last.finding.id;
             for record in page.iter().filter(|r| matches!(r.outcome, Some(Outcome::Inserted | Outcome::Updated))) {
                 let settled = settle(self, strategies, record)?;
+                if let Some(why) = self.lacks(record, &settled.writes, dropped)? {
+                    *preview.of(record.outcome.expect("filtered above")) -= 1;
+                    *preview.of(Outcome::Blocked) += 1;
+                    dropped[table] |= !exists(record);
+                    self.set_outcome(record.finding.id, Outcome::Blocked, Some(&why))?;
+                    changed = true;
+                    continue;
+                }
                 for foreign_key in &references {
                     let value = |c: &usize| settled.writes.iter().find(|(w, _)| w == c).map(|(_, v)| v.clone());
                     let tuple: Option<Vec<Value>> = foreign_key.columns.iter().map(value).collect();
@@ -474,33 +572,32 @@ impl Plan {
                 let alone = limits.holders.is_empty()
                     && limits.rivals.is_empty()
                     && limits.turned.is_empty()
+                    && limits.mixes.is_empty()
                     && limits.identity.is_none();
                 if alone || !arrives(&record) {
                     continue;
                 }
                 let settled = settle(self, strategies, &record)?;
                 let writes = &settled.writes;
-                // Only with the backup's values in it does it want what the other has.
-                let wants = |c: &usize| {
-                    let from_backup = |f: &Field, v: &Value| f.column == *c && f.backup.as_ref() == Some(v);
-                    writes
-                        .iter()
-                        .find(|(w, _)| w == c)
-                        .map(|(_, v)| record.finding.fields.iter().any(|f| from_backup(f, v)))
-                };
                 let own = match settled.target {
                     Target::Existing(..) => record.finding.limits.identity.as_ref().map(|i| &i.key_bytes),
                     Target::Own | Target::New => None,
                 };
                 let touches = |other: &&Holder| {
-                    let wanted: Vec<Option<bool>> = other.columns.iter().map(wants).collect();
-                    wanted.contains(&Some(true)) && !wanted.contains(&Some(false)) && own != Some(&other.key_bytes)
+                    // Only with the backup's values in it does it want what the other has.
+                    let origins: Vec<Origin> = other.columns.iter().map(|&c| origin(&record, writes, c)).collect();
+                    origins.contains(&Origin::Backup)
+                        && !origins.contains(&Origin::Elsewhere)
+                        && own != Some(&other.key_bytes)
                 };
                 let mut in_the_way = self.met_twice(&record, &settled)?;
                 for holder in limits.holders.iter().filter(touches) {
                     if !self.gives_up(table, strategies, holder)? {
                         in_the_way = Some(holder.text.clone());
                     }
+                }
+                for mixed in mixes(&record, writes) {
+                    in_the_way = self.collides(table, strategies, mixed)?.or(in_the_way);
                 }
                 for turned in limits.turned.iter().filter(|t| identity::claims(self, &record, &settled, t)) {
                     if !self.gives_up(table, strategies, &turned.holder)? {
@@ -523,6 +620,31 @@ impl Plan {
             self.set_outcome(record.finding.id, Outcome::Blocked, Some(why))?;
         }
         Ok(!crowded.is_empty())
+    }
+
+    /// Says which record a mixture of both sides refers to that is not there after the merge.
+    fn lacks(&self, record: &Stored, writes: &[(usize, Value)], dropped: &[bool]) -> Result<Option<String>> {
+        for mixed in mixes(record, writes) {
+            let Mixed::Needs { table, key_bytes, text } = mixed else { continue };
+            let found = if dropped[*table] { self.stored_by_key(*table, key_bytes)? } else { None };
+            if found.is_some_and(|parent| is_gone(&parent)) {
+                return Ok(Some(format!("{text} is not there after this merge")));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Says what has the unique key of a mixture of both sides, if anything has it after the merge.
+    fn collides(&self, table: usize, strategies: &Strategies, mixed: &Mixed) -> Result<Option<String>> {
+        match mixed {
+            Mixed::Held(holder) => Ok((!self.gives_up(table, strategies, holder)?).then(|| holder.text.clone())),
+            Mixed::Claimed { key_bytes, with, without, text } => {
+                let Some(found) = self.stored_by_key(table, key_bytes)?.filter(arrives) else { return Ok(None) };
+                let writes = settle(self, strategies, &found)?.writes;
+                Ok(is_mixed(&found, &writes, with, without).then(|| text.clone()))
+            }
+            Mixed::Refused(_) | Mixed::Needs { .. } => Ok(None),
+        }
     }
 
     /// Tells whether a rival takes the unique key in this merge.
@@ -566,9 +688,7 @@ impl Plan {
             );
         }
         Ok(found.and_then(|record| {
-            let gone = record.outcome == Some(Outcome::Deleted);
-            let missing = !exists(&record) && record.outcome != Some(Outcome::Inserted);
-            (gone || missing).then(|| {
+            is_gone(&record).then(|| {
                 format!("{}/{} is not there after this merge", target.label(), crate::model::Key(record.finding.key))
             })
         }))

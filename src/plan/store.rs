@@ -3,7 +3,7 @@
 use super::action::{Action, ActionKind, Outcome};
 use super::choices::{self, Choice};
 use super::decision::{Decision, Entry};
-use super::{Plan, codec, lost};
+use super::{Plan, codec, lost, sound};
 use crate::analyzer::filter::Filter;
 use crate::analyzer::{Finding, Findings};
 use crate::backup::Place;
@@ -112,8 +112,7 @@ impl Raw {
                 fail!(PlanMismatch, "the plan is damaged: the limits of record {} can't be read", finding.id).because(e)
             })?;
         }
-        let table = plan.meta.schema.tables.get(finding.table);
-        if table.is_none_or(|t| finding.fields.iter().chain(&finding.kept).any(|f| f.column >= t.columns.len())) {
+        if !sound::is_finding_sound(&finding, &plan.meta.schema) {
             return Err(fail!(
                 PlanMismatch,
                 "the plan is damaged: record {} names a table or column it does not have",

@@ -192,3 +192,34 @@ fn u41_mutated_text_is_harmless_on_a_terminal() {
 fn mutated_requests_are_never_failures_of_the_service() {
     check("request", targets::request, &seeds::requests(), 600);
 }
+
+/// What the coverage-guided fuzzer found.
+#[test]
+fn what_was_found_once_stays_mended() {
+    // A text of UTF-16 in an archive that ends within a character: told with its place.
+    let odd = [&b"\x01a.cd,name\n1,x\n\xffb.ndjson\n{"[..], &[0; 129], b"\"id\":1}\n\xffc.js\n[{\"id\":1}]"].concat();
+    targets::archive(&odd);
+    targets::archive(&[&odd[..], b" "].concat());
+}
+
+#[test]
+fn t7_a_plan_that_names_columns_it_does_not_have_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("p.mplan");
+    for (whole, damaged) in [
+        (r#""key":[0]"#, r#""key":[5]"#),
+        (r#""columns":[1]"#, r#""columns":[7]"#),
+        (r#""carried":[0"#, r#""carried":[9"#),
+        (r#""tables":[{"table":0"#, r#""tables":[{"table":4"#),
+    ] {
+        std::fs::write(&path, &seeds::plans()[0]).expect("writes");
+        assert!(merganser::plan::Plan::open(&path).is_ok());
+        let connection = rusqlite::Connection::open(&path).expect("opens");
+        let sql = "UPDATE meta SET value = replace(value, ?1, ?2) WHERE key = 'plan' AND instr(value, ?1)";
+        assert_eq!(connection.execute(sql, [whole, damaged]).expect("changes"), 1, "{whole}");
+        drop(connection);
+        let error = merganser::plan::Plan::open(&path).map(drop).expect_err(damaged);
+        assert_eq!(error.kind(), merganser::ErrorKind::PlanMismatch);
+        assert!(error.full_message().contains("columns that are not there"), "{}", error.full_message());
+    }
+}

@@ -3,9 +3,11 @@
 //! A new or updated record that can't be written becomes blocked, or a conflict where another record is in its way. A
 //! conflict stays one; what stands in the way of its backup side is noted, so that choosing it is known to be impossible.
 
+use super::mixed::Part;
 use super::{Check, tuple, tuple_bytes, tuple_text};
 use crate::analyzer::options::Reach;
-use crate::analyzer::{Finding, Holder};
+use crate::analyzer::{Finding, Holder, Mixed};
+use crate::database::Violation;
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
 use crate::model::{Column, Key, OwnedCell, Unique, Value};
@@ -15,7 +17,7 @@ use std::collections::{HashMap, HashSet};
 const CLAIMANTS: usize = 16;
 
 /// What a record would have that nobody else may have.
-struct Claim {
+pub(super) struct Claim {
     /// To compare with.
     bytes: Vec<u8>,
     /// To look it up; none where the database can't hold it.
@@ -24,10 +26,23 @@ struct Claim {
     text: String,
 }
 
+/// An arriving record that claims a unique key, with all that it brings for it or a part of that.
+#[derive(Clone)]
+struct Claimant {
+    key_bytes: Vec<u8>,
+    part: Part,
+}
+
 impl Claim {
     fn hash(&self) -> u64 {
         xxhash_rust::xxh3::xxh3_64(&self.bytes)
     }
+}
+
+/// Says what a check refuses, and which check it is.
+pub(super) fn noted(violation: Violation) -> String {
+    let Violation { constraint, message } = violation;
+    if message.contains(&constraint) { message } else { format!("{message} ({constraint})") }
 }
 
 const ARRIVING: [Class; 3] = [Class::New, Class::Updated, Class::Conflict];
@@ -64,18 +79,16 @@ impl Check<'_> {
             }
             let rows: Vec<Vec<OwnedCell>> = probes.iter_mut().map(|(_, cells)| std::mem::take(cells)).collect();
             let violations = check.snapshot.violations(target, &rows)?;
-            for ((mut finding, _), violation) in probes.into_iter().zip(violations) {
-                let Some(violation) = violation else { continue };
-                let note = if violation.message.contains(&violation.constraint) {
-                    violation.message
-                } else {
-                    format!("{} ({})", violation.message, violation.constraint)
-                };
-                if finding.class == Class::Conflict {
-                    finding.limits.refused = Some(note);
+            let told: Vec<(Finding, Vec<OwnedCell>, bool)> =
+                probes.into_iter().zip(rows).zip(&violations).map(|(((f, _), row), v)| (f, row, v.is_some())).collect();
+            let mixes = check.mixed_checks(target, &told)?;
+            for (((mut finding, ..), violation), mixes) in told.into_iter().zip(violations).zip(mixes) {
+                let note = violation.map(noted);
+                if finding.class != Class::Conflict && note.is_some() {
+                    check.reclass(&mut finding, Class::Blocked, Reason::CheckFails, note)?;
+                } else if note.is_some() || !mixes.is_empty() {
+                    (finding.limits.refused, finding.limits.mixes) = (note, mixes);
                     check.findings.revise(&finding)?;
-                } else {
-                    check.reclass(&mut finding, Class::Blocked, Reason::CheckFails, Some(note))?;
                 }
             }
             Ok(())
@@ -99,25 +112,42 @@ impl Check<'_> {
     pub(super) fn claims(&mut self, table: usize) -> Result<()> {
         for unique in self.claimed_uniques(table) {
             let claimed_twice = self.claimed_twice(table, &unique)?;
-            let mut claimed: HashMap<u64, Vec<Vec<u8>>> = HashMap::new();
-            let mut clashes: Vec<(Vec<u8>, Vec<u8>, String)> = Vec::new();
+            let mut claimed: HashMap<u64, Vec<Claimant>> = HashMap::new();
+            let mut clashes: Vec<(Claimant, Claimant, String)> = Vec::new();
             self.each(table, &ARRIVING, &mut |check, page| {
                 let (page, claims) = check.claiming(table, &unique, page)?;
-                for (finding, claim) in page.iter().zip(&claims) {
+                let mixed = check.mixed_claims(table, &unique, &page)?;
+                let whole = page.iter().zip(&claims).map(|(f, c)| (f, Part::whole(f, unique.decided_by()), c));
+                for (finding, part, claim) in
+                    whole.chain(mixed.iter().map(|(at, part, c)| (&page[*at], part.clone(), c)))
+                {
                     let Some(claim) = claim.as_ref().filter(|c| claimed_twice.contains(&c.hash())) else { continue };
+                    let claimant = Claimant { key_bytes: finding.key_bytes.clone(), part };
                     let others = claimed.entry(claim.hash()).or_default();
-                    for other in others.iter().filter(|other| **other != finding.key_bytes) {
+                    for other in others.iter().filter(|other| other.key_bytes != claimant.key_bytes) {
                         let why = format!("another record of the backup has {} too", claim.text);
-                        clashes.push((other.clone(), finding.key_bytes.clone(), why));
+                        clashes.push((other.clone(), claimant.clone(), why));
                     }
                     if others.len() < CLAIMANTS {
-                        others.push(finding.key_bytes.clone());
+                        others.push(claimant);
                     }
                 }
-                check.holders(table, &unique, page, &claims)
+                check.holders(table, &unique, &page, &claims)?;
+                check.mixed_holders(table, &unique, &page, mixed)
             })?;
             for (first, second, why) in clashes {
-                self.clash(table, unique.decided_by(), [first, second], &why)?;
+                if first.part.is_whole() && second.part.is_whole() {
+                    self.clash(table, unique.decided_by(), [first.key_bytes, second.key_bytes], &why)?;
+                    continue;
+                }
+                // Where one of them is made of both sides, that one gives way.
+                for (own, other) in [(&first, &second), (&second, &first)] {
+                    if !own.part.is_whole() {
+                        let (Part { with, without }, key_bytes) = (other.part.clone(), other.key_bytes.clone());
+                        let what = Mixed::Claimed { key_bytes, with, without, text: why.clone() };
+                        self.note_mix(table, &own.key_bytes, own.part.clone().gives(what))?;
+                    }
+                }
             }
         }
         Ok(())
@@ -137,7 +167,7 @@ impl Check<'_> {
     }
 
     /// Returns what records claim of a unique key; none where they claim nothing.
-    fn claims_of(
+    pub(super) fn claims_of(
         &mut self,
         table: usize,
         unique: &Unique,
@@ -183,7 +213,9 @@ impl Check<'_> {
     fn claimed_twice(&mut self, table: usize, unique: &Unique) -> Result<HashSet<u64>> {
         let (mut once, mut twice) = (HashSet::new(), HashSet::new());
         self.each(table, &ARRIVING, &mut |check, page| {
-            for claim in check.claiming(table, unique, page)?.1.into_iter().flatten() {
+            let (page, whole) = check.claiming(table, unique, page)?;
+            let mixed = check.mixed_claims(table, unique, &page)?.into_iter().map(|(_, _, claim)| claim);
+            for claim in whole.into_iter().chain(mixed).flatten() {
                 if !once.insert(claim.hash()) {
                     twice.insert(claim.hash());
                 }
@@ -217,11 +249,32 @@ impl Check<'_> {
     }
 
     /// Notes on each record which current record holds the unique key that it claims.
-    fn holders(&mut self, table: usize, unique: &Unique, page: Vec<Finding>, claims: &[Option<Claim>]) -> Result<()> {
+    fn holders(&mut self, table: usize, unique: &Unique, page: &[Finding], claims: &[Option<Claim>]) -> Result<()> {
+        for (finding, holder) in page.iter().zip(self.holders_of(table, unique, claims)?) {
+            let Some(holder) = holder.filter(|h| h.key_bytes != finding.key_bytes) else { continue };
+            // An earlier unique key of the table may have added a holder since the page was read.
+            let stored = self.findings.find(table, &finding.key_bytes)?;
+            let mut finding =
+                Finding { limits: stored.map_or_else(|| finding.limits.clone(), |s| s.limits), ..finding.clone() };
+            if !finding.limits.holders.contains(&holder) {
+                finding.limits.holders.push(holder);
+                self.findings.revise(&finding)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds the current record that holds each claim.
+    pub(super) fn holders_of(
+        &mut self,
+        table: usize,
+        unique: &Unique,
+        claims: &[Option<Claim>],
+    ) -> Result<Vec<Option<Holder>>> {
         let target = &self.mapping.schema.tables[table];
-        let claims = claims.iter().enumerate().filter_map(|(position, claim)| Some((position, claim.as_ref()?)));
+        let claimed = claims.iter().enumerate().filter_map(|(position, claim)| Some((position, claim.as_ref()?)));
         let asked: Vec<(usize, &Claim, &Vec<OwnedCell>)> =
-            claims.filter_map(|(position, claim)| Some((position, claim, claim.cells.as_ref()?))).collect();
+            claimed.filter_map(|(position, claim)| Some((position, claim, claim.cells.as_ref()?))).collect();
         let wanted: Vec<Vec<OwnedCell>> = asked.iter().map(|(_, _, cells)| (*cells).clone()).collect();
         let mut found: Vec<Option<Vec<Option<Value>>>> = vec![None; asked.len()];
         if !wanted.is_empty() {
@@ -234,29 +287,18 @@ impl Check<'_> {
                 false => self.snapshot.claimants(target, unique, &wanted, &mut sink)?,
             }
         }
+        let mut holders: Vec<Option<Holder>> = claims.iter().map(|_| None).collect();
         for ((position, claim, _), holder) in asked.iter().zip(found) {
             let Some(key) = holder.as_ref().and_then(|h| tuple(h, &target.key)) else { continue };
             let key_bytes = tuple_bytes(target, &target.key, &key);
-            if key_bytes == page[*position].key_bytes {
-                continue;
-            }
             let stays = !unique.is_plain() && self.stays(table, unique, &key_bytes, claim)?;
             let text = match self.options.reach {
                 Reach::Backup => format!("{} is held by {}/{}", claim.text, target.label(), Key(key)),
                 Reach::Both => format!("{} is held by another record of {}", claim.text, target.label()),
             };
-            let mut finding = page[*position].clone();
-            // An earlier unique key of the table may have added a holder since the page was read.
-            if let Some(stored) = self.findings.find(table, &finding.key_bytes)? {
-                finding.limits = stored.limits;
-            }
-            let holder = Holder { columns: unique.decided_by().to_vec(), stays, key_bytes, text };
-            if !finding.limits.holders.contains(&holder) {
-                finding.limits.holders.push(holder);
-                self.findings.revise(&finding)?;
-            }
+            holders[*position] = Some(Holder { columns: unique.decided_by().to_vec(), stays, key_bytes, text });
         }
-        Ok(())
+        Ok(holders)
     }
 
     /// Finds the current record that holds what a finding's record claims.

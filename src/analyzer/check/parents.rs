@@ -1,7 +1,8 @@
 //! References: every record that arrives needs its parents, in the current database or among those that arrive too.
 
+use super::mixed::parts;
 use super::{Check, tuple, tuple_bytes};
-use crate::analyzer::Finding;
+use crate::analyzer::{Finding, Mixed};
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
 use crate::model::{ForeignKey, Key, OwnedCell, Value};
@@ -14,6 +15,8 @@ const REMEMBERED: usize = 100_000;
 #[derive(Clone, PartialEq)]
 enum Parent {
     Present,
+    /// Not in current, but it comes with the merge.
+    Arriving,
     /// Left out by a filter, but in the backup: can be pulled in.
     Excluded,
     Missing,
@@ -50,13 +53,14 @@ impl Check<'_> {
                     remembered.clear();
                 }
                 check.look_up(foreign_key, &tuples, &mut remembered)?;
+                check.mixed_parents(foreign_key, &concerned, &records, &mut remembered)?;
                 for (mut finding, values) in concerned.into_iter().zip(tuples) {
                     let Some(values) = values else { continue };
                     let parent = foreign_key.table.expect("filtered above");
                     let target = &check.mapping.schema.tables[parent];
                     let bytes = tuple_bytes(target, &foreign_key.references, &values);
                     match remembered.get(&bytes).cloned() {
-                        Some(Parent::Present) | None => {}
+                        Some(Parent::Present | Parent::Arriving) | None => {}
                         Some(Parent::Excluded) => {
                             if let Some(mut pulled) = check.arriving(foreign_key, &values)?
                                 && pulled.class == Class::Excluded
@@ -81,6 +85,7 @@ impl Check<'_> {
                                 // Which side is taken is open; the backup's can't be.
                                 let column = foreign_key.columns[0];
                                 if found == Parent::Missing
+                                    && parts(&finding, &concerns(foreign_key)).is_empty()
                                     && !finding.limits.unstorable.iter().any(|(c, _)| *c == column)
                                 {
                                     finding.limits.unstorable.push((column, note));
@@ -97,6 +102,46 @@ impl Check<'_> {
             })?;
         }
         Ok(changed)
+    }
+
+    /// Notes which parents records made of both sides would lack, or have only by this merge.
+    fn mixed_parents(
+        &mut self,
+        foreign_key: &ForeignKey,
+        page: &[Finding],
+        records: &[Vec<Option<Value>>],
+        remembered: &mut HashMap<Vec<u8>, Parent>,
+    ) -> Result<()> {
+        let columns = concerns(foreign_key);
+        if columns.len() < 2 {
+            return Ok(());
+        }
+        let (mut asked, mut tuples) = (Vec::new(), Vec::new());
+        for (finding, record) in page.iter().zip(records) {
+            for part in parts(finding, &columns) {
+                let mixed = part.of(record, finding);
+                tuples.push(tuple(&mixed, &foreign_key.columns).filter(|_| foreign_key.applies(|c| mixed[c].as_ref())));
+                asked.push((finding, part));
+            }
+        }
+        self.look_up(foreign_key, &tuples, remembered)?;
+        let parent = foreign_key.table.expect("the caller has one");
+        let target = &self.mapping.schema.tables[parent];
+        for ((finding, part), values) in asked.into_iter().zip(tuples) {
+            let Some(values) = values else { continue };
+            let key_bytes = tuple_bytes(target, &foreign_key.references, &values);
+            let names = self.mapping.schema.tables[finding.table].names(&foreign_key.columns).join("+");
+            let text = format!("{names} → {}/{}", target.label(), Key(values));
+            let what = match remembered.get(&key_bytes) {
+                Some(Parent::Missing) => Mixed::Refused(format!("{text} is in neither backup nor current")),
+                Some(Parent::Arriving | Parent::Blocked) if foreign_key.references == target.key => {
+                    Mixed::Needs { table: parent, key_bytes, text }
+                }
+                Some(Parent::Present | Parent::Arriving | Parent::Blocked | Parent::Excluded) | None => continue,
+            };
+            self.note_mix(finding.table, &finding.key_bytes, part.gives(what))?;
+        }
+        Ok(())
     }
 
     fn label_of(&self, finding: &Finding) -> String {
@@ -142,7 +187,7 @@ impl Check<'_> {
                 Parent::Present
             } else {
                 match self.arriving(foreign_key, values)?.map(|f| f.class) {
-                    Some(Class::New | Class::Updated | Class::Conflict) => Parent::Present,
+                    Some(Class::New | Class::Updated | Class::Conflict) => Parent::Arriving,
                     Some(Class::Excluded) => Parent::Excluded,
                     Some(Class::Blocked) => Parent::Blocked,
                     _ => Parent::Missing,
@@ -178,6 +223,11 @@ impl Check<'_> {
             }
         }
     }
+}
+
+/// Lists the columns that decide which record a reference names.
+fn concerns(foreign_key: &ForeignKey) -> Vec<usize> {
+    foreign_key.columns.iter().copied().chain(foreign_key.when.as_ref().map(|(column, _)| *column)).collect()
 }
 
 /// Tells whether a finding is a current record that goes.

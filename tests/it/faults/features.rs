@@ -4,6 +4,7 @@ use super::{lawful, whole};
 use crate::world::{World, listed};
 use merganser::ErrorKind;
 use merganser::analyzer::Options;
+use merganser::analyzer::options::Touch;
 use merganser::executor::{Ending, Home, OnBlocked};
 use serde_json::json;
 use std::os::unix::fs::PermissionsExt;
@@ -325,4 +326,37 @@ fn f95_f96_what_people_did_since_survives_the_undo() {
     assert_eq!((undone.counts.updated, undone.counts.deleted, undone.counts.kept, undone.counts.blocked), (1, 0, 2, 1));
     assert_eq!(world.value("SELECT group_concat(a) FROM p"), "mine,y,new,edited");
     assert_eq!(world.value("SELECT count(*) FROM c"), "1");
+}
+
+#[test]
+fn f63_timestamps_are_the_records_own_or_with_touch_the_moment_of_the_analysis() {
+    let sql = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, updated_at TEXT);
+        CREATE TABLE n (id INTEGER PRIMARY KEY, a TEXT, updated_at INTEGER NOT NULL);
+        INSERT INTO t VALUES (1, 'x', '2024-01-01T00:00:00Z'), (2, 'same', '2024-01-01T00:00:00Z');
+        INSERT INTO n VALUES (1, 'x', 1704067200000), (2, 'y', 1704067200000);";
+    let record = |id: u8, a: &str| json!({"id": id, "a": a, "updated_at": "2024-02-01T00:00:00Z"});
+    let merged = |touch: Touch| {
+        let world = World::new(sql);
+        let t = json!([record(1, "new"), record(2, "same"), record(3, "more")]);
+        world.backup("b.json", &[("t", t), ("n", json!([{"id": 1, "a": "new", "updated_at": 1706745600000u64}]))]);
+        let before = world.content();
+        let options = Options { touch, ..Options::default() };
+        let (mut plan, _) = world.analyze("b.json", None, "backup-wins", options).expect("analyzes");
+        let merged = world.merge(&mut plan, Ending::Commit, OnBlocked::Refuse).expect("merges");
+        let times =
+            world.value("SELECT group_concat(id || ' ' || updated_at, ', ') FROM (SELECT * FROM t ORDER BY id)");
+        let number = world.value("SELECT updated_at FROM n WHERE id = 1");
+        world.undo(&merged.merge).expect("undoes");
+        assert_eq!(world.content(), before);
+        (times, number, plan.meta().created_at.clone())
+    };
+    // No hook of an application runs, so that nothing becomes newer than it is.
+    let (times, number, _) = merged(Touch::Keep);
+    assert_eq!(times, "1 2024-02-01T00:00:00Z, 2 2024-01-01T00:00:00Z, 3 2024-02-01T00:00:00Z");
+    assert_eq!(number, "1706745600000");
+    let (times, number, moment) = merged(Touch::Analysis);
+    let moment = &moment[..19];
+    assert_eq!(times, format!("1 {moment}Z, 2 2024-01-01T00:00:00Z, 3 {moment}Z"), "what is not written stays");
+    let millis = chrono::DateTime::parse_from_rfc3339(&format!("{moment}Z")).expect("a moment").timestamp_millis();
+    assert_eq!(number, millis.to_string());
 }
