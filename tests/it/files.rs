@@ -136,8 +136,10 @@ fn files_go_only_where_that_was_asked_and_never_by_an_incremental_backup() {
     assert_eq!(tree(&world.path("app")).len(), 6);
     // A strategy that only brings back deletes no file either.
     let only_back = ["--files", "app", "--files-mirror", "--strategy-for", "files=recover-deleted", "--yes"];
-    let kept = world.result(0, &[&["merge", "erp.zip", "--dry-run"][..], &only_back].concat());
+    let kept = world.result(0, &[&["merge", "erp.zip"][..], &only_back].concat());
     assert_eq!(kept["files"]["deleted"], 0);
+    assert!(world.path("app/uploads/mine.txt").exists());
+    world.result(0, &["undo", kept["merge"].as_str().expect("an id"), "--yes"]);
     let before = tree(&world.path("app"));
     let mirrored = world.result(0, &["merge", "erp.zip", "--files", "app", "--files-mirror", "--yes"]);
     assert_eq!(mirrored["files"]["deleted"], 2);
