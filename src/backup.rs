@@ -15,6 +15,7 @@ mod inspect;
 mod json;
 mod lineage;
 mod metadata;
+mod named;
 mod nul;
 mod open;
 mod options;

@@ -204,6 +204,11 @@ impl Error {
         self
     }
 
+    /// Tells whether it says of a backup that it is not as it should be.
+    pub fn is_of_backup(&self) -> bool {
+        matches!(self.kind(), ErrorKind::BackupDamaged | ErrorKind::UnknownFormat | ErrorKind::LimitReached)
+    }
+
     /// Returns what the caller can do about it.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind

@@ -52,13 +52,16 @@ impl Store {
 
     /// Reads a small file whole, as text.
     fn small(&self, position: usize, options: &ReadOptions) -> Result<String> {
-        let Text { stream, start, .. } = text_of(self.stream(position)?)?;
-        let mut window = Window::new(stream, 1 << 16, start);
-        let text = window.take_value(options.limits.metadata_bytes, options.limits.depth)?;
-        match window.peek()? {
-            None => Ok(text),
-            Some(_) => Err(window.damaged("there is more after the end of the document")),
-        }
+        let read = || {
+            let Text { stream, start, .. } = text_of(self.stream(position)?)?;
+            let mut window = Window::new(stream, 1 << 16, start);
+            let text = window.take_value(options.limits.metadata_bytes, options.limits.depth)?;
+            match window.peek()? {
+                None => Ok(text),
+                Some(_) => Err(window.damaged("there is more after the end of the document")),
+            }
+        };
+        read().map_err(|error: Error| error.at(self.names()[position].escape_debug()))
     }
 }
 
@@ -172,7 +175,10 @@ pub(crate) fn open(path: &Path, options: &ReadOptions, window_bytes: usize) -> R
     match reader.parts.make_contiguous() {
         [Part { entry, encoding: Encoding::Array, .. }] if reader.format == Format::JsonFiles => {
             let entry = *entry;
-            reader.open_single_document(entry)
+            match is_plain_list(reader.store.stream(entry)?, options, window_bytes)? {
+                true => Ok(Box::new(reader)),
+                false => reader.open_single_document(entry),
+            }
         }
         _ => Ok(Box::new(reader)),
     }
@@ -204,6 +210,26 @@ fn table_of(name: &str) -> Option<(String, Encoding)> {
 /// Tells whether a file that is neither an archive nor a document holds one table, by its name.
 pub(crate) fn is_table_file(path: &Path) -> bool {
     path.file_name().and_then(|name| table_of(name.to_str()?)).is_some_and(|(_, encoding)| encoding != Encoding::Array)
+}
+
+/// Tells whether a JSON file, by its name that of a table, holds a list of that table's records.
+pub(crate) fn is_table_list(path: &Path, options: &ReadOptions, window_bytes: usize) -> Result<bool> {
+    let named = path.file_name().and_then(|name| table_of(name.to_str()?)).is_some();
+    Ok(named && is_plain_list(Box::new(open_file(path)?), options, window_bytes)?)
+}
+
+/// Tells whether a text is a list of records that are not Django's.
+fn is_plain_list(stream: ByteStream, options: &ReadOptions, window_bytes: usize) -> Result<bool> {
+    let Text { stream, first, start, .. } = text_of(stream)?;
+    if first != Some(b'[') {
+        return Ok(false);
+    }
+    let mut window = Window::new(stream, window_bytes, start);
+    window.expect(b'[')?;
+    let mut parser = RecordParser::new(options, Shape::Plain);
+    // What is wrong with it is told by whoever reads it.
+    let model = first_model(&mut window, &mut parser, options, "fixture");
+    Ok(window.peek().is_ok_and(|byte| byte == Some(b'{')) && model.is_ok_and(|model| model.is_none()))
 }
 
 impl ArchiveReader {
@@ -401,15 +427,19 @@ impl Reader for ArchiveReader {
     fn read_records(&mut self, sink: &mut dyn RecordSink) -> Result<u64> {
         let Some((table, current)) = self.current.take() else { return Ok(0) };
         let options = &self.options;
-        let at_table = |error: Error| error.at(table.escape_debug());
+        let at_table = |error: Error| if error.is_of_backup() { error.at(table.escape_debug()) } else { error };
         let count = match current {
             Current::Array(mut window, mut parser) => {
                 let count = read_array(&mut window, &mut parser, options, &table, sink)?;
                 nothing_follows(&mut window).map_err(at_table)?;
                 count
             }
-            Current::Lines(mut window, mut parser) => read_lines(&mut window, &mut parser, options, &table, sink)?,
-            Current::Csv(mut window, mut parser, columns) => parser.read(&mut window, &columns, options, sink)?,
+            Current::Lines(mut window, mut parser) => {
+                read_lines(&mut window, &mut parser, options, &table, sink).map_err(at_table)?
+            }
+            Current::Csv(mut window, mut parser, columns) => {
+                parser.read(&mut window, &columns, options, sink).map_err(at_table)?
+            }
             Current::Fixture(mut fixture, model) => {
                 let count = fixture.read_model(&model, sink)?;
                 self.fixture = Some(fixture);

@@ -38,7 +38,7 @@ impl CsvParser {
         let separator = [b',', b';', b'\t'].into_iter().rev().max_by_key(|separator| count(*separator)).unwrap_or(b',');
         let mut parser = Self { separator, fields: Vec::new(), scratch: String::new() };
         let Some(length) = parser.next_line(window, options)? else {
-            return Err(fail!(BackupDamaged, "the CSV file has no header line"));
+            return Err(window.damaged("the CSV file has no header line"));
         };
         let text = window.rest();
         let columns: Vec<String> = (0..parser.fields.len()).map(|i| parser.text(text, i)).collect();
@@ -49,7 +49,7 @@ impl CsvParser {
         let mut sorted: Vec<&str> = columns.iter().map(String::as_str).collect();
         sorted.sort_unstable();
         if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(fail!(BackupDamaged, "the column `{}` is there twice", pair[0].escape_debug()));
+            return Err(window.damaged(format_args!("the column `{}` is there twice", pair[0].escape_debug())));
         }
         window.advance(length);
         Ok((parser, columns))
@@ -86,7 +86,8 @@ impl CsvParser {
                 let field = &self.fields[position];
                 let raw = &text[field.at.clone()];
                 if raw.len() > options.limits.string_bytes {
-                    return Err(fail!(LimitReached, "record {records}: `{column}` is too long"));
+                    let place = window.place(field.at.start);
+                    return Err(fail!(LimitReached, "record {records} ({place}): `{column}` is too long"));
                 }
                 let cell = match raw {
                     "" | "\\N" if !field.quoted => Cell::Null,

@@ -134,7 +134,7 @@ fn not_django(window: &Window, number: u64) -> crate::error::Error {
         "{}: element {number} of the array is no Django record ({{\"model\":…,\"pk\":…,\"fields\":{{…}}}})",
         window.place(0)
     );
-    error.hint("an array of plain records needs its table's name: {\"users\": [...]}")
+    error.hint("an array of plain records needs its table's name: {\"users\": [...]}, or a file named users.json")
 }
 
 /// Numbers the records of a model through all its runs.

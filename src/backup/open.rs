@@ -8,6 +8,7 @@ use super::crypt::Encryption;
 use super::django::{DjangoReader, Fixture, Tee};
 use super::json::document::DocumentReader;
 use super::json::window::{WINDOW_BYTES, Window};
+use super::named::Named;
 use super::nul::WithoutNul;
 use super::options::ReadOptions;
 use super::source::{ByteStream, Origin, Source, open_file, stream_error};
@@ -84,6 +85,7 @@ pub fn open(path: &Path, options: &ReadOptions) -> Result<Box<dyn Reader>> {
 /// Opens a backup with a window of a given size: tests make it tiny.
 pub(crate) fn open_with_window(path: &Path, options: &ReadOptions, window_bytes: usize) -> Result<Box<dyn Reader>> {
     let reader = open_inner(path, options, window_bytes).map_err(|error| error.at(path.display()))?;
+    let reader = Named::over(reader, path);
     Ok(WithoutNul::over(reader, options.nul))
 }
 
@@ -135,6 +137,9 @@ fn open_stream(path: &Path, plain: Plain, options: &ReadOptions, window_bytes: u
         Some(b'{') => {
             let window = Window::new(stream, window_bytes, start);
             Ok(Box::new(DocumentReader::open(Origin::Stream(source), window, window_bytes, options, notes)?))
+        }
+        Some(b'[') if !copied && archive::is_table_list(path, options, window_bytes)? => {
+            archive::open(path, options, window_bytes)
         }
         Some(b'[') => {
             // The text is read twice: from the file itself where it is that text, else from a copy.

@@ -146,6 +146,50 @@ fn a_document_in_an_archive_is_read_as_if_it_were_not_packed() {
 }
 
 #[test]
+fn a_list_of_records_is_of_the_table_that_its_file_is_named_for_packed_or_not() {
+    let list = r#" [{"id":1,"name":"Ada"},{"id":2}]"#;
+    assert_eq!(format_of(&[("users.json", list)]), Format::JsonFiles);
+    assert_eq!(read(&[("users.json", list)]).counts(), [("users", 2)]);
+    assert_eq!(read(&[("data/users.json", list)]).counts(), [("users", 2)]);
+    let (folder, path) = named("users.json", list.as_bytes());
+    assert_eq!(read_path(&path, &ReadOptions::default()).unwrap().counts(), [("users", 2)]);
+    assert_eq!(read_path(folder.path(), &ReadOptions::default()).unwrap().counts(), [("users", 2)]);
+    // Django's own are what they say, whatever the file is called.
+    let fixture = r#"[{"model":"core.tag","pk":1,"fields":{"name":"a"}}]"#;
+    assert_eq!(read(&[("users.json", fixture)]).counts(), [("core_tag", 1)]);
+    let (_folder, path) = named("users.json", fixture.as_bytes());
+    assert_eq!(read_path(&path, &ReadOptions::default()).unwrap().counts(), [("core_tag", 1)]);
+    for (text, kind) in [("[1]", ErrorKind::UnknownFormat), (r#"[{"id":1},{"id":1"#, ErrorKind::BackupDamaged)] {
+        let (_folder, path) = named("users.json", text.as_bytes());
+        assert_eq!(read_path(&path, &ReadOptions::default()).unwrap_err().kind(), kind, "{text}");
+    }
+}
+
+#[test]
+fn what_is_wrong_names_file_table_and_place() {
+    let nested = format!("{{\"users\":[{{\"id\":1,\"x\":{}1{}}}]}}", "[".repeat(70), "]".repeat(70));
+    for (name, text, parts) in [
+        ("a.json", r#"{"users":[{"id":1}]} x"#, ["byte 21", "line 1", "more after the end"]),
+        ("b.json", r#"{"users":[{"id":1,"id":2}]}"#, ["users, record 1", "byte 10", "`id` is there twice"]),
+        ("c.json", r#"{"users":[],"users":[]}"#, ["byte 20", "line 1", "`users` is there twice"]),
+        ("d.json", nested.as_str(), ["users, record 1", "byte 10", "deeper"]),
+        ("users.csv", "id,name\n1,Ada\n2,\"Bo\n", ["users:", "byte 14", "quote is open"]),
+        ("users.csv", "id,name\n1,Ada,3\n", ["users:", "byte 8", "record 1 has 3 fields"]),
+        ("users.csv", "id,id\n", ["users:", "byte 0", "twice"]),
+        ("users.ndjson", "{\"id\":1}\n{\"id\":2} x\n", ["users:", "byte 18", "line 2"]),
+        ("users.ndjson", "{\"id\":1}\n{\"id\":2,\"id\":3}\n", ["users, record 2", "byte 9", "twice"]),
+        ("users.json", r#"[{"id":1}] x"#, ["users:", "byte 11", "more after the end"]),
+        ("e.json", r#"[{"model":"a.b","pk":1,"fields":{}}] y"#, ["byte 37", "line 1", "more after the end"]),
+        ("f.json", r#"{"users":[{"id":1}"#, ["users, record 2", "byte 18", "ends in the middle"]),
+    ] {
+        let (_folder, path) = named(name, text.as_bytes());
+        let message = read_path(&path, &ReadOptions::default()).expect_err(text).full_message();
+        assert!(message.starts_with(&format!("{}: ", path.display())), "{name}: {message}");
+        assert!(parts.iter().all(|part| message.contains(part)), "{name}: {message}");
+    }
+}
+
+#[test]
 fn csv_reads_the_same_through_any_window() {
     let text = "a;b\n\"x;\"\"y\"\"\";1\r\n\"é\n\n\";\n;\"\"\n";
     let expected = {

@@ -509,7 +509,8 @@ impl Reader for DocumentReader {
         if let Some(copy) = &mut current.copy
             && copy.peek()?.is_some()
         {
-            return Err(copy.damaged("there is more after the end of the records"));
+            let error = copy.damaged("there is more after the end of the records");
+            return Err(error.at(current.name.escape_debug()));
         }
         self.counts.insert(current.name, count);
         Ok(count)
