@@ -227,6 +227,11 @@ pub trait Findings {
     /// # Errors
     /// As `add`.
     fn remove(&mut self, id: i64) -> Result<()>;
+
+    /// Tells whether values of a column are taken out of what is stored: they are never brought, and not missed.
+    fn withholds(&self, _table: usize, _column: usize) -> bool {
+        false
+    }
 }
 
 /// What an analysis says of one table.

@@ -26,6 +26,7 @@ mod seal;
 mod sound;
 mod staying;
 mod store;
+mod withheld;
 
 pub use action::{Action, ActionKind, Outcome};
 pub use decision::{Decision, FieldDecision};
@@ -72,6 +73,8 @@ pub struct Plan {
     early: Option<early::Early>,
     /// What is changed and not sealed yet, where answers are sealed by themselves.
     changes: seal::Changes,
+    /// What is taken out of findings before they are stored.
+    withheld: withheld::Withheld,
 }
 
 impl Plan {
@@ -90,6 +93,7 @@ impl Plan {
             ))
             .map_err(|e| lost(path, e))?;
         connection.set_prepared_statement_cache_capacity(64);
+        let withheld = withheld::Withheld::of(&settle::Strategies::of_meta(&meta)?, &meta.schema);
         Ok(Self {
             connection,
             path: path.to_owned(),
@@ -98,6 +102,7 @@ impl Plan {
             remapped: Default::default(),
             changes: Default::default(),
             early: None,
+            withheld,
         })
     }
 
@@ -175,6 +180,8 @@ impl Plan {
             remapped: Default::default(),
             changes: Default::default(),
             early: None,
+            // What is stored already lacks what stays out.
+            withheld: Default::default(),
         };
         plan.load_remapped()?;
         Ok(plan)

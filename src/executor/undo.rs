@@ -129,6 +129,7 @@ pub fn plan_with(
             })
             .collect(),
         not_carried: Vec::new(),
+        withheld: Vec::new(),
         notes: from.images.is_none().then(|| UNCHECKED.to_owned()).into_iter().collect(),
         strategy: (strategy.name.clone(), strategy.text().to_owned()),
         table_strategies: Vec::new(),

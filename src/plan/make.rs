@@ -2,7 +2,8 @@
 
 mod samples;
 
-use super::{BackupPin, Meta, Plan, PlanKind, Preview, ReadPin};
+use super::settle::Strategies;
+use super::{BackupPin, Meta, Plan, PlanKind, Preview, ReadPin, withheld};
 use crate::analyzer::{self, Base, Current, Options, django, matching};
 use crate::backup::{self, Format, ReadOptions, Summary};
 use crate::database::Database;
@@ -101,6 +102,7 @@ fn build(request: &Request<'_>, database: &mut dyn Database, progress: &dyn Prog
         compared: Vec::new(),
         tables: Vec::new(),
         not_carried: Vec::new(),
+        withheld: Vec::new(),
         notes: Vec::new(),
         strategy: (strategy.name.clone(), strategy.text().to_owned()),
         table_strategies,
@@ -108,6 +110,11 @@ fn build(request: &Request<'_>, database: &mut dyn Database, progress: &dyn Prog
     };
     let mut plan = Plan::create(request.out, meta.clone())?;
     plan.settle_as_found()?;
+    // What is never brought is not even looked at. The plan keeps what was asked: it is found out anew each time.
+    let strategies = Strategies::of_meta(&meta)?;
+    let never = withheld::tables(&strategies, &schema);
+    let mut asked = request.options.clone();
+    asked.skip_tables.extend(never.iter().cloned());
     let mut snapshot = database.snapshot()?;
     let open_base = || backup::open(request.base.expect("only asked with a base"), &request.read);
     let open_backup = || backup::open(request.backup, &request.read);
@@ -115,10 +122,10 @@ fn build(request: &Request<'_>, database: &mut dyn Database, progress: &dyn Prog
     if request.base.is_some() {
         sources.push(django::Source { format: open_base()?.format(), open: &open_base });
     }
-    let django = django::prepare(&sources, database, snapshot.as_mut(), &schema, &request.options)?;
+    let django = django::prepare(&sources, database, snapshot.as_mut(), &schema, &asked)?;
     let (reader, mut options) = match &django {
-        Some(django) => (django.wrap(reader, 0), django.options(&request.options)),
-        None => (reader, request.options.clone()),
+        Some(django) => (django.wrap(reader, 0), django.options(&asked)),
+        None => (reader, asked),
     };
     if django.is_some() {
         matching::django_defaults(&mut options, &schema);
@@ -167,6 +174,12 @@ fn build(request: &Request<'_>, database: &mut dyn Database, progress: &dyn Prog
     meta.tables = analysis.tables;
     meta.not_carried = analysis.not_carried;
     meta.notes = analysis.notes;
+    meta.withheld = never;
+    meta.withheld.extend(withheld::columns(&strategies, &meta));
+    if !meta.withheld.is_empty() {
+        let what = meta.withheld.join(", ");
+        meta.notes.push(format!("{} never brings, and the plan does not hold: {what}", meta.strategy.0));
+    }
     meta.notes.extend(meta.schema.left_out.iter().cloned());
     for result in meta.tables.iter().filter(|r| r.counts.new + r.counts.updated + r.counts.conflict > 0) {
         let table = &meta.schema.tables[result.table];

@@ -114,6 +114,9 @@ pub struct Meta {
     pub tables: Vec<TableResult>,
     /// Columns that the backup does not carry.
     pub not_carried: Vec<String>,
+    /// What the strategies never bring, so that no value of it is in the plan: tables, and columns as `table.column`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withheld: Vec<String>,
     /// Things a person should know.
     pub notes: Vec<String>,
     /// The strategy: name and text.

@@ -1,6 +1,7 @@
 //! Another strategy for a plan that exists: its findings and decisions stay, what becomes of its records changes.
 
 use super::Plan;
+use super::settle::Strategies;
 use crate::error::Result;
 use crate::strategy::Strategy;
 
@@ -9,7 +10,7 @@ impl Plan {
     /// records, and seals it again. The plan is settled afterwards by the caller.
     ///
     /// # Errors
-    /// `Usage` for a strategy or table that does not exist.
+    /// `Usage` for a strategy or table that does not exist, and for one that would bring what the plan does not hold.
     pub fn take_strategy(
         &mut self,
         key: &[u8; 32],
@@ -28,14 +29,18 @@ impl Plan {
             let strategy = Strategy::load(name)?;
             taken.push((label, strategy.name.clone(), strategy.text().to_owned()));
         }
-        self.update_meta(key, |meta| {
-            if let Some(strategy) = usual {
-                meta.strategy = (strategy.name.clone(), strategy.text().to_owned());
-            }
-            for table in taken {
-                meta.table_strategies.retain(|(name, ..)| *name != table.0);
-                meta.table_strategies.push(table);
-            }
+        let mut meta = self.meta().clone();
+        if let Some(strategy) = usual {
+            meta.strategy = (strategy.name.clone(), strategy.text().to_owned());
+        }
+        for table in taken {
+            meta.table_strategies.retain(|(name, ..)| *name != table.0);
+            meta.table_strategies.push(table);
+        }
+        self.holds_what_is_brought(&Strategies::of_meta(&meta)?)?;
+        self.update_meta(key, |changed| {
+            (changed.strategy, changed.table_strategies) = (meta.strategy, meta.table_strategies);
+            let meta = changed;
             if let Some(preserve) = preserve_newer {
                 meta.options.preserve_newer = preserve;
             }

@@ -110,7 +110,10 @@ impl Strategies {
     /// # Errors
     /// `Usage`: a strategy that can't be parsed any more.
     pub fn of(plan: &Plan) -> Result<Self> {
-        let meta = plan.meta();
+        Self::of_meta(plan.meta())
+    }
+
+    pub(super) fn of_meta(meta: &super::Meta) -> Result<Self> {
         let tables = meta
             .table_strategies
             .iter()

@@ -496,7 +496,8 @@ impl Findings for Plan {
         self.meta.schema = schema.clone();
     }
 
-    fn add(&mut self, finding: Finding) -> Result<()> {
+    fn add(&mut self, mut finding: Finding) -> Result<()> {
+        self.withheld.take_out(&mut finding);
         let label = self.meta.schema.tables[finding.table].label();
         let conflict_id = conflict_id(&label, &finding.key_bytes);
         let record = Stored { finding, conflict_id, decision: None, outcome: None, why: None };
@@ -553,6 +554,7 @@ impl Findings for Plan {
 
     fn revise(&mut self, finding: &Finding) -> Result<()> {
         self.early.iter_mut().for_each(|early| early.forget(finding.table));
+        let finding = &*self.withheld.without(finding);
         let pattern = if finding.class == Class::Conflict { self.pattern(finding) } else { String::new() };
         self.connection
             .prepare_cached(
@@ -574,6 +576,10 @@ impl Findings for Plan {
             })
             .map_err(|e| lost(&self.path, e))?;
         Ok(())
+    }
+
+    fn withholds(&self, table: usize, column: usize) -> bool {
+        self.withheld.has(table, column)
     }
 
     fn remove(&mut self, id: i64) -> Result<()> {

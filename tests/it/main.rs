@@ -43,4 +43,5 @@ mod story;
 mod terminal;
 mod tidy;
 mod timetable;
+mod withheld;
 mod world;

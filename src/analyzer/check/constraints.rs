@@ -66,7 +66,8 @@ impl Check<'_> {
                 // A table is checked again when a parent was pulled in.
                 finding.limits = Default::default();
                 let mut unstorable = Vec::new();
-                let (cells, refusal) = check.storing.cells(target, &finding, &record, &mut unstorable);
+                let missed = |column: usize| !check.findings.withholds(table, column);
+                let (cells, refusal) = check.storing.cells(target, &finding, &record, &missed, &mut unstorable);
                 finding.limits.unstorable = unstorable;
                 match refusal {
                     None => probes.push((finding, cells)),

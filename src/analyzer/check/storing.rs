@@ -57,15 +57,17 @@ impl<'a> Storing<'a> {
         let mut brought = [vec![None; table.columns.len()]];
         overlay(&mut brought, std::slice::from_ref(finding));
         let [record] = &brought;
-        self.cells(table, finding, record, &mut Vec::new()).1.is_none()
+        self.cells(table, finding, record, &|_| true, &mut Vec::new()).1.is_none()
     }
 
-    /// Turns a whole record into cells; notes each value that does not fit and returns the first refusal.
+    /// Turns a whole record into cells; notes each value that does not fit and returns the first refusal. A column that
+    /// is not missed may have no value.
     pub(super) fn cells(
         &self,
         target: &Table,
         finding: &Finding,
         record: &[Option<Value>],
+        missed: &dyn Fn(usize) -> bool,
         unstorable: &mut Vec<(usize, String)>,
     ) -> (Vec<OwnedCell>, Option<(Reason, String)>) {
         let is_new = finding.current_digests.is_empty();
@@ -77,7 +79,7 @@ impl<'a> Storing<'a> {
                 Some(Value::Null) if !column.nullable && changed && column.writable() => {
                     Err((Reason::NullNotAllowed, format!("{} must not be null", column.name)))
                 }
-                None if is_new && column.required() => {
+                None if is_new && column.required() && missed(position) => {
                     let why = format!("{} has no default and the backup has no value for it", column.name);
                     Err((Reason::NullNotAllowed, why))
                 }
