@@ -4,7 +4,7 @@
 use crate::live::{Kind as Server, Live};
 use crate::world::World;
 use merganser::analyzer::Options;
-use merganser::backup::{Compression, FilesFormat, WriteFormat};
+use merganser::backup::{Compression, FilesFormat, Keys, ReadOptions, Sealing, WriteFormat};
 use merganser::catalog::make::{Create, Format, Secrets};
 use merganser::catalog::verify::Depth;
 use merganser::catalog::{Catalog, Entry};
@@ -282,8 +282,8 @@ impl merganser::backup::RecordSink for Dump {
     }
 }
 
-fn dump(path: &std::path::Path) -> merganser::Result<Vec<String>> {
-    let mut reader = merganser::backup::open(path, &Default::default())?;
+fn dump(path: &std::path::Path, read: &ReadOptions) -> merganser::Result<Vec<String>> {
+    let mut reader = merganser::backup::open(path, read)?;
     let mut dump = Dump::default();
     while let Some(header) = reader.next_table()? {
         dump.0.push(header.name);
@@ -304,25 +304,86 @@ fn flips() -> usize {
     std::env::var("MERGANSER_FLIPS").ok().and_then(|n| n.parse().ok()).unwrap_or(300)
 }
 
+/// A backup of each form that is written, with what is needed to read it.
+struct Form {
+    what: String,
+    /// Whether nothing passes that is not as it was written, not even where it is read alike.
+    is_sealed: bool,
+    /// Whether it says nothing by which a changed value could be told: a plain map, a database file.
+    is_unguarded: bool,
+    place: Place,
+    entry: Entry,
+    read: ReadOptions,
+}
+
+/// Every format, encrypted ones, one person's archive, one that holds what changed since.
+fn forms() -> Vec<Form> {
+    let mut forms = Vec::new();
+    for format in formats() {
+        let place = Place::new(None, RECORDS);
+        let (_, entry) = make(&place, format);
+        forms.push(Form {
+            what: format!("{format:?}"),
+            is_sealed: matches!(format, Format::Records(WriteFormat::SmartBackup(Compression::None, _))),
+            is_unguarded: matches!(format, Format::Records(WriteFormat::TableMap) | Format::Sqlite),
+            place,
+            entry,
+            read: ReadOptions::default(),
+        });
+    }
+    let place = Place::of(
+        None,
+        &format!(
+            "{JARVIS} INSERT INTO users VALUES ('ana', 'Ana', 'x'); INSERT INTO preferences VALUES ('ana', '{{\"theme\": \"dark\"}}');"
+        ),
+    );
+    let create = Create {
+        format: Format::Records(WriteFormat::JarvisUser),
+        scope: Some("users:username=ana"),
+        ..Create::default()
+    };
+    let mut catalog = Catalog::open(place.home()).expect("opens");
+    let (entry, _) = catalog.create(&mut *place.database(), &create, &Quiet).expect("makes");
+    let (what, read) = ("JarvisUser".to_owned(), ReadOptions::default());
+    forms.push(Form { what, is_sealed: false, is_unguarded: false, place, entry, read });
+
+    let place = Place::new(None, RECORDS);
+    let mut catalog = Catalog::open(place.home()).expect("opens");
+    let plain = Format::Records(WriteFormat::SmartBackup(Compression::None, Default::default()));
+    let create = Create { format: plain, ..Create::default() };
+    let (base, _) = catalog.create(&mut *place.database(), &create, &Quiet).expect("makes");
+    place.world().sql("DELETE FROM shop_line WHERE place = 2; UPDATE shop_person SET note = 'other' WHERE id = 2");
+    let (entry, _) = catalog.create_since(&base, &mut *place.database(), &create, &Quiet).expect("makes");
+    let (what, read) = ("what changed since".to_owned(), ReadOptions::default());
+    forms.push(Form { what, is_sealed: true, is_unguarded: false, place, entry, read });
+
+    let key = merganser::backup::generate_identity();
+    let place = Place::new(None, RECORDS);
+    let identity = place.world().file("identity.txt", key.secret().expose());
+    let sealing = Sealing::Recipients(vec![key.recipient()]);
+    let mut catalog = Catalog::open(place.home()).expect("opens");
+    let create = Create { sealing: Some(&sealing), ..Create::default() };
+    let (entry, _) = catalog.create(&mut *place.database(), &create, &Quiet).expect("makes");
+    let read = ReadOptions { keys: Keys::new(None, vec![identity], None), ..ReadOptions::default() };
+    forms.push(Form { what: "age".to_owned(), is_sealed: true, is_unguarded: false, place, entry, read });
+    forms
+}
+
 #[test]
 #[allow(clippy::print_stdout)] // The figures of the long run are worth knowing.
 fn f18_f21_cut_and_flipped_backups_of_every_own_format_are_refused_or_read_alike() {
-    let place = Place::new(None, RECORDS);
-    for format in formats() {
-        let (mut catalog, entry) = make(&place, format);
+    for Form { what, is_sealed, is_unguarded, place, entry, read } in forms() {
+        let mut catalog = Catalog::open(place.home()).expect("opens").with_keys(read.keys.clone());
         let whole = std::fs::read(catalog.path(&entry)).expect("reads");
         let scratch = tempfile::tempdir().expect("a folder");
         let path = scratch.path().join(&entry.file);
-        let original = dump(&catalog.path(&entry)).expect("is whole");
-        let is_smart = matches!(format, Format::Records(WriteFormat::SmartBackup(Compression::None, _)));
-        // Neither a plain map nor a database file says anything by which a changed value could be told.
-        let unguarded = matches!(format, Format::Records(WriteFormat::TableMap) | Format::Sqlite);
+        let original = dump(&catalog.path(&entry), &read).expect("is whole");
         let step = whole.len().div_ceil(500).max(1);
         for length in (0..whole.len()).step_by(step) {
             std::fs::write(&path, &whole[..length]).expect("writes");
-            let read = dump(&path);
+            let found = dump(&path, &read);
             let only_white_space = whole[length..].iter().all(u8::is_ascii_whitespace);
-            assert!(read.is_err() || only_white_space, "{format:?} cut after {length} of {} bytes", whole.len());
+            assert!(found.is_err() || only_white_space, "{what} cut after {length} of {} bytes", whole.len());
         }
         let mut state = 20_261_121;
         let (kept, mut refused, mut alike, mut other) = (catalog.path(&entry), 0, 0, 0);
@@ -331,32 +392,28 @@ fn f18_f21_cut_and_flipped_backups_of_every_own_format_are_refused_or_read_alike
             let (at, bit) = (next(&mut state) % whole.len(), next(&mut state) % 8);
             flipped[at] ^= 1 << bit;
             std::fs::write(&path, &flipped).expect("writes");
-            match dump(&path) {
+            match dump(&path, &read) {
                 Err(_) => refused += 1,
-                Ok(read) => {
-                    if read == original {
+                Ok(found) => {
+                    if found == original {
                         alike += 1
                     } else {
                         other += 1
                     }
-                    assert!(!is_smart, "{format:?}: byte {at}, bit {bit} is not noticed");
-                    assert!(unguarded || read == original, "{format:?}: byte {at}, bit {bit} changes what is read");
+                    assert!(!is_sealed, "{what}: byte {at}, bit {bit} is not noticed");
+                    assert!(is_unguarded || found == original, "{what}: byte {at}, bit {bit} changes what is read");
                 }
             }
             // The catalog keeps a digest of every file: there nothing passes, whatever the format.
             std::fs::write(&kept, &flipped).expect("writes");
             let found = catalog.verify(&entry, Depth::Digest, &Quiet).map(|_| ()).map_err(|e| e.kind());
-            assert_eq!(
-                found,
-                Err(merganser::ErrorKind::BackupDamaged),
-                "{format:?}: byte {at}, bit {bit} in the catalog"
-            );
+            assert_eq!(found, Err(merganser::ErrorKind::BackupDamaged), "{what}: byte {at}, bit {bit} in the catalog");
         }
-        println!("{format:?}: {refused} refused, {alike} read alike, {other} read as other values");
+        println!("{what}: {refused} refused, {alike} read alike, {other} read as other values");
         assert_eq!(
             std::fs::read_dir(scratch.path()).expect("a folder").count(),
             1,
-            "{format:?}: nothing is left beside it"
+            "{what}: nothing is left beside it"
         );
     }
 }
