@@ -38,7 +38,7 @@ impl Progress for Quiet {
 struct Dropped;
 
 impl Findings for Dropped {
-    fn begin(&mut self, _schema: &Schema) {}
+    fn about(&mut self, _: &Schema) {}
 
     fn add(&mut self, _finding: Finding) -> merganser::Result<()> {
         Ok(())

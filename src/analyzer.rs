@@ -190,7 +190,7 @@ pub struct Holder {
 /// Keeps what an analysis finds; the plan file implements it.
 pub trait Findings {
     /// Says which schema the findings will be of: current's, with the keys and timestamps that were asked for.
-    fn begin(&mut self, schema: &Schema);
+    fn about(&mut self, schema: &Schema);
 
     /// Stores a finding.
     ///

@@ -62,7 +62,7 @@ pub fn analyze(
     let native = if from_sqlite && schema.engine == Engine::Sqlite { Native::Yes } else { Native::No };
     let mapping = Mapping::new(schema, options)?;
     let storing = Storing::new(&mapping, database, native);
-    Findings::begin(findings, &mapping.schema);
+    findings.about(&mapping.schema);
     progress.phase(Phase::Compare);
     let (mut tables, finished, Seen { doubtful, unproven, read }, base_summary) = std::thread::scope(|scope| {
         let (to_backup, from_backup) = sync_channel(QUEUE);

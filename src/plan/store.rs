@@ -492,7 +492,7 @@ fn limits(finding: &Finding) -> Option<String> {
 }
 
 impl Findings for Plan {
-    fn begin(&mut self, schema: &Schema) {
+    fn about(&mut self, schema: &Schema) {
         self.meta.schema = schema.clone();
     }
 

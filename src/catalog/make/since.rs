@@ -113,7 +113,7 @@ struct Keys {
 struct Collected(BTreeMap<usize, Keys>);
 
 impl Findings for Collected {
-    fn begin(&mut self, _: &Schema) {}
+    fn about(&mut self, _: &Schema) {}
 
     fn add(&mut self, finding: Finding) -> Result<()> {
         let keys = self.0.entry(finding.table).or_default();
