@@ -114,11 +114,8 @@ impl Strategies {
     }
 
     pub(super) fn of_meta(meta: &super::Meta) -> Result<Self> {
-        let tables = meta
-            .table_strategies
-            .iter()
-            .map(|(table, name, text)| Ok((table.clone(), Strategy::parse(name, text)?)))
-            .collect::<Result<_>>()?;
+        let parse = |(table, name, text): &(String, String, String)| Ok((table.clone(), Strategy::parse(name, text)?));
+        let tables = meta.table_strategies.iter().map(parse).collect::<Result<_>>()?;
         Ok(Self { usual: Strategy::parse(&meta.strategy.0, &meta.strategy.1)?, tables })
     }
 
