@@ -1,0 +1,306 @@
+//! What becomes of records because of what becomes of others: parents that don't arrive, unique keys that stay with their
+//! holder or are claimed twice, mixtures that collide.
+
+use super::{Origin, Preview, Strategies, Target, arrives, exists, is_gone, is_mixed, mixes, origin, settle};
+use crate::analyzer::{Holder, Mixed, graph};
+use crate::error::Result;
+use crate::model::change::Class;
+use crate::model::{Value, encode};
+use crate::plan::early::Tally;
+use crate::plan::store::Stored;
+use crate::plan::{Outcome, Plan, PlanKind, identity};
+use crate::progress::Progress;
+
+/// Records settled in one go.
+const PAGE: usize = 1_000;
+
+/// The classes whose records a merge may write.
+const DECIDABLE: [Class; 5] = [Class::New, Class::Updated, Class::Conflict, Class::Blocked, Class::CurrentOnly];
+
+impl Plan {
+    /// Settles every record and stores the outcomes; returns the counts per table, in the plan's order, and in all.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `Failed`, `Usage` for a strategy or decision that does not fit any more.
+    pub fn settle(&mut self, progress: &dyn Progress) -> Result<(Preview, Vec<(usize, Preview)>)> {
+        if self.meta().kind != PlanKind::Merge {
+            return self.outcomes();
+        }
+        let strategies = Strategies::of(self)?;
+        let early = self.early.take();
+        let order = graph::order(&self.meta().schema).tables;
+        self.sql("SAVEPOINT settle")?;
+        self.assign_keys(&strategies)?;
+        let early = early.filter(|_| !self.has_remaps());
+        let mut previews: Vec<(usize, Preview)> = Vec::new();
+        // Tables of which some record that others may refer to does not arrive.
+        let mut dropped = vec![false; self.meta().schema.tables.len()];
+        let planned: Vec<usize> =
+            order.into_iter().filter(|t| self.meta().tables.iter().any(|r| r.table == *t)).collect();
+        for &table in &planned {
+            let tally = match early.as_ref().and_then(|early| early.of(table)) {
+                Some(tally) => tally,
+                None => self.settle_table(table, &strategies, progress)?,
+            };
+            dropped[table] = tally.drops;
+            previews.push((table, tally.preview));
+        }
+        // A parent that turned out not to arrive takes its children with it, however the tables refer to each other.
+        loop {
+            let mut changed = false;
+            for (table, preview) in &mut previews {
+                changed |= self.crowded(*table, &strategies, &mut dropped, preview)?;
+                changed |= self.orphans(*table, &strategies, &mut dropped, preview)?;
+                changed |= self.held(*table, &strategies, preview)?;
+            }
+            if !changed {
+                break;
+            }
+        }
+        self.sql("RELEASE settle")?;
+        let mut total = Preview::default();
+        for (_, preview) in &previews {
+            total.inserted += preview.inserted;
+            total.updated += preview.updated;
+            total.deleted += preview.deleted;
+            total.kept_newer += preview.kept_newer;
+            total.kept += preview.kept;
+            total.skipped += preview.skipped;
+            total.undecided += preview.undecided;
+            total.blocked += preview.blocked;
+        }
+        Ok((total, previews))
+    }
+
+    /// Counts the outcomes of an undo: they were settled when it was made.
+    fn outcomes(&self) -> Result<(Preview, Vec<(usize, Preview)>)> {
+        let mut previews: Vec<(usize, Preview)> =
+            self.meta().tables.iter().map(|t| (t.table, Preview::default())).collect();
+        let mut total = Preview::default();
+        for (table, outcome, count) in self.outcome_counts()? {
+            *total.of(outcome) += count;
+            if let Some((_, preview)) = previews.iter_mut().find(|(t, _)| *t == table) {
+                *preview.of(outcome) += count;
+            }
+        }
+        Ok((total, previews))
+    }
+
+    fn settle_table(&mut self, table: usize, strategies: &Strategies, progress: &dyn Progress) -> Result<Tally> {
+        let mut tally = Tally::default();
+        let label = self.meta().schema.tables[table].label();
+        let (mut after, mut done) = (0, 0);
+        loop {
+            progress.go_on()?;
+            let page = self.stored_page(table, &DECIDABLE, after, PAGE)?;
+            let Some(last) = page.last() else { return Ok(tally) };
+            after = last.finding.id;
+            done += page.len() as u64;
+            for record in &page {
+                let settled = settle(self, strategies, record)?;
+                tally.count(record, &settled);
+                if record.outcome != Some(settled.outcome) || record.why != settled.why {
+                    self.set_outcome(record.finding.id, settled.outcome, settled.why.as_deref())?;
+                }
+            }
+            progress.advance(&label, done, None);
+        }
+    }
+
+    /// Blocks records that are to be written but refer to one that does not arrive; returns whether there were any.
+    fn orphans(
+        &mut self,
+        table: usize,
+        strategies: &Strategies,
+        dropped: &mut [bool],
+        preview: &mut Preview,
+    ) -> Result<bool> {
+        let own = self.meta().schema.tables[table].clone();
+        let references: Vec<_> = own.foreign_keys.iter().filter(|f| f.table.is_some_and(|p| dropped[p])).collect();
+        if references.is_empty() {
+            return Ok(false);
+        }
+        let mut changed = false;
+        let mut after = 0;
+        loop {
+            let page = self.stored_page(table, &DECIDABLE, after, PAGE)?;
+            let Some(last) = page.last() else { return Ok(changed) };
+            after = last.finding.id;
+            for record in page.iter().filter(|r| matches!(r.outcome, Some(Outcome::Inserted | Outcome::Updated))) {
+                let settled = settle(self, strategies, record)?;
+                if let Some(why) = self.lacks(record, &settled.writes, dropped)? {
+                    *preview.of(record.outcome.expect("filtered above")) -= 1;
+                    *preview.of(Outcome::Blocked) += 1;
+                    dropped[table] |= !exists(record);
+                    self.set_outcome(record.finding.id, Outcome::Blocked, Some(&why))?;
+                    changed = true;
+                    continue;
+                }
+                for foreign_key in &references {
+                    let value = |c: &usize| settled.writes.iter().find(|(w, _)| w == c).map(|(_, v)| v.clone());
+                    let tuple: Option<Vec<Value>> = foreign_key.columns.iter().map(value).collect();
+                    let Some(tuple) = tuple.filter(|t| !t.iter().any(Value::is_null)) else { continue };
+                    let kind = foreign_key.when.as_ref().and_then(|(c, _)| {
+                        let current = || record.finding.fields.iter().find(|f| f.column == *c)?.current.clone();
+                        value(c).or_else(current)
+                    });
+                    if !foreign_key.applies(|_| kind.as_ref()) {
+                        continue;
+                    }
+                    let parent = foreign_key.table.expect("filtered above");
+                    let Some(why) = self.absent_parent(parent, &foreign_key.references, &tuple)? else { continue };
+                    let before = record.outcome.expect("filtered above");
+                    *preview.of(before) -= 1;
+                    *preview.of(Outcome::Blocked) += 1;
+                    dropped[table] |= !exists(record);
+                    let why = format!("{} → {why}", own.names(&foreign_key.columns).join("+"));
+                    self.set_outcome(record.finding.id, Outcome::Blocked, Some(&why))?;
+                    changed = true;
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Blocks records that are to be written with a unique key whose holder keeps it, or that another written record
+    /// claims too; returns whether there were any.
+    fn crowded(
+        &mut self,
+        table: usize,
+        strategies: &Strategies,
+        dropped: &mut [bool],
+        preview: &mut Preview,
+    ) -> Result<bool> {
+        let mut crowded = Vec::new();
+        let mut after = 0;
+        loop {
+            let page = self.hindered_page(table, &DECIDABLE, after, PAGE)?;
+            let Some(last) = page.last() else { break };
+            after = last.finding.id;
+            for record in page {
+                let limits = &record.finding.limits;
+                let alone = limits.holders.is_empty()
+                    && limits.rivals.is_empty()
+                    && limits.turned.is_empty()
+                    && limits.mixes.is_empty()
+                    && limits.identity.is_none();
+                if alone || !arrives(&record) {
+                    continue;
+                }
+                let settled = settle(self, strategies, &record)?;
+                let writes = &settled.writes;
+                let own = match settled.target {
+                    Target::Existing(..) => record.finding.limits.identity.as_ref().map(|i| &i.key_bytes),
+                    Target::Own | Target::New => None,
+                };
+                let touches = |other: &&Holder| {
+                    // Only with the backup's values in it does it want what the other has.
+                    let origins: Vec<Origin> = other.columns.iter().map(|&c| origin(&record, writes, c)).collect();
+                    origins.contains(&Origin::Backup)
+                        && !origins.contains(&Origin::Elsewhere)
+                        && own != Some(&other.key_bytes)
+                };
+                let mut in_the_way = self.met_twice(&record, &settled)?;
+                for holder in limits.holders.iter().filter(touches) {
+                    if !self.gives_up(table, strategies, holder)? {
+                        in_the_way = Some(holder.text.clone());
+                    }
+                }
+                for mixed in mixes(&record, writes) {
+                    in_the_way = self.collides(table, strategies, mixed)?.or(in_the_way);
+                }
+                for turned in limits.turned.iter().filter(|t| identity::claims(self, &record, &settled, t)) {
+                    if !self.gives_up(table, strategies, &turned.holder)? {
+                        in_the_way = Some(turned.holder.text.clone());
+                    }
+                }
+                for rival in limits.rivals.iter().filter(touches) {
+                    if self.claims(table, strategies, rival)? {
+                        in_the_way = Some(rival.text.clone());
+                    }
+                }
+                crowded.extend(in_the_way.map(|why| (record, why)));
+            }
+        }
+        // Only now, so that of two rivals neither wins by being looked at first.
+        for (record, why) in &crowded {
+            *preview.of(record.outcome.expect("only settled records arrive")) -= 1;
+            *preview.of(Outcome::Blocked) += 1;
+            dropped[table] |= !exists(record);
+            self.set_outcome(record.finding.id, Outcome::Blocked, Some(why))?;
+        }
+        Ok(!crowded.is_empty())
+    }
+
+    /// Says which record a mixture of both sides refers to that is not there after the merge.
+    fn lacks(&self, record: &Stored, writes: &[(usize, Value)], dropped: &[bool]) -> Result<Option<String>> {
+        for mixed in mixes(record, writes) {
+            let Mixed::Needs { table, key_bytes, text } = mixed else { continue };
+            let found = if dropped[*table] { self.stored_by_key(*table, key_bytes)? } else { None };
+            if found.is_some_and(|parent| is_gone(&parent)) {
+                return Ok(Some(format!("{text} is not there after this merge")));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Says what has the unique key of a mixture of both sides, if anything has it after the merge.
+    fn collides(&self, table: usize, strategies: &Strategies, mixed: &Mixed) -> Result<Option<String>> {
+        match mixed {
+            Mixed::Held(holder) => Ok((!self.gives_up(table, strategies, holder)?).then(|| holder.text.clone())),
+            Mixed::Claimed { key_bytes, with, without, text } => {
+                let Some(found) = self.stored_by_key(table, key_bytes)?.filter(arrives) else { return Ok(None) };
+                let writes = settle(self, strategies, &found)?.writes;
+                Ok(is_mixed(&found, &writes, with, without).then(|| text.clone()))
+            }
+            Mixed::Refused(_) | Mixed::Needs { .. } => Ok(None),
+        }
+    }
+
+    /// Tells whether a rival takes the unique key in this merge.
+    fn claims(&self, table: usize, strategies: &Strategies, rival: &Holder) -> Result<bool> {
+        let Some(found) = self.stored_by_key(table, &rival.key_bytes)?.filter(arrives) else { return Ok(false) };
+        let writes = settle(self, strategies, &found)?.writes;
+        Ok(writes.iter().any(|(c, _)| rival.columns.contains(c)))
+    }
+
+    /// Tells whether the holder of a unique key lets go of it in this merge.
+    fn gives_up(&self, table: usize, strategies: &Strategies, holder: &Holder) -> Result<bool> {
+        let Some(found) = self.stored_by_key(table, &holder.key_bytes)? else { return Ok(false) };
+        Ok(match found.outcome {
+            Some(Outcome::Deleted) => true,
+            Some(Outcome::Updated) => {
+                let writes = settle(self, strategies, &found)?.writes;
+                let changes = |column: usize, value: &Value| {
+                    found.finding.fields.iter().any(|f| f.column == column && f.current.as_ref() != Some(value))
+                };
+                !holder.stays && writes.iter().any(|(c, v)| holder.columns.contains(c) && changes(*c, v))
+            }
+            _ => false,
+        })
+    }
+
+    /// Says which parent is missing after the merge, if the plan knows of it that it is.
+    fn absent_parent(&self, parent: usize, references: &[usize], tuple: &[Value]) -> Result<Option<String>> {
+        let target = &self.meta().schema.tables[parent];
+        if references != target.key {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        for (&column, value) in references.iter().zip(tuple) {
+            encode::encode_key_part(value, target.columns[column].collation, &mut bytes);
+        }
+        let mut found = self.stored_by_key(parent, &bytes)?;
+        if found.is_none() {
+            found = self.under_new_key(parent, references, &bytes)?.filter(|r| r.outcome == Some(Outcome::Blocked));
+            return Ok(
+                found.map(|record| format!("{}/{} is blocked", target.label(), crate::model::Key(record.finding.key)))
+            );
+        }
+        Ok(found.and_then(|record| {
+            is_gone(&record).then(|| {
+                format!("{}/{} is not there after this merge", target.label(), crate::model::Key(record.finding.key))
+            })
+        }))
+    }
+}
