@@ -22,6 +22,7 @@ mod spill;
 mod tests;
 
 pub use keys::made_key;
+pub(crate) use mapping::column_of;
 pub use matching::Matched;
 pub use options::{Options, VirtualKey};
 pub use run::{Base, Current, analyze};

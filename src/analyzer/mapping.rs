@@ -62,6 +62,17 @@ pub(crate) struct Mapping {
     options: Options,
 }
 
+/// How a sentence about a column of the backup begins, and how it goes on.
+const ABOUT: &str = "column ";
+const ABSENT: &str = " is not in the current table ";
+const AMBIGUOUS: &str = " could be ";
+
+/// Returns the `TABLE.COLUMN` of the backup that a sentence of [`Mapping::column`] is about.
+pub(crate) fn column_of(sentence: &str) -> Option<&str> {
+    let rest = sentence.strip_prefix(ABOUT)?;
+    [ABSENT, AMBIGUOUS].iter().find_map(|end| rest.rsplit_once(end)).map(|(name, _)| name)
+}
+
 impl Mapping {
     /// Sets up keys, timestamp columns and filters on a schema.
     pub(crate) fn new(mut schema: Schema, options: &Options) -> Result<Self> {
@@ -168,10 +179,10 @@ impl Mapping {
             _ if self.options.skip_columns.iter().any(|s| s == name || qualified.contains(s)) => Found::Skipped,
             Match::Ambiguous(several) => {
                 let several: Vec<&str> = several.into_iter().map(|p| columns[p].as_str()).collect();
-                Found::Unknown(format!("column {backup_table}.{name} could be {}", several.join(" or ")))
+                Found::Unknown(format!("{ABOUT}{backup_table}.{name}{AMBIGUOUS}{}", several.join(" or ")))
             }
             Match::None(near) => Found::Unknown(format!(
-                "column {backup_table}.{name} is not in the current table {}{}",
+                "{ABOUT}{backup_table}.{name}{ABSENT}{}{}",
                 target.label(),
                 suggestion(&near, &columns)
             )),

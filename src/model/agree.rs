@@ -22,11 +22,15 @@ pub(crate) fn agree(backup: Raw<'_>, current: Raw<'_>, ty: &ColumnType) -> bool 
         (Raw::UInt(a), Raw::UInt(b)) => a == b,
         (Raw::Bool(a), Raw::Bool(b)) => a == b,
         (Raw::Real(a), Raw::Real(b)) => a.to_bits() == b.to_bits(),
-        (Raw::Plain(number, _), Raw::Int(b)) => number.digits <= EXACT && number.is_integer(b),
-        (Raw::Plain(number, _), Raw::Real(b)) => {
-            matches!(ty, ColumnType::Decimal { .. } | ColumnType::Float { .. }) && number.is_double(b)
+        (Raw::Plain(spelled), Raw::Int(b)) => {
+            let number = spelled.number();
+            number.digits <= EXACT && number.is_integer(b)
         }
-        (Raw::Plain(_, a) | Raw::Number(a), Raw::Plain(_, b) | Raw::Number(b))
+        (Raw::Plain(spelled), Raw::Real(b)) => {
+            matches!(ty, ColumnType::Decimal { .. } | ColumnType::Float { .. }) && spelled.number().is_double(b)
+        }
+        (Raw::Plain(a), Raw::Number(b)) => a.text() == b,
+        (Raw::Number(a), Raw::Number(b))
         | (Raw::String(a), Raw::String(b))
         | (Raw::Json(a), Raw::Json(b))
         | (Raw::BrokenText(a), Raw::BrokenText(b))
@@ -39,8 +43,8 @@ pub(crate) fn agree(backup: Raw<'_>, current: Raw<'_>, ty: &ColumnType) -> bool 
             true
         }
         // Servers spell out what is a number of a document, and write `2024-01-15 10:30:00.120000+00`.
-        (Raw::Plain(number, _), Raw::Text(b)) => {
-            matches!(ty, ColumnType::Decimal { .. }) && Plain::read(b).is_some_and(|b| number.is(&b))
+        (Raw::Plain(a), Raw::Text(b)) => {
+            matches!(ty, ColumnType::Decimal { .. }) && Plain::read(b).is_some_and(|b| a.number().is(&b))
         }
         (Raw::String(a) | Raw::Text(a), Raw::Text(b)) if matches!(ty, ColumnType::Decimal { .. }) => {
             matches!((Plain::read(a), Plain::read(b)), (Some(a), Some(b)) if a.is(&b))

@@ -41,7 +41,7 @@ pub enum Raw<'a> {
     /// As in [`Cell`].
     Real(f64),
     /// A number of a document that has no exponent, and how it is spelled.
-    Plain(Plain, &'a [u8]),
+    Plain(Spelled<'a>),
     /// Any other number of a document.
     Number(&'a [u8]),
     /// A string of a document.
@@ -54,6 +54,29 @@ pub enum Raw<'a> {
     Bytes(&'a [u8]),
     /// As in [`Cell`].
     Json(&'a [u8]),
+}
+
+/// A plain number as it was pushed: read where it is asked for, so that a cell stays small.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spelled<'a>(&'a [u8]);
+
+/// Bytes of a plain number before its spelling.
+const HEAD: usize = 12;
+
+impl<'a> Spelled<'a> {
+    /// Returns the number.
+    #[inline(always)]
+    pub fn number(self) -> Plain {
+        let mut rest = self.0;
+        let [negative, places, canonical] = take_fixed(&mut rest);
+        let digits = u64::from_le_bytes(take_fixed(&mut rest));
+        Plain { negative: negative == 1, digits, places, canonical: canonical == 1 }
+    }
+
+    /// Returns its spelling.
+    pub fn text(self) -> &'a [u8] {
+        &self.0[HEAD..]
+    }
 }
 
 impl<'a> From<Cell<'a>> for Raw<'a> {
@@ -132,11 +155,8 @@ pub(crate) fn take<'a>(rest: &mut &'a [u8]) -> Raw<'a> {
         UINT => Raw::UInt(u64::from_le_bytes(take_fixed(rest))),
         REAL => Raw::Real(f64::from_bits(u64::from_le_bytes(take_fixed(rest)))),
         PLAIN => {
-            let [negative, places, canonical] = take_fixed(rest);
-            let digits = u64::from_le_bytes(take_fixed(rest));
-            let [length] = take_fixed(rest);
-            let plain = Plain { negative: negative == 1, digits, places, canonical: canonical == 1 };
-            Raw::Plain(plain, take_bytes(rest, usize::from(length)))
+            let length = usize::from(rest[HEAD - 1]);
+            Raw::Plain(Spelled(take_bytes(rest, HEAD + length)))
         }
         tag => {
             let length = u32::from_le_bytes(take_fixed(rest));
@@ -185,7 +205,8 @@ impl<'a> Raw<'a> {
             Self::Int(i) => Cell::Int(i),
             Self::UInt(u) => Cell::UInt(u),
             Self::Real(r) => Cell::Real(r),
-            Self::Plain(_, bytes) | Self::Number(bytes) => Cell::Number(text(bytes)),
+            Self::Plain(spelled) => Cell::Number(text(spelled.text())),
+            Self::Number(bytes) => Cell::Number(text(bytes)),
             Self::String(bytes) => Cell::String(text(bytes)),
             Self::Text(bytes) => match simdutf8::basic::from_utf8(bytes) {
                 Ok(text) => Cell::Text(text),

@@ -1,6 +1,6 @@
 //! References: every record that arrives needs its parents, in the current database or among those that arrive too.
 
-use super::mixed::parts;
+use super::mixed::{Part, parts};
 use super::{Check, tuple, tuple_bytes};
 use crate::analyzer::{Finding, Mixed};
 use crate::error::Result;
@@ -85,7 +85,7 @@ impl Check<'_> {
                                 // Which side is taken is open; the backup's can't be.
                                 let column = foreign_key.columns[0];
                                 if found == Parent::Missing
-                                    && parts(&finding, &concerns(foreign_key)).is_empty()
+                                    && mixtures(&finding, foreign_key).is_empty()
                                     && !finding.limits.unstorable.iter().any(|(c, _)| *c == column)
                                 {
                                     finding.limits.unstorable.push((column, note));
@@ -112,13 +112,9 @@ impl Check<'_> {
         records: &[Vec<Option<Value>>],
         remembered: &mut HashMap<Vec<u8>, Parent>,
     ) -> Result<()> {
-        let columns = concerns(foreign_key);
-        if columns.len() < 2 {
-            return Ok(());
-        }
         let (mut asked, mut tuples) = (Vec::new(), Vec::new());
         for (finding, record) in page.iter().zip(records) {
-            for part in parts(finding, &columns) {
+            for part in mixtures(finding, foreign_key) {
                 let mixed = part.of(record, finding);
                 tuples.push(tuple(&mixed, &foreign_key.columns).filter(|_| foreign_key.applies(|c| mixed[c].as_ref())));
                 asked.push((finding, part));
@@ -225,9 +221,11 @@ impl Check<'_> {
     }
 }
 
-/// Lists the columns that decide which record a reference names.
-fn concerns(foreign_key: &ForeignKey) -> Vec<usize> {
-    foreign_key.columns.iter().copied().chain(foreign_key.when.as_ref().map(|(column, _)| *column)).collect()
+/// Lists the ways of mixing what decides which record a reference names; none where that is one column.
+fn mixtures(finding: &Finding, foreign_key: &ForeignKey) -> Vec<Part> {
+    let kind = foreign_key.when.as_ref().map(|(column, _)| *column);
+    let columns: Vec<usize> = foreign_key.columns.iter().copied().chain(kind).collect();
+    if columns.len() < 2 { Vec::new() } else { parts(finding, &columns) }
 }
 
 /// Tells whether a finding is a current record that goes.

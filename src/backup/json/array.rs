@@ -126,29 +126,9 @@ pub(crate) fn emit_record(
     sink: &mut dyn RecordSink,
 ) -> Result<()> {
     let place = Place { record: number, offset: Some(window.offset()) };
-    let mut outer = Outcome { sink, failed: false };
-    parser.emit(window.rest(), place, &mut outer).map_err(|error| match outer.failed {
+    let emitted = parser.emit(window.rest(), place, sink);
+    emitted.map_err(|error| match parser.sink_failed {
         true => error,
         false => error.at(format_args!("{}, record {number} ({})", table.escape_debug(), window.place(0))),
     })
-}
-
-/// Tells the errors of a sink from those of the parser.
-struct Outcome<'s> {
-    sink: &'s mut dyn RecordSink,
-    failed: bool,
-}
-
-impl RecordSink for Outcome<'_> {
-    fn as_before(&mut self) {
-        self.sink.as_before();
-    }
-
-    fn field(&mut self, name: &str, cell: crate::model::Cell<'_>) -> Result<()> {
-        self.sink.field(name, cell).inspect_err(|_| self.failed = true)
-    }
-
-    fn end_record(&mut self, place: Place) -> Result<()> {
-        self.sink.end_record(place).inspect_err(|_| self.failed = true)
-    }
 }

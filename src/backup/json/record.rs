@@ -52,6 +52,8 @@ pub(crate) struct RecordParser {
     /// The text with `NaN` and `Infinity` replaced by zeros of the same length, and where they stood.
     patched: String,
     patches: Vec<(usize, f64)>,
+    /// Whether it was the sink that failed.
+    pub(crate) sink_failed: bool,
 }
 
 impl RecordParser {
@@ -70,6 +72,7 @@ impl RecordParser {
             scratch: String::new(),
             patched: String::new(),
             patches: Vec::new(),
+            sink_failed: false,
         }
     }
 
@@ -112,7 +115,8 @@ impl RecordParser {
     /// Hands the fields of the record just read to a sink.
     ///
     /// # Errors
-    /// `BackupDamaged` for repeated keys and strings that are no text, `LimitReached`, and what the sink returns.
+    /// `BackupDamaged` for repeated keys and strings that are no text, `LimitReached`, and what the sink returns
+    /// (`sink_failed` tells).
     pub(crate) fn emit(&mut self, text: &str, place: Place, sink: &mut dyn RecordSink) -> Result<()> {
         if self.patches.is_empty() {
             return self.emit_from(text, place, sink);
@@ -150,7 +154,7 @@ impl RecordParser {
                 if let Some(pk) = pk {
                     let escaped = text[pk.clone()].contains('\\');
                     let kind = self.cell(text, pk, escaped)?;
-                    sink.field("pk", kind.get(text, &self.scratch))?;
+                    sink.field("pk", kind.get(text, &self.scratch)).inspect_err(|_| self.sink_failed = true)?;
                 }
                 if self.split(text, fields.start, 0).is_err() {
                     return Err(fail!(BackupDamaged, "`fields` of a Django record can't be read"));
@@ -159,7 +163,7 @@ impl RecordParser {
                 self.emit_members(text, sink)?;
             }
         }
-        sink.end_record(place)
+        sink.end_record(place).inspect_err(|_| self.sink_failed = true)
     }
 
     fn member(&self, text: &str, name: &str) -> Option<Range<usize>> {
@@ -190,7 +194,7 @@ impl RecordParser {
             {
                 // Known keys are at hand already.
                 let key = if self.known { &self.previous[0][position] } else { &text[member.key.clone()] };
-                sink.field(key, cell)?;
+                sink.field(key, cell).inspect_err(|_| self.sink_failed = true)?;
                 continue;
             }
             let (value, escaped) = (member.value.clone(), member.escaped);
@@ -198,7 +202,8 @@ impl RecordParser {
                 Ok(kind) => kind,
                 Err(error) => return Err(error.at(format!("field `{}`", key_of(text, &self.members[position])))),
             };
-            sink.field(&key_of(text, &self.members[position]), kind.get(text, &self.scratch))?;
+            let key = key_of(text, &self.members[position]);
+            sink.field(&key, kind.get(text, &self.scratch)).inspect_err(|_| self.sink_failed = true)?;
         }
         Ok(())
     }

@@ -129,11 +129,9 @@ struct ColumnRow {
     choices: Vec<(String, String)>,
 }
 
-/// Reads which column a line of a problem about names is about: `column TABLE.COLUMN is not in …`, `… could be …`.
+/// Returns the backup's table and column that a line of a problem about names is about.
 fn column_in<'a>(line: &'a str, tables: &'a [BackupTable]) -> Option<(&'a str, &'a str)> {
-    let rest = line.strip_prefix("column ")?;
-    let ends = [" is not in the current table ", " could be "];
-    let name = ends.iter().find_map(|end| rest.rsplit_once(end)).map(|(name, _)| name)?;
+    let name = crate::analyzer::column_of(line)?;
     let of = |t: &&'a BackupTable| name.strip_prefix(t.name.as_str()).is_some_and(|rest| rest.starts_with('.'));
     let table = tables.iter().filter(of).max_by_key(|t| t.name.len())?;
     Some((table.name.as_str(), &name[table.name.len() + 1..]))
