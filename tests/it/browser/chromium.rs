@@ -139,6 +139,14 @@ impl Browser {
         });
     }
 
+    /// Clicks what leads to another document, and waits until that has come: whoever opens an address right after a form
+    /// was sent may otherwise be overtaken by the form's answer. Scripts must be allowed.
+    pub(crate) fn click_through(&self, css: &str) {
+        self.script("window.before = true;");
+        self.click(css);
+        self.wait("the next document", || (self.script("return window.before === undefined;") == true).then_some(()));
+    }
+
     /// Clicks the button or link of this name.
     pub(crate) fn press(&self, name: &str) {
         let path = format!(

@@ -100,7 +100,7 @@ fn f91_u41_u42_nothing_from_data_runs_on_any_screen_and_all_of_it_is_seen() {
     browser.element("form[data-conflict]");
     harmless(&browser, "record");
     browser.says("more");
-    browser.click("main form button[value=backup]");
+    browser.click_through("main form button[value=backup]");
     browser.open(&format!("{analysis}/conflicts"));
     browser.click("button[value=backup]");
     browser.says("Take Backup for ");
