@@ -70,9 +70,6 @@ impl std::fmt::Display for Place {
 ///
 /// *Shape:* fields come in the file's order, each name at most once (the sink refuses a repeated name).
 pub trait RecordSink {
-    /// Says that the fields until the end of the record have the names of the record before, in the same order.
-    fn as_before(&mut self) {}
-
     /// Takes one field. The cell borrows the reader's buffer and is gone after the call.
     ///
     /// # Errors
@@ -84,6 +81,15 @@ pub trait RecordSink {
     /// # Errors
     /// Whatever makes the sink want to stop: a missing key, a cancelled run.
     fn end_record(&mut self, place: Place) -> Result<()>;
+
+    /// Takes a whole record whose fields have the names of the record before, in the same order: one cell per name.
+    ///
+    /// # Errors
+    /// As for a field and for the end of a record.
+    fn record_as_before(&mut self, names: &[String], cells: &[Cell<'_>], place: Place) -> Result<()> {
+        names.iter().zip(cells).try_for_each(|(name, cell)| self.field(name, *cell))?;
+        self.end_record(place)
+    }
 }
 
 /// What a backup says of a table before its records.

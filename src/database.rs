@@ -15,7 +15,7 @@ pub mod url;
 use crate::error::Result;
 use crate::model::raw::Raw;
 use crate::model::schema::Engine;
-use crate::model::{Cell, Column, OwnedCell, Schema, Table, Unique, Value};
+use crate::model::{Cell, Column, OwnedCell, Schema, Table, Unique, Value, emptied};
 use std::time::Duration;
 
 mod connect;
@@ -252,13 +252,6 @@ pub trait Database: Send {
     /// # Errors
     /// `Unreachable`.
     fn transaction_outcome(&mut self, id: &str) -> Result<Option<bool>>;
-}
-
-/// Empties a vector of borrowed cells so that its allocation serves for cells that borrow from elsewhere.
-pub(crate) fn emptied<A, B: Copy>(mut cells: Vec<A>, any: B) -> Vec<B> {
-    cells.clear();
-    // Collecting into the same layout keeps the allocation; there is nothing to convert.
-    cells.into_iter().map(|_| any).collect()
 }
 
 /// A consistent view of a database.

@@ -14,6 +14,7 @@ pub mod raw;
 pub mod schema;
 pub mod value;
 
+pub(crate) use cell::emptied;
 pub use cell::{Cell, OwnedCell};
 pub use key::Key;
 pub use schema::{Column, ColumnType, ForeignKey, Schema, Table, Unique};

@@ -101,6 +101,11 @@ impl<'t> RowEncoder<'t> {
         }
     }
 
+    /// Returns the form in which values stand in the batch.
+    pub(crate) fn form(&self) -> Form {
+        self.batch.form
+    }
+
     /// Lets what follows stand in a form; no record has been put into the batch yet.
     pub(crate) fn turn(&mut self, form: Form) {
         debug_assert!(self.batch.bytes.is_empty(), "a batch has one form");
@@ -193,6 +198,22 @@ impl<'t> RowEncoder<'t> {
     pub(crate) fn push(&mut self, cells: &[Cell<'_>], place: Place) -> Option<Batch> {
         self.put_all(cells);
         self.end(place, false)
+    }
+
+    /// Takes a whole record as it was read, one cell per column; returns a batch that has become full.
+    pub(crate) fn push_as_read<'c>(&mut self, cells: impl Iterator<Item = Cell<'c>>, place: Place) -> Option<Batch> {
+        debug_assert!(self.batch.form == Form::Raw && self.in_order == Some(0), "no record has been begun");
+        cells.for_each(|cell| raw::push(cell, &mut self.batch.bytes));
+        let end = self.batch.bytes.len();
+        self.batch.rows.push(Row {
+            start: self.start as u32,
+            key: end as u32,
+            end: end as u32,
+            place,
+            excluded: false,
+        });
+        self.start = end;
+        self.full()
     }
 
     /// Takes a whole record of a database, one cell per column.

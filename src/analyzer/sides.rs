@@ -58,8 +58,8 @@ pub(super) struct BackupSink<'a> {
     ids: Option<(&'a Ids, Vec<Follow>)>,
     /// The field's position within its record.
     at: usize,
-    /// Whether the names of the record being read are known to be those in `order`.
-    as_before: bool,
+    /// For a record of so many fields that comes whole, to be handed on as it was read: which of its cells each column takes.
+    layout: Option<(usize, Vec<Option<usize>>)>,
     pub(super) learned: Learned,
 }
 
@@ -83,7 +83,7 @@ impl<'a> BackupSink<'a> {
             early: target.key.is_empty().then(|| vec![(Vec::new(), Place::default())]),
             ids: None,
             at: 0,
-            as_before: false,
+            layout: None,
             learned: Learned { carried: vec![false; target.columns.len()], ..Learned::default() },
         }
     }
@@ -152,12 +152,24 @@ impl<'a> BackupSink<'a> {
             )
             .hint("The table has no key, so its records are told apart by their fields; name a key with --key."));
         }
-        let Some(full) = self.encoder.end(place, excluded) else { return Ok(()) };
+        match self.encoder.end(place, excluded) {
+            Some(full) => self.hand_over(full),
+            None => Ok(()),
+        }
+    }
+
+    fn hand_over(&mut self, full: Batch) -> Result<()> {
         match (self.send)(full, self.encoder.columns()) {
             Wanted::More(form) => self.encoder.turn(form),
             Wanted::Nothing => return Err(stopped()),
         }
         Ok(())
+    }
+
+    /// Finds which cell of a record with the names of the one before, so many, each column takes.
+    fn lay_out(&self, fields: usize) -> Vec<Option<usize>> {
+        let cell_of = |column| self.order[..fields].iter().position(|(_, found)| *found == Some(column));
+        (0..self.mapping.schema.tables[self.table].columns.len()).map(cell_of).collect()
     }
 
     /// Hands over what is left.
@@ -225,16 +237,9 @@ impl<'a> BackupSink<'a> {
 }
 
 impl RecordSink for BackupSink<'_> {
-    fn as_before(&mut self) {
-        self.as_before = true;
-    }
-
     fn field(&mut self, name: &str, cell: Cell<'_>) -> Result<()> {
         let column = match self.order.get(self.at) {
-            Some((expected, column)) if self.as_before || expected == name => {
-                debug_assert_eq!(expected, name, "a reader said so");
-                *column
-            }
+            Some((expected, column)) if expected == name => *column,
             _ => {
                 // What is neither compared nor asked for by a filter is not even encoded.
                 let found = self.look_up(name);
@@ -242,12 +247,12 @@ impl RecordSink for BackupSink<'_> {
                 let column = found.filter(|&c| compared[c] || !filters.is_empty());
                 self.order.truncate(self.at);
                 self.order.push((name.to_owned(), column));
+                self.layout = None;
                 column
             }
         };
         self.at += 1;
-        // A redaction mark stands for a value that was left out, in whatever kind of backup.
-        let cell = if matches!(cell, Cell::Text("[REDACTED]" | "***REDACTED***")) { Cell::Absent } else { cell };
+        let cell = without_mark(cell);
         let Some(column) = column else { return Ok(()) };
         let first = match &mut self.early {
             Some(early) => {
@@ -265,7 +270,7 @@ impl RecordSink for BackupSink<'_> {
     }
 
     fn end_record(&mut self, place: Place) -> Result<()> {
-        (self.at, self.as_before) = (0, false);
+        self.at = 0;
         match &mut self.early {
             Some(early) => {
                 early.last_mut().expect("one is always open").1 = place;
@@ -278,6 +283,27 @@ impl RecordSink for BackupSink<'_> {
             None => self.encode(place),
         }
     }
+
+    fn record_as_before(&mut self, names: &[String], cells: &[Cell<'_>], place: Place) -> Result<()> {
+        // Such tables have a key, no filters and no ids that stand for others.
+        if self.encoder.form() == Form::Canonical {
+            names.iter().zip(cells).try_for_each(|(name, cell)| self.field(name, *cell))?;
+            return self.end_record(place);
+        }
+        debug_assert!(self.order[..names.len()].iter().map(|(name, _)| name).eq(names), "a reader said so");
+        // A record with fewer fields leaves the names of the longer one before it where they are.
+        let layout = self.layout.take().filter(|(fields, _)| *fields == names.len());
+        let (fields, layout) = layout.unwrap_or_else(|| (names.len(), self.lay_out(names.len())));
+        let cell_of = |position: &Option<usize>| position.map_or(Cell::Absent, |at| without_mark(cells[at]));
+        let full = self.encoder.push_as_read(layout.iter().map(cell_of), place);
+        self.layout = Some((fields, layout));
+        full.map_or(Ok(()), |full| self.hand_over(full))
+    }
+}
+
+/// A redaction mark stands for a value that was left out, in whatever kind of backup.
+fn without_mark(cell: Cell<'_>) -> Cell<'_> {
+    if matches!(cell, Cell::Text("[REDACTED]" | "***REDACTED***")) { Cell::Absent } else { cell }
 }
 
 /// Returns the canonical keys of the records that a backup names as deleted.

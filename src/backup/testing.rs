@@ -14,29 +14,28 @@ pub(crate) type Fields = Vec<(String, OwnedCell)>;
 #[derive(Default)]
 pub(crate) struct Keep {
     open: Fields,
-    as_before: bool,
     pub(crate) records: Vec<Fields>,
     pub(crate) places: Vec<Place>,
 }
 
 impl RecordSink for Keep {
-    fn as_before(&mut self) {
-        self.as_before = true;
-    }
-
     fn field(&mut self, name: &str, cell: Cell<'_>) -> Result<()> {
         self.open.push((name.to_owned(), cell.into()));
         Ok(())
     }
 
     fn end_record(&mut self, place: Place) -> Result<()> {
-        if std::mem::take(&mut self.as_before) {
-            let names = |fields: &Fields| fields.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
-            assert_eq!(self.records.last().map(names), Some(names(&self.open)), "a reader said so");
-        }
         self.records.push(std::mem::take(&mut self.open));
         self.places.push(place);
         Ok(())
+    }
+
+    fn record_as_before(&mut self, names: &[String], cells: &[Cell<'_>], place: Place) -> Result<()> {
+        let before = self.records.last().expect("a record came before");
+        assert!(before.iter().map(|(name, _)| name).eq(names), "a reader said so");
+        assert_eq!(names.len(), cells.len());
+        self.open.extend(names.iter().zip(cells).map(|(name, cell)| (name.clone(), OwnedCell::from(*cell))));
+        self.end_record(place)
     }
 }
 

@@ -12,9 +12,36 @@ use super::value::parse_uuid;
 /// Whole numbers up to here are the same as integers and as doubles.
 const EXACT: u64 = 1 << 53;
 
+/// What a column's type lets two spellings be; asked once for a column, not for each record.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Likeness {
+    /// A document's string is read as text is.
+    verbatim: bool,
+    decimal: bool,
+    /// A number is the double nearest to it.
+    real: bool,
+    instant: bool,
+    uuid: bool,
+    boolean: bool,
+}
+
+impl From<&ColumnType> for Likeness {
+    fn from(ty: &ColumnType) -> Self {
+        let decimal = matches!(ty, ColumnType::Decimal { .. });
+        Self {
+            verbatim: !matches!(ty, ColumnType::Integer { .. } | ColumnType::Json | ColumnType::Bytes { .. }),
+            decimal,
+            real: decimal || matches!(ty, ColumnType::Float { .. }),
+            instant: matches!(ty, ColumnType::Timestamp { .. }),
+            uuid: matches!(ty, ColumnType::Uuid),
+            boolean: matches!(ty, ColumnType::Boolean),
+        }
+    }
+}
+
 /// Tells that two fields are certainly the same; false: nobody knows yet. An absent one of the backup has no opinion.
 #[inline]
-pub(crate) fn agree(backup: Raw<'_>, current: Raw<'_>, ty: &ColumnType) -> bool {
+pub(crate) fn agree(backup: Raw<'_>, current: Raw<'_>, like: Likeness) -> bool {
     match (backup, current) {
         (Raw::Absent, _) | (Raw::Null, Raw::Null) => true,
         // One spelling of one kind has one canonical form, whatever the column.
@@ -26,9 +53,7 @@ pub(crate) fn agree(backup: Raw<'_>, current: Raw<'_>, ty: &ColumnType) -> bool 
             let number = spelled.number();
             number.digits <= EXACT && number.is_integer(b)
         }
-        (Raw::Plain(spelled), Raw::Real(b)) => {
-            matches!(ty, ColumnType::Decimal { .. } | ColumnType::Float { .. }) && spelled.number().is_double(b)
-        }
+        (Raw::Plain(spelled), Raw::Real(b)) => like.real && spelled.number().is_double(b),
         (Raw::Plain(a), Raw::Number(b)) => a.text() == b,
         (Raw::Number(a), Raw::Number(b))
         | (Raw::String(a), Raw::String(b))
@@ -36,24 +61,15 @@ pub(crate) fn agree(backup: Raw<'_>, current: Raw<'_>, ty: &ColumnType) -> bool 
         | (Raw::BrokenText(a), Raw::BrokenText(b))
         | (Raw::Bytes(a), Raw::Bytes(b)) => a == b,
         (Raw::Text(a), Raw::Text(b)) if a == b => true,
-        // A document's string is read as its column's type is; in these types it is read otherwise than text.
-        (Raw::String(a), Raw::Text(b))
-            if a == b && !matches!(ty, ColumnType::Integer { .. } | ColumnType::Json | ColumnType::Bytes { .. }) =>
-        {
-            true
-        }
+        (Raw::String(a), Raw::Text(b)) if like.verbatim && a == b => true,
         // Servers spell out what is a number of a document, and write `2024-01-15 10:30:00.120000+00`.
-        (Raw::Plain(a), Raw::Text(b)) => {
-            matches!(ty, ColumnType::Decimal { .. }) && Plain::read(b).is_some_and(|b| a.number().is(&b))
-        }
-        (Raw::String(a) | Raw::Text(a), Raw::Text(b)) if matches!(ty, ColumnType::Decimal { .. }) => {
+        (Raw::Plain(a), Raw::Text(b)) => like.decimal && Plain::read(b).is_some_and(|b| a.number().is(&b)),
+        (Raw::String(a) | Raw::Text(a), Raw::Text(b)) if like.decimal => {
             matches!((Plain::read(a), Plain::read(b)), (Some(a), Some(b)) if a.is(&b))
         }
-        (Raw::String(a) | Raw::Text(a), Raw::Text(b)) => matches!(ty, ColumnType::Timestamp { .. }) && is_instant(a, b),
-        (Raw::String(a) | Raw::Text(a), Raw::Bytes(b)) => {
-            matches!(ty, ColumnType::Uuid) && a.len() == 36 && is_uuid(a, b)
-        }
-        (Raw::Bool(a), Raw::Int(b)) => matches!(ty, ColumnType::Boolean) && i64::from(a) == b,
+        (Raw::String(a) | Raw::Text(a), Raw::Text(b)) => like.instant && is_instant(a, b),
+        (Raw::String(a) | Raw::Text(a), Raw::Bytes(b)) => like.uuid && a.len() == 36 && is_uuid(a, b),
+        (Raw::Bool(a), Raw::Int(b)) => like.boolean && i64::from(a) == b,
         _ => false,
     }
 }

@@ -111,3 +111,10 @@ mod bits {
         Ok(f64::from_bits(u64::deserialize(deserializer)?))
     }
 }
+
+/// Empties a vector of borrowed cells so that its allocation serves for cells that borrow from elsewhere.
+pub(crate) fn emptied<A, B: Copy>(mut cells: Vec<A>, any: B) -> Vec<B> {
+    cells.clear();
+    // Collecting into the same layout keeps the allocation; there is nothing to convert.
+    cells.into_iter().map(|_| any).collect()
+}

@@ -99,6 +99,7 @@ impl<'a> From<Cell<'a>> for Raw<'a> {
 }
 
 /// Appends a cell.
+#[inline]
 pub(crate) fn push(cell: Cell<'_>, out: &mut Vec<u8>) {
     match cell {
         Cell::Absent => out.push(ABSENT),
@@ -132,6 +133,7 @@ fn push_plain(plain: Plain, spelled: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(spelled);
 }
 
+#[inline]
 fn push_bytes(tag: u8, content: &[u8], out: &mut Vec<u8>) {
     let length = u32::try_from(content.len()).expect("readers bound the size of a value");
     let [a, b, c, d] = length.to_le_bytes();

@@ -13,7 +13,7 @@ use crate::analyzer::rows::{Batch, Form, RowEncoder};
 use crate::analyzer::sides::stopped;
 use crate::backup::Place;
 use crate::error::Result;
-use crate::model::agree::agree;
+use crate::model::agree::{Likeness, agree};
 use crate::model::raw::{self, Raw};
 use crate::model::{Cell, Table, encode};
 use order::Order;
@@ -48,7 +48,8 @@ enum Rule {
 /// Both sides of one table, side by side.
 pub(super) struct Pairing<'a> {
     table: &'a Table,
-    rules: Vec<Rule>,
+    /// For each column what is compared of it, and how.
+    rules: Vec<(Rule, Likeness)>,
     pairs: Pairs,
     to: &'a SyncSender<FromSide>,
     batch: Batch,
@@ -90,7 +91,7 @@ impl<'a> Pairing<'a> {
         };
         Self {
             table: target,
-            rules: (0..target.columns.len()).map(rule).collect(),
+            rules: target.columns.iter().enumerate().map(|(at, column)| (rule(at), (&column.ty).into())).collect(),
             pairs,
             to,
             batch: Batch::default(),
@@ -165,13 +166,13 @@ impl<'a> Pairing<'a> {
     /// Tells whether the records at the front are certainly the same.
     fn alike(&self, cells: &[Raw<'_>]) -> bool {
         let mut rest = self.batch.row(self.at).body;
-        for ((cell, column), rule) in cells.iter().zip(&self.table.columns).zip(&self.rules) {
+        for (cell, &(rule, like)) in cells.iter().zip(&self.rules) {
             let backup = raw::take(&mut rest);
             let same = match rule {
                 Rule::Nothing => true,
-                Rule::Field => agree(backup, *cell, &column.ty),
+                Rule::Field => agree(backup, *cell, like),
                 // Without a value in its key a record has no other to be the same as.
-                Rule::Key => !matches!(backup, Raw::Absent | Raw::Null) && agree(backup, *cell, &column.ty),
+                Rule::Key => !matches!(backup, Raw::Absent | Raw::Null) && agree(backup, *cell, like),
             };
             if !same {
                 return false;

@@ -9,7 +9,7 @@ use super::token::{self, Fault, Member};
 use crate::backup::options::{Limits, LoneSurrogates, ReadOptions};
 use crate::backup::{Place, RecordSink};
 use crate::error::{Error, Result, fail};
-use crate::model::{Cell, OwnedCell};
+use crate::model::{Cell, OwnedCell, emptied};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -43,6 +43,8 @@ pub(crate) struct RecordParser {
     /// The model that every Django record must be of.
     model: Option<String>,
     members: Vec<Member>,
+    /// Room for the cells of a record.
+    cells: Vec<Cell<'static>>,
     /// The keys of the record before and of its envelope: most records of a table have the same, which then need no
     /// look for repeats.
     previous: [Vec<String>; 2],
@@ -67,6 +69,7 @@ impl RecordParser {
             shape,
             model: None,
             members: Vec::new(),
+            cells: Vec::new(),
             previous: [const { Vec::new() }; 2],
             known: false,
             scratch: String::new(),
@@ -132,8 +135,8 @@ impl RecordParser {
             Shape::Plain => {
                 self.check_keys(text, 0)?;
                 // The first record is the first of its sink, whatever was read with this parser before.
-                if self.known && place.record > 1 {
-                    sink.as_before();
+                if self.known && place.record > 1 && self.emit_whole(text, place, sink)? {
+                    return Ok(());
                 }
                 self.emit_members(text, sink)?;
             }
@@ -183,6 +186,25 @@ impl RecordParser {
         let known = |member: &Member| matches!(&*key_of(text, member), "model" | "pk" | "fields");
         let fits = self.members.iter().all(known) && text.as_bytes()[fields.start] == b'{';
         fits.then(|| self.string_member(text, "model"))?
+    }
+
+    /// Hands over a record with the keys of the one before at once, where none of its cells needs a second look; tells
+    /// whether it did.
+    fn emit_whole(&mut self, text: &str, place: Place, sink: &mut dyn RecordSink) -> Result<bool> {
+        let mut cells = emptied(std::mem::take(&mut self.cells), Cell::Null);
+        for member in &self.members {
+            match self.plain_cell(text, member) {
+                Some(cell) => cells.push(cell),
+                None => break,
+            }
+        }
+        let whole = cells.len() == self.members.len();
+        let taken = match whole {
+            true => sink.record_as_before(&self.previous[0], &cells, place).inspect_err(|_| self.sink_failed = true),
+            false => Ok(()),
+        };
+        self.cells = emptied(cells, Cell::Null);
+        taken.map(|()| whole)
     }
 
     fn emit_members(&mut self, text: &str, sink: &mut dyn RecordSink) -> Result<()> {

@@ -2,10 +2,10 @@
 
 use super::values::{bound, cell_of, raw_of};
 use super::{claims, error, sql};
-use crate::database::{FetchSink, RawSink, RowSink, Snapshot, Violation, emptied};
+use crate::database::{FetchSink, RawSink, RowSink, Snapshot, Violation};
 use crate::error::Result;
 use crate::model::raw::Raw;
-use crate::model::{Cell, Column, ForeignKey, OwnedCell, Table, Unique};
+use crate::model::{Cell, Column, ForeignKey, OwnedCell, Table, Unique, emptied};
 use rusqlite::{Connection, params_from_iter};
 use std::collections::HashMap;
 

@@ -127,7 +127,7 @@ fn cell() -> impl Strategy<Value = OwnedCell> {
 fn agreed(backup: Cell<'_>, current: Cell<'_>, ty: &ColumnType) -> bool {
     let mut bytes = Vec::new();
     raw::push(backup, &mut bytes);
-    agree(raw::take(&mut bytes.as_slice()), current.into(), ty)
+    agree(raw::take(&mut bytes.as_slice()), current.into(), ty.into())
 }
 
 fn check(backup: Cell<'_>, current: Cell<'_>) {
