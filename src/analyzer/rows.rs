@@ -28,16 +28,22 @@ pub(crate) struct Batch {
     pub(crate) form: Form,
     bytes: Vec<u8>,
     rows: Vec<Row>,
+    /// Positions of the rows that a filter leaves out, ascending.
+    excluded: Vec<usize>,
 }
 
+/// Where a row stands: it begins where the one before ends. Kept small, since all of it goes from one core to another.
 #[derive(Clone, Copy)]
 struct Row {
-    start: u32,
     key: u32,
     end: u32,
-    place: Place,
-    excluded: bool,
+    record: u64,
+    /// [`NOWHERE`] where the backup has no offsets.
+    offset: u64,
 }
+
+/// No file is that long.
+const NOWHERE: u64 = u64::MAX;
 
 /// One row of a batch.
 #[derive(Clone, Copy)]
@@ -59,17 +65,28 @@ impl Batch {
 
     pub(crate) fn row(&self, position: usize) -> RowRef<'_> {
         let row = self.rows[position];
+        let start = if position == 0 { 0 } else { self.rows[position - 1].end };
         RowRef {
             key: &self.bytes[row.key as usize..row.end as usize],
-            body: &self.bytes[row.start as usize..row.key as usize],
-            place: row.place,
-            excluded: row.excluded,
+            body: &self.bytes[start as usize..row.key as usize],
+            place: Place { record: row.record, offset: Some(row.offset).filter(|&offset| offset != NOWHERE) },
+            excluded: self.excluded.binary_search(&position).is_ok(),
         }
+    }
+
+    /// Ends a row with all bytes that came after the one before; its key's are the last, from `key` on.
+    fn end_row(&mut self, key: usize, place: Place, excluded: bool) {
+        if excluded {
+            self.excluded.push(self.rows.len());
+        }
+        let (record, offset) = (place.record, place.offset.unwrap_or(NOWHERE));
+        self.rows.push(Row { key: key as u32, end: self.bytes.len() as u32, record, offset });
     }
 
     /// Starts a batch that reserves as much as a full one needs.
     fn with_room(form: Form) -> Self {
-        Self { form, bytes: Vec::with_capacity(BATCH_BYTES + BATCH_BYTES / 8), rows: Vec::with_capacity(512) }
+        let bytes = Vec::with_capacity(BATCH_BYTES + BATCH_BYTES / 8);
+        Self { form, bytes, rows: Vec::with_capacity(512), excluded: Vec::new() }
     }
 }
 
@@ -176,11 +193,10 @@ impl<'t> RowEncoder<'t> {
         if self.batch.form == Form::Canonical {
             self.push_key();
         }
-        let end = self.batch.bytes.len();
-        self.batch.rows.push(Row { start: self.start as u32, key: key as u32, end: end as u32, place, excluded });
+        self.batch.end_row(key, place, excluded);
         self.slots.fill((0, 0));
         self.in_order = Some(0);
-        self.start = end;
+        self.start = self.batch.bytes.len();
     }
 
     fn hand_over(&mut self) -> Batch {
@@ -204,15 +220,8 @@ impl<'t> RowEncoder<'t> {
     pub(crate) fn push_as_read<'c>(&mut self, cells: impl Iterator<Item = Cell<'c>>, place: Place) -> Option<Batch> {
         debug_assert!(self.batch.form == Form::Raw && self.in_order == Some(0), "no record has been begun");
         cells.for_each(|cell| raw::push(cell, &mut self.batch.bytes));
-        let end = self.batch.bytes.len();
-        self.batch.rows.push(Row {
-            start: self.start as u32,
-            key: end as u32,
-            end: end as u32,
-            place,
-            excluded: false,
-        });
-        self.start = end;
+        self.start = self.batch.bytes.len();
+        self.batch.end_row(self.start, place, false);
         self.full()
     }
 

@@ -3,9 +3,9 @@
 //! Most records are the same on both sides, and most of those are spelled alike; they are told equal by these bytes
 //! (`agree`) and never get their canonical form.
 //!
-//! *Shape:* one tag byte, then 8 bytes, or a 4-byte little-endian length and the content, or nothing. A plain number has
-//! both: three bytes (whether it is negative, its places, whether it is spelled as an integer), its digits in 8, and then
-//! its spelling, so that whoever compares need not read it again.
+//! *Shape:* one tag byte, then 8 bytes, or a length and the content, or nothing. A length is one byte, or [`LONG`] and
+//! four, little-endian: all of it goes from one core to another, so that every byte counts. A plain number is read where
+//! there is time for it: one byte of signs and places, its digits in 8, and then its spelling like other content.
 
 use super::cell::Cell;
 use super::plain::Plain;
@@ -24,6 +24,8 @@ const RAW_TEXT: u8 = 10;
 const BYTES: u8 = 11;
 const JSON: u8 = 12;
 const PLAIN: u8 = 13;
+/// The length is more than a byte can say.
+const LONG: u8 = u8::MAX;
 
 /// A [`Cell`] whose text is not known to be UTF-8 until somebody asks.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,21 +58,24 @@ pub enum Raw<'a> {
     Json(&'a [u8]),
 }
 
-/// A plain number as it was pushed: read where it is asked for, so that a cell stays small.
+/// A plain number as it was pushed: taken apart where it is asked for, so that a cell stays small.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spelled<'a>(&'a [u8]);
 
-/// Bytes of a plain number before its spelling.
-const HEAD: usize = 12;
+/// Bytes of a plain number before its spelling: what it is like, its digits, the length of the spelling.
+const HEAD: usize = 10;
+const NEGATIVE: u8 = 0x80;
+const CANONICAL: u8 = 0x40;
 
 impl<'a> Spelled<'a> {
     /// Returns the number.
     #[inline(always)]
     pub fn number(self) -> Plain {
         let mut rest = self.0;
-        let [negative, places, canonical] = take_fixed(&mut rest);
+        let [like] = take_fixed(&mut rest);
         let digits = u64::from_le_bytes(take_fixed(&mut rest));
-        Plain { negative: negative == 1, digits, places, canonical: canonical == 1 }
+        let places = like & !(NEGATIVE | CANONICAL);
+        Plain { negative: like & NEGATIVE != 0, digits, places, canonical: like & CANONICAL != 0 }
     }
 
     /// Returns its spelling.
@@ -127,17 +132,23 @@ fn push_fixed(tag: u8, content: [u8; 8], out: &mut Vec<u8>) {
 
 fn push_plain(plain: Plain, spelled: &[u8], out: &mut Vec<u8>) {
     let Plain { negative, digits, places, canonical } = plain;
+    let like = places | if negative { NEGATIVE } else { 0 } | if canonical { CANONICAL } else { 0 };
     let [a, b, c, d, e, f, g, h] = digits.to_le_bytes();
     let length = u8::try_from(spelled.len()).expect("a sign, a point and 18 digits at most");
-    out.extend_from_slice(&[PLAIN, u8::from(negative), places, u8::from(canonical), a, b, c, d, e, f, g, h, length]);
+    out.extend_from_slice(&[PLAIN, like, a, b, c, d, e, f, g, h, length]);
     out.extend_from_slice(spelled);
 }
 
 #[inline]
 fn push_bytes(tag: u8, content: &[u8], out: &mut Vec<u8>) {
-    let length = u32::try_from(content.len()).expect("readers bound the size of a value");
-    let [a, b, c, d] = length.to_le_bytes();
-    out.extend_from_slice(&[tag, a, b, c, d]);
+    match u8::try_from(content.len()) {
+        Ok(length) if length != LONG => out.extend_from_slice(&[tag, length]),
+        _ => {
+            let length = u32::try_from(content.len()).expect("readers bound the size of a value");
+            let [a, b, c, d] = length.to_le_bytes();
+            out.extend_from_slice(&[tag, LONG, a, b, c, d]);
+        }
+    }
     out.extend_from_slice(content);
 }
 
@@ -161,8 +172,11 @@ pub(crate) fn take<'a>(rest: &mut &'a [u8]) -> Raw<'a> {
             Raw::Plain(Spelled(take_bytes(rest, HEAD + length)))
         }
         tag => {
-            let length = u32::from_le_bytes(take_fixed(rest));
-            let content = take_bytes(rest, length as usize);
+            let length = match take_fixed(rest) {
+                [LONG] => u32::from_le_bytes(take_fixed(rest)) as usize,
+                [length] => usize::from(length),
+            };
+            let content = take_bytes(rest, length);
             match tag {
                 NUMBER => Raw::Number(content),
                 STRING => Raw::String(content),
@@ -227,7 +241,10 @@ mod tests {
 
     #[test]
     fn cells_come_back_as_they_were() {
+        let long = ["a", "b"].map(|text| text.repeat(255));
         let all = [
+            Cell::String(&long[0]),
+            Cell::String(&long[1][..254]),
             Cell::Absent,
             Cell::Null,
             Cell::Bool(true),
