@@ -11,6 +11,8 @@ use tokio::runtime::Runtime;
 
 /// How many items are taken from a stream before the sink sees them.
 const BATCH: usize = 256;
+/// How many bytes these may take, but for the last of them.
+const BATCH_BYTES: usize = 4 << 20;
 
 /// The most rows of an answer that is held whole: questions have fewer, a server that means no good may have no end.
 const ANSWER: usize = 1 << 20;
@@ -75,12 +77,19 @@ pub(crate) fn runtime() -> crate::error::Result<Runtime> {
         .map_err(|error| fail!(Failed, "the database connection's event loop can't be started").because(error))
 }
 
-/// Waits for the next items of a stream and takes those that are there; leaves `items` empty at the end.
-pub(crate) fn pull<T, S>(patient: Patient<'_>, stream: &mut S, items: &mut Vec<T>) -> Result<(), sqlx::Error>
+/// Waits for the next items of a stream and takes those that are there, as long as they are small together; leaves
+/// `items` empty at the end.
+pub(crate) fn pull<T, S>(
+    patient: Patient<'_>,
+    stream: &mut S,
+    items: &mut Vec<T>,
+    weight: fn(&T) -> usize,
+) -> Result<(), sqlx::Error>
 where
     S: Stream<Item = Result<T, sqlx::Error>> + Unpin,
 {
     items.clear();
+    let mut bytes = 0;
     patient.wait(async {
         let mut next = stream.next().await;
         loop {
@@ -88,7 +97,8 @@ where
                 None => return Ok(()),
                 Some(item) => items.push(item?),
             }
-            if items.len() >= BATCH {
+            bytes += items.last().map_or(0, weight);
+            if items.len() >= BATCH || bytes >= BATCH_BYTES {
                 return Ok(());
             }
             match stream.next().now_or_never() {
@@ -97,4 +107,29 @@ where
             }
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_large_items_are_taken_at_a_time_and_many_small_ones() {
+        let runtime = runtime().expect("a runtime");
+        let patient = Patient { runtime: &runtime, limit: Duration::from_secs(9) };
+        let sizes = |item: usize| {
+            let mut stream = futures_util::stream::iter((0..600).map(|_| Ok(item))).fuse();
+            let (mut items, mut taken) = (Vec::new(), Vec::new());
+            loop {
+                pull(patient, &mut stream, &mut items, |item| *item).expect("nothing fails");
+                if items.is_empty() {
+                    return taken;
+                }
+                taken.push(items.len());
+            }
+        };
+        assert_eq!(sizes(1), [256, 256, 88]);
+        assert_eq!(sizes(3 << 20), [2; 300]);
+        assert_eq!(sizes(1 << 30), [1; 600]);
+    }
 }

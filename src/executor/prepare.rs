@@ -75,7 +75,12 @@ enum OwnKey {
 }
 
 impl Prepare<'_> {
-    pub(super) fn run(mut self) -> Result<Prepared> {
+    pub(super) fn run(self) -> Result<Prepared> {
+        let plan = self.plan;
+        plan.reading(|| self.prepare())
+    }
+
+    fn prepare(mut self) -> Result<Prepared> {
         let strategies = Strategies::of(self.plan)?;
         let mut prepared = Prepared::default();
         let order: Vec<usize> = self.plan.meta().tables.iter().map(|t| t.table).collect();

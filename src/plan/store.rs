@@ -443,6 +443,17 @@ impl Plan {
         })
     }
 
+    /// Runs something that reads many records one by one; the plan's file is then locked once, not for each.
+    ///
+    /// # Errors
+    /// What it returns.
+    pub fn reading<T>(&self, read: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.sql("SAVEPOINT reading")?;
+        let result = read();
+        self.sql("RELEASE reading")?;
+        result
+    }
+
     /// Runs a change of many records as one: all of it is kept, or nothing.
     ///
     /// # Errors

@@ -3,9 +3,10 @@
 use super::catalog::{Shape, ShapeColumn, text};
 use super::decode::Decoder;
 use super::params::{batches, equal, extent, keys};
-use super::session::Session;
+use super::session::{Session, User};
 use super::{claims, violations};
 use crate::database::blocking::pull;
+use crate::database::session::Server as _;
 use crate::database::{FetchSink, RowSink, Snapshot, Violation};
 use crate::error::{Error, Result};
 use crate::model::{Cell, ForeignKey, OwnedCell, Table, Unique};
@@ -71,7 +72,7 @@ impl View {
             let mut stream = query.fetch(connection).fuse();
             let mut rows: Vec<MySqlRow> = Vec::new();
             loop {
-                pull(patient, &mut stream, &mut rows).map_err(Stop::Server)?;
+                pull(patient, &mut stream, &mut rows, User::weight).map_err(Stop::Server)?;
                 if rows.is_empty() {
                     return Ok(());
                 }

@@ -3,9 +3,10 @@
 use super::catalog::{Shape, bind, quote};
 use super::decode::{CopySplitter, Decoder, Front};
 use super::params::Params;
-use super::session::Session;
+use super::session::{Role, Session};
 use super::{claims, violations};
 use crate::database::blocking::pull;
+use crate::database::session::Server as _;
 use crate::database::{FetchSink, RowSink, Snapshot, Violation};
 use crate::error::{Error, Result};
 use crate::model::{Cell, ForeignKey, OwnedCell, Table, Unique};
@@ -132,7 +133,7 @@ impl Snapshot for View {
             let mut rest: Vec<u8> = Vec::new();
             let mut cells: Vec<Cell<'static>> = Vec::new();
             loop {
-                pull(patient, &mut stream, &mut chunks).map_err(Stop::Server)?;
+                pull(patient, &mut stream, &mut chunks, |chunk| chunk.len()).map_err(Stop::Server)?;
                 if chunks.is_empty() {
                     return Ok(());
                 }
@@ -274,7 +275,7 @@ impl View {
             let mut stream = query.fetch(connection).fuse();
             let mut rows: Vec<PgRow> = Vec::new();
             loop {
-                pull(patient, &mut stream, &mut rows).map_err(Stop::Server)?;
+                pull(patient, &mut stream, &mut rows, Role::weight).map_err(Stop::Server)?;
                 if rows.is_empty() {
                     return Ok(());
                 }

@@ -28,7 +28,8 @@ impl View {
                 .hint("Give the user write permission on the file and on its folder."),
             _ => error(e),
         })?;
-        connection.execute_batch("PRAGMA defer_foreign_keys = ON").map_err(error)?;
+        // A page that does not fit has to be written before its time and is read again: 32 MiB hold what most merges touch.
+        connection.execute_batch("PRAGMA defer_foreign_keys = ON; PRAGMA cache_size = -32768").map_err(error)?;
         Ok(Self::new(connection))
     }
 
