@@ -220,7 +220,7 @@ fn ended_badly(desk: &Desk, operation: &Operation) -> Answer<Response> {
         _ => words::WHAT_IT_CHANGED_IS_NOT_KNOWN_LOOK.to_owned(),
     };
     // The heading says already that nothing was changed.
-    page.detail = sentence(&safe(problem.detail.trim_end_matches(ALREADY_SAID)));
+    page.detail = sentence(&safe(problem.detail.trim_end_matches(words::ALREADY_SAID)));
     if unknown {
         // So does it that the connection was lost.
         page.detail = String::new();
@@ -262,9 +262,6 @@ fn ended_badly(desk: &Desk, operation: &Operation) -> Answer<Response> {
     }
     draw_with(StatusCode::OK, &page)
 }
-
-/// What messages end with that a page's heading says.
-const ALREADY_SAID: &str = "; nothing was changed";
 
 /// Tells whether it is certain that nothing was changed (U46): the operation only reads, it says so, or its receipt does.
 fn unchanged(desk: &Desk, operation: &Operation, problem: &Problem) -> Answer<bool> {

@@ -281,11 +281,8 @@ fn row(plan: &Plan, table: &Table, record: &Stored, now: Option<&Now>, id: &str,
 
 /// Says what a reason alone does not: nothing where it is only that a person is asked, which the outcome says.
 pub(super) fn because(record: &Stored) -> Option<String> {
-    text::because(record).filter(|why| record.outcome != Some(Outcome::Undecided) || !why.ends_with(ASKED))
+    text::because(record).filter(|why| record.outcome != Some(Outcome::Undecided) || !why.ends_with(words::ASKED))
 }
-
-/// How the strategy says that it leaves a conflict to people.
-const ASKED: &str = ": the strategy asks";
 
 fn is_null(value: Option<&Json>) -> bool {
     value.is_none_or(Json::is_null)

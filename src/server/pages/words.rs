@@ -65,6 +65,10 @@ pub(super) const GOES: &str = "✗ would go";
 pub(super) const STAYS: &str = "✓ stays";
 pub(super) const UNCHANGED: &str = "Nothing was changed.";
 
+/// What messages of the engine end with that a page says in another place: what a heading says, and that people are asked.
+pub(super) const ALREADY_SAID: &str = "; nothing was changed";
+pub(super) const ASKED: &str = ": the strategy asks";
+
 /// What the script says, by the name that it knows it by; what stands in braces is filled in.
 pub(super) const SCRIPT: &[(&str, &str)] = &[
     ("zone", "Times in {zone}; UTC on hover"),
