@@ -17,7 +17,8 @@
     }
   }
   const zone = one("[data-zone]");
-  if (zone) zone.textContent = say("zone", { zone: Intl.DateTimeFormat().resolvedOptions().timeZone });
+  const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (zone) zone.textContent = here === "UTC" ? say("utc") : say("zone", { zone: here });
 
   // Single-letter keys can be switched off (WCAG 2.1.4).
   const stored = (name, value) => {

@@ -1,8 +1,8 @@
 //! Analyses: the list of them, and one's result with its counts, its graph and what needs a person.
 
-use super::chrome::{Chrome, Desk, draw, encoded};
+use super::chrome::{Chrome, Desk, Step, draw, encoded, way};
 use super::graph::graph;
-use super::html::{Html, bar, safe, time};
+use super::html::{Html, bar, instant, safe, time};
 use super::words;
 use crate::error::Result;
 use crate::model::change::{Class, Counts};
@@ -45,9 +45,17 @@ impl Head {
         let name = known.map_or(file, |e| e.name.as_str().into());
         let counts = meta.counts();
         let waiting_count = plan.settled()?.undecided;
-        let parts = [("+", counts.new), ("~", counts.updated), ("!", counts.conflict), ("×", counts.blocked)];
-        let said: Vec<String> =
-            parts.iter().filter(|p| p.1 > 0).map(|p| format!("{} {}", p.0, words::grouped(p.1))).collect();
+        let parts = [
+            ("new", counts.new),
+            ("updated", counts.updated),
+            ("conflict", counts.conflict),
+            ("blocked", counts.blocked),
+        ];
+        let said: Vec<String> = parts
+            .iter()
+            .filter(|p| p.1 > 0)
+            .map(|(word, n)| format!("{} {} {}", words::sign(word), words::grouped(*n), words::class(word)))
+            .collect();
         Ok(Self {
             id: meta.id.clone(),
             backup: safe(&name),
@@ -58,7 +66,7 @@ impl Head {
             waiting_count,
             merged: false,
             bar: bar(&counts, 0),
-            words: if said.is_empty() { words::NOTHING_DIFFERS.to_owned() } else { said.join("  ") },
+            words: if said.is_empty() { words::NOTHING_DIFFERS.to_owned() } else { said.join(", ") },
         })
     }
 }
@@ -219,7 +227,11 @@ pub(super) fn result(desk: &Desk, id: &str) -> Answer<Response> {
         let secrets = desk.app.secrets();
         let selector = Selector { outcome: Some(Outcome::Blocked), ..Selector::default() };
         for record in plan.page(&selector, 0, 3)?.records {
-            let text = safe(&text::line(&plan, &record, &secrets));
+            let table = &meta.schema.tables[record.finding.table];
+            let name = secrets.record_name(table, &record.finding.key);
+            let why = text::because(&record).map(|w| secrets.scrub(table, &record.finding.fields, &w));
+            let why = why.unwrap_or_else(|| text::explained(record.finding.reason).to_owned());
+            let text = safe(&format!(words::phrase!(CANT_BE_WRITTEN_BECAUSE), name, why));
             needs.push((text, format!("/analyses/{id}/records/{}", record.conflict_id), words::LOOK));
         }
         if preview.blocked > 3 {
@@ -238,6 +250,7 @@ pub(super) fn result(desk: &Desk, id: &str) -> Answer<Response> {
     };
     let mut chrome = desk.chrome("result", words::ANALYSES, headline.clone());
     chrome.target = Some(desk.badge(&meta.database));
+    chrome.way = way(Step::Analyze, Some(id));
     let page = ResultPage {
         chrome,
         a: Head::of(desk, &plan)?,
@@ -264,7 +277,7 @@ pub(super) fn result(desk: &Desk, id: &str) -> Answer<Response> {
         writes: text::writes(&preview),
         can_write: desk.can_write(),
         compared,
-        expires: Html::text(text::when(&meta.expires_at).split(',').next().unwrap_or_default()),
+        expires: instant(&meta.expires_at),
         not_carried: meta.not_carried.iter().map(|c| safe(c)).collect(),
         notes: meta.notes.iter().map(|n| safe(n)).collect(),
     };

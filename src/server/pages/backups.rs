@@ -1,7 +1,7 @@
 //! Backups: the list, uploading, and looking into one before any database is chosen.
 
-use super::chrome::{Chrome, Desk, draw, go};
-use super::html::{Html, IN_LIST, safe, time, value};
+use super::chrome::{Chrome, Desk, Step, draw, go, way};
+use super::html::{Html, IN_LIST, found, safe, time, value};
 use super::targets::{self, TargetView};
 use super::words;
 use crate::server::access::Person;
@@ -20,6 +20,8 @@ pub(super) struct BackupRow {
     pub(super) name: String,
     pub(super) created: Html,
     pub(super) database: String,
+    /// Whether it came as a file, of which nobody knows where it was made.
+    pub(super) from_file: bool,
     pub(super) kind: &'static str,
     pub(super) format: String,
     pub(super) size: String,
@@ -38,6 +40,7 @@ impl BackupRow {
             name: safe(&view.name),
             created: time(&view.created_at),
             database: view.database.as_deref().map_or_else(|| words::NOT_KNOWN.to_owned(), safe),
+            from_file: view.database.is_none(),
             kind: match view.kind.as_str() {
                 Some("full") => "whole",
                 Some("selected") => words::SOME_TABLES,
@@ -52,11 +55,22 @@ impl BackupRow {
             verified: view.verified_at.as_deref().map(time),
             kept: match view.kept_because.is_empty() {
                 true => words::NO_RULE_REMOVES_IT.to_owned(),
-                false => safe(&view.kept_because.join(", ")),
+                false => safe(&because(&view.kept_because)),
             },
             encrypted: view.format.contains("age") || view.format.contains("aes"),
         }
     }
+}
+
+/// Joins the reasons for which a backup is kept, each once.
+pub(super) fn because(reasons: &[String]) -> String {
+    let mut said: Vec<&str> = Vec::new();
+    for reason in reasons.iter().map(|r| words::kept_because(r)) {
+        if !said.contains(&reason) {
+            said.push(reason);
+        }
+    }
+    said.join(", ")
 }
 
 #[derive(Template)]
@@ -128,6 +142,8 @@ struct TableRow {
     name: String,
     records: String,
     declared: String,
+    /// Whether it holds as many as it claims.
+    agrees: bool,
     columns: String,
     names: Vec<String>,
     samples: Vec<Vec<Html>>,
@@ -141,9 +157,11 @@ struct Inspect {
     problem: Option<String>,
     notes: Vec<String>,
     query: String,
-    hits: Vec<(String, String)>,
+    hits: Vec<(String, Html)>,
     more_hits: bool,
     tables: Vec<TableRow>,
+    /// Whether records of any table are shown.
+    sampled: bool,
     can_write: bool,
     is_admin: bool,
 }
@@ -179,24 +197,29 @@ pub(super) fn inspect(desk: &Desk, id: &str, query: &Query) -> Answer<Response> 
                 name: safe(&table.name),
                 records: words::grouped(table.records),
                 declared: table.claimed.map_or_else(|| "–".to_owned(), words::grouped),
+                agrees: table.claimed == Some(table.records),
                 columns: listed.join(", "),
                 samples: items.iter().map(cells).collect(),
                 names: names.iter().map(|n| safe(n)).collect(),
             });
             if !query.q.is_empty() && hits.len() < HITS {
                 let found = backups::records(app, id, &table.name, 0, HITS - hits.len(), Some(&query.q))?;
-                hits.extend(found.items.iter().map(|i| (safe(&table.name), line(&i["fields"]))));
+                let marked = |item: &Json| self::found(&line(&item["fields"]), &query.q);
+                hits.extend(found.items.iter().map(|i| (safe(&table.name), marked(i))));
             }
         }
     }
+    let mut chrome = desk.chrome("inspect", words::BACKUPS, safe(&view.name));
+    chrome.way = way(Step::Backup, None);
     let page = Inspect {
-        chrome: desk.chrome("inspect", words::BACKUPS, safe(&view.name)),
+        chrome,
         backup: BackupRow::of(&view),
         problem,
         notes,
         query: query.q.clone(),
         more_hits: hits.len() >= HITS,
         hits,
+        sampled: tables.iter().any(|t| !t.samples.is_empty()),
         tables,
         can_write: desk.can_write(),
         is_admin: desk.is_admin(),

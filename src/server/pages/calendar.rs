@@ -82,7 +82,7 @@ fn one_day(html: &mut String, date: Option<NaiveDate>, backups: &[Judged], empty
                 html,
                 "<div class=\"stays\"><span>{}</span> <span class=\"small\">{time} {name}</span><span class=\"small soft\">{}</span></div>",
                 words::STAYS,
-                escape(&super::html::safe(&one.reasons.join(", ")))
+                escape(&super::html::safe(&super::backups::because(&one.reasons)))
             ),
         };
     }

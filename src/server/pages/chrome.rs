@@ -1,8 +1,9 @@
 //! What every page has around it, how it is answered, and how a refusal looks.
 
-use super::html::safe;
+use super::html::{Html, safe, sentence};
 use super::words;
 use crate::error::fail;
+use crate::report::html::escape;
 use crate::server::access::{Person, Role};
 use crate::server::app::{App, blocking};
 use crate::server::problem::{Answer, Problem};
@@ -50,6 +51,8 @@ pub(super) struct Chrome {
     pub(super) refresh: Option<u64>,
     pub(super) notice: Option<Notice>,
     pub(super) version: &'static str,
+    /// Where this page stands on the way from a backup to a merge, where it is on it.
+    pub(super) way: Html,
 }
 
 /// What a page's work has at hand.
@@ -122,9 +125,13 @@ impl Desk {
         let page = Refused {
             title: problem.title.clone(),
             kind: if problem.status >= 500 { "bad" } else { "warn" },
-            message: safe(&problem.detail),
+            message: sentence(&safe(&problem.detail)),
             lines: problem.rows.iter().take(100).map(line).collect(),
-            hint: problem.hint.as_deref().map(safe).unwrap_or_default(),
+            hint: match &problem.hint {
+                Some(hint) => sentence(&safe(hint)),
+                None if problem.status == 404 => words::IT_MAY_BE_GONE.to_owned(),
+                None => String::new(),
+            },
             chrome,
         };
         let mut response = draw(&page).unwrap_or_else(IntoResponse::into_response);
@@ -134,6 +141,41 @@ impl Desk {
         }
         response
     }
+}
+
+/// The steps from a backup to a merge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Backup,
+    Analyze,
+    Decide,
+    Review,
+    Merge,
+}
+
+/// Draws the way from a backup to a merge, with links to the steps of an analysis.
+pub(super) fn way(at: Step, analysis: Option<&str>) -> Html {
+    use std::fmt::Write as _;
+    let mut html = format!("<nav class=\"way\" aria-label=\"{}\"><ol>", words::WAY);
+    let mut class = " class=\"past\"";
+    for (step, name) in words::STEPS {
+        let link = analysis.map(escape).and_then(|id| match step {
+            Step::Backup | Step::Merge => None,
+            Step::Analyze => Some(format!("/analyses/{id}")),
+            Step::Decide => Some(format!("/analyses/{id}/conflicts")),
+            Step::Review => Some(format!("/analyses/{id}/review")),
+        });
+        let _ = match (step == at, link) {
+            (true, _) => {
+                class = "";
+                write!(html, "<li aria-current=\"step\">{name}</li>")
+            }
+            (false, Some(link)) => write!(html, "<li{class}><a href=\"{link}\">{name}</a></li>"),
+            (false, None) => write!(html, "<li{class}>{name}</li>"),
+        };
+    }
+    html.push_str("</ol></nav>");
+    Html::made(html)
 }
 
 /// Draws a page.

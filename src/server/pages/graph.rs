@@ -55,17 +55,21 @@ pub(super) fn graph(plan: &Plan, address: &dyn Fn(&str) -> String) -> Option<Htm
     let first: Vec<usize> = (0..=ranks).map(|r| (0..r).map(wide).sum()).collect();
     let columns = first[ranks];
     let mut rows = vec![0_usize; ranks];
+    // Room for what goes over or around is left only where something does.
+    let far = edges.iter().any(|(child, parent)| rank[*child] > rank[*parent] + 1);
+    let around = edges.iter().any(|(child, parent)| rank[*child] <= rank[*parent]);
+    let (above, outside) = (if far { ABOVE } else { 4 }, if around { OUTSIDE } else { 0 });
     let places: Vec<(usize, usize)> = rank
         .iter()
         .map(|&r| {
             rows[r] += 1;
             let (column, row) = (first[r] + (rows[r] - 1) / TALL, (rows[r] - 1) % TALL);
-            (8 + OUTSIDE + column * (WIDTH + GAP_X), ABOVE + row * (HEIGHT + GAP_Y))
+            (8 + outside + column * (WIDTH + GAP_X), above + row * (HEIGHT + GAP_Y))
         })
         .collect();
     let tallest = rows.iter().max().copied().unwrap_or(1).min(TALL);
     let (width, height) =
-        (16 + OUTSIDE + columns * WIDTH + (columns - 1) * GAP_X, ABOVE + 8 + tallest * (HEIGHT + GAP_Y) - GAP_Y);
+        (16 + outside + columns * WIDTH + (columns - 1) * GAP_X, above + 8 + tallest * (HEIGHT + GAP_Y) - GAP_Y);
     let left_out = (meta.tables.len() - shown.len()) as u64;
     let note = if left_out == 0 {
         String::new()
@@ -120,9 +124,9 @@ fn node(svg: &mut String, name: &str, counts: &Counts, link: &str, x: usize, y: 
     let said: Vec<String> = parts
         .iter()
         .filter(|p| p.1 > 0)
-        .map(|(word, n)| format!("{}{} {}", words::sign(word), words::grouped(n), words::class(word)))
+        .map(|(word, n)| format!("{} {} {}", words::sign(word), words::grouped(n), words::class(word)))
         .collect();
-    let sub = if said.is_empty() { words::NOTHING_DIFFERS.to_owned() } else { said.join(" ") };
+    let sub = if said.is_empty() { words::NOTHING_DIFFERS.to_owned() } else { said.join("  ") };
     let _ = write!(
         svg,
         "<a href=\"{}\"><rect class=\"node\" x=\"{x}\" y=\"{y}\" width=\"{WIDTH}\" height=\"{HEIGHT}\" rx=\"9\"/>\

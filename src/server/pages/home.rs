@@ -18,7 +18,10 @@ struct Home {
     chrome: Chrome,
     headline: String,
     targets: Vec<TargetView>,
-    warnings: Vec<String>,
+    /// What is worth a look, and where.
+    warnings: Vec<(String, String)>,
+    /// Whether nothing was done here yet.
+    first_steps: bool,
     last_backup: Option<BackupRow>,
     next_run: Option<(String, Html)>,
     analyses: Vec<Head>,
@@ -49,25 +52,28 @@ pub(super) fn home(desk: &Desk) -> Answer<Response> {
     let targets = targets::list(&desk.app);
     let mut warnings = Vec::new();
     if targets.is_empty() {
-        warnings.push(words::NO_DATABASE_IS_NAMED_IN_THE_CONFIGURATION.to_owned());
+        warnings.push((words::NO_DATABASE_IS_NAMED_IN_THE_CONFIGURATION.to_owned(), String::new()));
     }
     let unverified = found.iter().filter(|b| b.verified_at.is_none()).count() as u64;
-    if unverified > 0 && unverified == found.len() as u64 {
-        warnings.push(words::NO_BACKUP_WAS_VERIFIED_YET_VERIFYING_READS.to_owned());
+    if let (true, Some(newest)) = (unverified == found.len() as u64, found.first()) {
+        let text = words::NO_BACKUP_WAS_VERIFIED_YET_VERIFYING_READS.to_owned();
+        warnings.push((text, format!("/backups/{}", newest.id)));
     }
-    warnings.extend(from_the_future(desk, &found)?);
-    if merges.iter().any(|m| m.unknown) {
-        warnings.push(words::THE_OUTCOME_OF_A_MERGE_IS_NOT.to_owned());
+    warnings.extend(from_the_future(desk, &found)?.map(|text| (text, String::new())));
+    if let Some(merge) = merges.iter().find(|m| m.unknown) {
+        warnings.push((words::THE_OUTCOME_OF_A_MERGE_IS_NOT.to_owned(), format!("/merges/{}", merge.id)));
     }
     let unsafe_key = crate::server::service::keys::list(&desk.app)?.into_iter().find(|k| k.used && !k.exported);
-    warnings.extend(unsafe_key.map(|k| words::export_reminder(&k.name)));
+    warnings.extend(unsafe_key.map(|k| (words::export_reminder(&k.name), "/settings".to_owned())));
     if crate::server::service::keys::unconfirmed(&desk.app)?.is_some() {
-        warnings.push(words::KEY_WAITS.to_owned());
+        warnings.push((words::KEY_WAITS.to_owned(), "/recovery".to_owned()));
     }
     let waiting = analyses.iter().filter(|a| a.waiting_count > 0).count() as u64;
-    let headline = match (found.len(), waiting) {
-        (0, _) => words::NOTHING_IS_HERE_YET_A_BACKUP_IS.to_owned(),
-        (_, 0) => words::EVERYTHING_IS_DECIDED_NOTHING_WAITS_FOR_YOU.to_owned(),
+    let first_steps = found.is_empty() && analyses.is_empty() && merges.is_empty();
+    let headline = match (first_steps, waiting) {
+        (true, _) => words::NOTHING_IS_HERE_YET_A_BACKUP_IS.to_owned(),
+        (_, 0) if analyses.is_empty() => words::NOTHING_WAITS_FOR_YOU.to_owned(),
+        (_, 0) => words::ready(analyses.len() as u64),
         (_, n) => format!(
             words::phrase!(FOR_YOUR_DECISIONS),
             if n == 1 { words::N_1_ANALYSIS_WAITS.to_owned() } else { format!(words::phrase!(ANALYSES_WAIT), n = n) }
@@ -78,6 +84,7 @@ pub(super) fn home(desk: &Desk) -> Answer<Response> {
         headline,
         targets,
         warnings,
+        first_steps,
         last_backup: found.first().map(BackupRow::of),
         next_run: super::schedules::next_run(desk)?,
         analyses,

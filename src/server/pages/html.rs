@@ -248,16 +248,51 @@ pub(super) fn time(text: &str) -> Html {
         Ok(at) => {
             let at = at.to_utc();
             let seconds = (chrono::Utc::now() - at).num_seconds();
-            let ago = if (0..5).contains(&seconds) { words::JUST_NOW.to_owned() } else { words::ago(&age(seconds)) };
+            let ago = if (0..5).contains(&seconds) { words::JUST_NOW.to_owned() } else { words::ago(&about(seconds)) };
             Html(format!(
-                "<time datetime=\"{}\" title=\"{} UTC\">{} UTC</time>, {ago}",
-                at.format("%Y-%m-%dT%H:%M:%SZ"),
-                at.format("%Y-%m-%d %H:%M:%S"),
-                at.format("%Y-%m-%d %H:%M")
+                "<span class=\"when\">{}<span class=\"join\">,</span></span> <span class=\"ago\">{ago}</span>",
+                machine_readable(at)
             ))
         }
         Err(_) => Html::text(text),
     }
+}
+
+/// Draws an instant without saying how long ago it was: one that is still to come, or one of many.
+pub(super) fn instant(text: &str) -> Html {
+    match chrono::DateTime::parse_from_rfc3339(text) {
+        Ok(at) => Html(machine_readable(at.to_utc())),
+        Err(_) => Html::text(text),
+    }
+}
+
+fn machine_readable(at: chrono::DateTime<chrono::Utc>) -> String {
+    format!(
+        "<time datetime=\"{}\" title=\"{} UTC\">{} UTC</time>",
+        at.format("%Y-%m-%dT%H:%M:%SZ"),
+        at.format("%Y-%m-%d %H:%M:%S"),
+        at.format("%Y-%m-%d %H:%M")
+    )
+}
+
+/// Says an age as people do: without a second unit that is nought.
+fn about(seconds: i64) -> String {
+    let exact = age(seconds);
+    exact.strip_suffix(" 0 h").or_else(|| exact.strip_suffix(" 0 min")).map_or(exact.clone(), str::to_owned)
+}
+
+/// Makes a sentence of a message: a capital at its beginning, unless that may be a name, and a full stop at its end.
+pub(super) fn sentence(message: &str) -> String {
+    let first = message.split(' ').next().unwrap_or_default();
+    let is_word = first.len() < message.len() && first.chars().all(|c| c.is_ascii_lowercase());
+    let mut text = message.to_owned();
+    if let (true, Some(letter)) = (is_word, text.get_mut(..1)) {
+        letter.make_ascii_uppercase();
+    }
+    if text.ends_with(|c: char| c.is_alphanumeric() || ")\"'".contains(c)) {
+        text.push('.');
+    }
+    text
 }
 
 /// Draws the share of each class as a bar, named for those who don't see it.
@@ -289,6 +324,49 @@ pub(super) fn bar(counts: &Counts, most: u64) -> Html {
     }
     html.push_str("</svg>");
     Html(html)
+}
+
+/// Draws what is written to a table, beside what is written to the one that most is written to.
+pub(super) fn amounts(inserted: u64, updated: u64, deleted: u64, most: u64) -> Html {
+    let mut html =
+        "<svg class=\"bar\" viewBox=\"0 0 100 4\" preserveAspectRatio=\"none\" aria-hidden=\"true\">".to_owned();
+    let mut at = 0.0;
+    for (word, n) in [("inserted", inserted), ("updated", updated), ("deleted", deleted)] {
+        if n > 0 {
+            let width = (n as f64 / most.max(1) as f64 * 100.0).max(1.5).min(100.0 - at);
+            let _ = write!(html, "<rect class=\"f-{word}\" x=\"{at:.2}\" width=\"{width:.2}\" height=\"4\"/>");
+            at += width;
+        }
+    }
+    html.push_str("</svg>");
+    Html(html)
+}
+
+/// Escapes text and marks where it holds another, whatever the case of its letters.
+pub(super) fn found(text: &str, sought: &str) -> Html {
+    let (mut html, mut rest) = (String::new(), text);
+    let needle: Vec<char> = sought.chars().flat_map(char::to_lowercase).collect();
+    while let Some((start, end)) = next_match(rest, &needle) {
+        let _ = write!(html, "{}<mark>{}</mark>", escape(&rest[..start]), escape(&rest[start..end]));
+        rest = &rest[end..];
+    }
+    html.push_str(&escape(rest));
+    Html(html)
+}
+
+/// Finds the first place of a text in small letters; nothing where the text is empty.
+fn next_match(text: &str, needle: &[char]) -> Option<(usize, usize)> {
+    let (first, others) = needle.split_first()?;
+    let small = |c: char| c.to_lowercase().next().unwrap_or(c);
+    text.char_indices().filter(|(_, c)| small(*c) == *first).find_map(|(start, c)| {
+        let mut end = start + c.len_utf8();
+        let mut after = text[end..].chars();
+        for wanted in others {
+            let c = after.next().filter(|c| small(*c) == *wanted)?;
+            end += c.len_utf8();
+        }
+        Some((start, end))
+    })
 }
 
 /// Draws one share.
@@ -333,5 +411,32 @@ mod tests {
         assert!(old.to_string().contains("<del><span class=\"hidden\">only here: </span>a</del>"), "{old}");
         assert!(new.to_string().contains("<ins><span class=\"hidden\">only here: </span>e</ins>"), "{new}");
         assert!(lines(Some(&json!("a\nb\nc\n")), Some(&json!("a\nx\nc\n"))).is_some());
+    }
+
+    #[test]
+    fn messages_become_sentences_and_names_stay_names() {
+        for (message, said) in [
+            ("the backup does not fit", "The backup does not fit."),
+            ("broken.json: the file ends", "broken.json: the file ends."),
+            ("users/4: changed", "users/4: changed."),
+            ("there is no analysis \"p\"", "There is no analysis \"p\"."),
+            ("Type shop.", "Type shop."),
+            ("order_lines has none", "order_lines has none."),
+        ] {
+            assert_eq!(sentence(message), said);
+        }
+        assert_eq!((sentence(""), sentence("users")), (String::new(), "users.".to_owned()));
+    }
+
+    #[test]
+    fn what_is_found_is_marked_and_escaped() {
+        assert_eq!(found("Harbour <b>", "HARB").to_string(), "<mark>Harb</mark>our &lt;b&gt;");
+        assert_eq!(found("äÄ<", "ä").to_string(), "<mark>ä</mark><mark>Ä</mark>&lt;");
+        assert_eq!(found("a&b", "").to_string(), "a&amp;b");
+    }
+
+    #[test]
+    fn an_age_names_no_unit_of_which_there_is_none() {
+        assert_eq!([about(3), about(172_800), about(7_200), about(5_400)], ["3 s", "2 d", "2 h", "1 h 30 min"]);
     }
 }

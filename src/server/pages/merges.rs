@@ -1,6 +1,6 @@
 //! What was done: one merge with its receipt, taking it back, and the history.
 
-use super::chrome::{Chrome, Desk, Notice, draw};
+use super::chrome::{Chrome, Desk, Notice, Step, draw, way};
 use super::html::{Html, safe, time};
 use super::review::Written;
 use super::words;
@@ -22,6 +22,8 @@ use serde::Deserialize;
 pub(super) struct MergeRow {
     pub(super) id: String,
     pub(super) what: &'static str,
+    /// The backup that it came from.
+    pub(super) of: String,
     pub(super) when: Html,
     pub(super) database: String,
     pub(super) records: String,
@@ -41,10 +43,17 @@ fn what(kind: &PlanKind) -> &'static str {
 }
 
 fn records(counts: &receipt::Counted) -> String {
-    let parts = [("+", counts.inserted), ("~", counts.updated), ("−", counts.deleted)];
-    let said: Vec<String> =
-        parts.iter().filter(|p| p.1 > 0).map(|p| format!("{}{}", p.0, words::grouped(p.1))).collect();
-    if said.is_empty() { "none".to_owned() } else { said.join(" ") }
+    words::written(counts.inserted, counts.updated, counts.deleted)
+}
+
+/// Names the backup that a merge came from: as the catalog has it, else as its file.
+fn source(meta: &ReceiptMeta, kept: &[crate::catalog::Entry]) -> Option<(String, Option<String>)> {
+    let (path, digest) = meta.backup.as_ref()?;
+    let file = std::path::Path::new(path).file_name().map_or(path.as_str().into(), |n| n.to_string_lossy());
+    Some(match kept.iter().find(|e| e.digest == *digest) {
+        Some(e) => (safe(&e.name), Some(e.id.clone())),
+        None => (safe(&file), None),
+    })
 }
 
 /// Tells by what something was taken back, if it was.
@@ -69,11 +78,13 @@ fn state(meta: &ReceiptMeta, back: Option<&ReceiptMeta>) -> &'static str {
 /// Returns the last merges.
 pub(super) fn latest(desk: &Desk, most: usize) -> Answer<Vec<MergeRow>> {
     let (all, _) = receipt::list(desk.app.home())?;
+    let kept = crate::catalog::Catalog::open(desk.app.home())?.list()?;
     let rows = all.iter().take(most).map(|meta| {
         let back = taken_back(&all, &meta.id);
         MergeRow {
             id: meta.id.clone(),
             what: what(&meta.kind),
+            of: source(meta, &kept).map(|s| s.0).unwrap_or_default(),
             when: time(&meta.started_at),
             database: safe(&meta.database.display),
             records: records(&meta.counts),
@@ -91,12 +102,16 @@ pub(super) fn latest(desk: &Desk, most: usize) -> Answer<Vec<MergeRow>> {
 #[template(path = "outcome.html")]
 pub(super) struct Outcome {
     pub(super) chrome: Chrome,
+    /// What this is in the history, where it is part of that.
+    pub(super) crumb: Option<&'static str>,
     pub(super) title: String,
     pub(super) kind: &'static str,
     pub(super) sign: &'static str,
     pub(super) sentence: String,
     pub(super) detail: String,
     pub(super) lines: Vec<String>,
+    /// How many more there are than the lines.
+    pub(super) not_listed: u64,
     pub(super) hint: String,
     pub(super) find_out: Option<String>,
     /// Where it is told to others, and to how many.
@@ -172,16 +187,11 @@ fn merge_with(desk: &Desk, id: &str, notice: Option<Notice>) -> Answer<Response>
     let (kind, sign, sentence) = match (meta.state, back) {
         (State::Committed, None) => {
             let place = desk.badge(&meta.database).name;
-            (
-                "good",
-                "✓",
-                format!(
-                    "{} in {place}.",
-                    words::plural(total, "record") + if total == 1 { words::WAS_WRITTEN } else { words::WERE_WRITTEN }
-                ),
-            )
+            ("good", "✓", words::wrote(&meta.kind, total, &place))
         }
-        (State::Committed, Some(by)) => ("warn", "!", format!(words::phrase!(THIS_WAS_DONE_AND_TAKEN_BACK_BY), by.id)),
+        (State::Committed, Some(by)) => {
+            ("warn", "!", format!(words::phrase!(THIS_WAS_DONE_AND_TAKEN_BACK_BY), safe(&by.actor)))
+        }
         (State::RolledBack, _) => ("bad", "×", format!(words::phrase!(IT_WAS_ROLLED_BACK), words::UNCHANGED)),
         (State::Intent | State::Unknown, _) => ("warn", "!", words::IT_IS_NOT_KNOWN_YET_HOW_THIS.to_owned()),
     };
@@ -197,24 +207,20 @@ fn merge_with(desk: &Desk, id: &str, notice: Option<Notice>) -> Answer<Response>
     if let Some(at) = &meta.committed_at {
         facts.insert(1, (words::COMMITTED, time(at)));
     }
-    if let Some((path, digest)) = &meta.backup {
-        let kept = crate::catalog::Catalog::open(desk.app.home())?.list()?.into_iter().find(|e| e.digest == *digest);
-        let file = std::path::Path::new(path).file_name().map_or(path.as_str().into(), |n| n.to_string_lossy());
-        facts.push((
-            words::BACKUP,
-            match kept {
-                Some(e) => Html::made(format!("<a href=\"/backups/{}\">{}</a>", escape(&e.id), escape(&safe(&e.name)))),
-                None => Html::text(&file),
-            },
-        ));
+    let kept = crate::catalog::Catalog::open(desk.app.home())?.list()?;
+    if let Some((name, id)) = source(meta, &kept) {
+        let link = |id: String| Html::made(format!("<a href=\"/backups/{}\">{}</a>", escape(&id), escape(&name)));
+        facts.push((words::BACKUP, id.map_or_else(|| Html::text(&name), link)));
     }
+    facts.push((words::ID, Html::made(format!("<code>{}</code>", escape(id)))));
     if let Some(note) = &meta.note {
         facts.push((words::NOTE, Html::text(note)));
     }
     // What only the operation knows; the command line's merges have none here.
     if let Some(operation) = operations::carried_out(&desk.app, Kind::Merge, About::Merge(id), 1)?.first() {
         if let Some(made) = operation.result["backup"].as_str() {
-            let link = format!("<a href=\"/backups/{0}\">{0}</a>", escape(made));
+            let name = kept.iter().find(|e| e.id == made).map_or(made, |e| e.name.as_str());
+            let link = format!("<a href=\"/backups/{}\">{}</a>", escape(made), escape(&safe(name)));
             facts.push((words::BACKUP_BEFORE, Html::made(link)));
         }
         let notes = operation.notes();
@@ -228,26 +234,36 @@ fn merge_with(desk: &Desk, id: &str, notice: Option<Notice>) -> Answer<Response>
     let undo = if matches!(meta.kind, PlanKind::Undo { .. }) { words::REDO } else { words::UNDO };
     let mut links = Vec::new();
     if meta.state == State::Committed && back.is_none() && desk.can_write() {
-        links.push((format!("/merges/{id}/undo"), undo, true));
+        links.push((format!("/merges/{id}/undo"), undo, false));
     }
     if let Some(by) = back {
         links.push((format!("/merges/{}", by.id), words::OPEN_WHAT_TOOK_IT_BACK, true));
     }
     links.push((format!("/merges/{id}/report.html"), words::REPORT, false));
     links.push(("/history".to_owned(), words::HISTORY, false));
-    let mut chrome = desk.chrome("merge", words::HISTORY, format!("{} {id}", what(&meta.kind)));
-    chrome.target = Some(desk.badge(&meta.database));
+    let badge = desk.badge(&meta.database);
+    let title = match meta.state {
+        State::Committed => words::done(&meta.kind, &badge.name),
+        State::RolledBack | State::Intent | State::Unknown => what(&meta.kind).to_owned(),
+    };
+    let mut chrome = desk.chrome("merge", words::HISTORY, title.clone());
+    chrome.target = Some(badge);
+    if meta.kind == PlanKind::Merge {
+        chrome.way = way(Step::Merge, None);
+    }
     chrome.notice = notice;
-    let title = chrome.title.clone();
+    let stands = meta.state == State::Committed && back.is_none() && meta.kind == PlanKind::Merge;
     draw(&Outcome {
         chrome,
+        crumb: Some(what(&meta.kind)),
         title,
         kind,
         sign,
         sentence,
         detail: String::new(),
         lines: Vec::new(),
-        hint: String::new(),
+        not_listed: 0,
+        hint: if stands { words::LOOK_AT_YOUR_APPLICATION.to_owned() } else { String::new() },
         find_out: None,
         notify,
         facts,
@@ -310,7 +326,7 @@ fn written(desk: &Desk, receipt: &Receipt) -> Answer<PerTable> {
         }
     }
     let name = |t: usize| safe(&receipt.meta().schema.tables[t].label());
-    let counted = tables.iter().map(|(t, counts, ..)| Written::of(name(*t), counts)).collect();
+    let counted = Written::beside(tables.iter().map(|(t, counts, ..)| Written::of(name(*t), counts)).collect());
     Ok((counted, tables.into_iter().map(|(t, _, lines, more)| (name(t), lines, more)).collect()))
 }
 
@@ -321,7 +337,10 @@ struct UndoPage {
     id: String,
     verb: &'static str,
     title: String,
-    subject: String,
+    /// When, by whom and in which database it was done.
+    subject: (Html, String, String),
+    /// What it is called in the history.
+    crumb: &'static str,
     word: &'static str,
     counts: (u64, u64, u64),
     notes: Vec<String>,
@@ -355,19 +374,15 @@ pub(super) fn undo(desk: &Desk, id: &str) -> Answer<Response> {
     let shown = |list: &[String]| list.iter().map(|l| safe(l)).collect::<Vec<_>>();
     let bucket = |title, text, list: &[String], count: u64| (title, text, shown(list), count - list.len() as u64);
     let (verb, word) = if redo { (words::REDO, words::PUT_BACK) } else { (words::UNDO, words::TAKEN_BACK) };
-    let mut chrome = desk.chrome("undo", words::HISTORY, format!("{verb} {id}"));
+    let mut chrome = desk.chrome("undo", words::HISTORY, words::undoing(&meta.kind));
     chrome.target = Some(desk.badge(&meta.database));
     draw(&UndoPage {
         title: chrome.title.clone(),
         chrome,
         id: id.to_owned(),
         verb,
-        subject: safe(&format!(
-            words::phrase!(OF_BY_IN_WHAT_SOMEBODY_CHANGED_SINCE),
-            crate::report::text::when(&meta.started_at),
-            meta.actor,
-            meta.database.display
-        )),
+        subject: (time(&meta.started_at), safe(&meta.actor), safe(&meta.database.display)),
+        crumb: what(&meta.kind),
         word,
         counts: (reversed, kept, blocked),
         notes: shown(&lists.notes),
@@ -411,6 +426,7 @@ pub(super) struct Query {
 struct EntryRow {
     when: Html,
     what: String,
+    id: String,
     link: String,
     who: String,
     database: String,
@@ -452,7 +468,8 @@ pub(super) fn history(desk: &Desk, query: &Query) -> Answer<Response> {
         let merged = matches!(e.event.as_str(), "merge" | "undo" | "redo");
         EntryRow {
             when: time(&e.time),
-            what: safe(&format!("{} {}", e.event.replace('_', " "), e.merge)),
+            what: safe(&e.event.replace('_', " ")),
+            id: safe(&e.merge),
             link: if merged { format!("/merges/{}", e.merge) } else { String::new() },
             who: safe(&e.actor),
             database: safe(&e.database),

@@ -1,13 +1,14 @@
 //! Operations: what runs, phase by phase, and how it ended. A page says "Nothing was changed" only where the engine does.
 
-use super::chrome::{Chrome, Desk, draw, draw_with, go};
-use super::html::{Html, safe, time};
+use super::chrome::{Chrome, Desk, Step, TargetBadge, draw, draw_with, go, way};
+use super::html::{Html, safe, sentence, time};
 use super::merges::Outcome;
 use super::words;
 use crate::executor::State;
 use crate::executor::receipt;
 use crate::server::problem::{Answer, Problem};
 use crate::server::service::operations::{self, Kind, Operation, OperationState};
+use crate::server::service::targets;
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -93,6 +94,7 @@ fn running(desk: &Desk, operation: Operation) -> Answer<Response> {
     let mut chrome = desk.chrome("running", place(operation.kind), title);
     chrome.refresh = Some(2);
     chrome.running = None;
+    (chrome.target, chrome.way) = (badge(desk, &operation), step(&operation));
     draw(&RunningPage {
         chrome,
         title,
@@ -117,6 +119,23 @@ fn running(desk: &Desk, operation: Operation) -> Answer<Response> {
         can_cancel: desk.can_write() && operation.cancellable,
         id: operation.id,
     })
+}
+
+/// Returns the badge of the database that an operation is about.
+fn badge(desk: &Desk, operation: &Operation) -> Option<TargetBadge> {
+    let name = operation.target.as_deref()?;
+    let protected = targets::get(&desk.app, name).is_ok_and(|t| t.settings.protected);
+    Some(TargetBadge { name: safe(name), protected })
+}
+
+/// Draws where an operation is on the way to a merge, where it is on it.
+fn step(operation: &Operation) -> Html {
+    match operation.kind {
+        Kind::Analysis => way(Step::Analyze, None),
+        Kind::DryRun => way(Step::Review, operation.subject.as_deref()),
+        Kind::Merge => way(Step::Merge, operation.subject.as_deref()),
+        Kind::Backup | Kind::Verify | Kind::Undo => Html::default(),
+    }
 }
 
 fn place(kind: Kind) -> &'static str {
@@ -158,21 +177,33 @@ fn blank(desk: &Desk, operation: &Operation, title: &str) -> Outcome {
         (Some(id), Kind::Verify) => format!("/backups/{id}"),
         _ => "/backups".to_owned(),
     };
+    let named = match operation.kind {
+        Kind::Merge | Kind::DryRun => words::BACK_TO_THE_REVIEW,
+        Kind::Undo => words::BACK_TO_THE_MERGE,
+        Kind::Verify => words::BACK_TO_THE_BACKUP,
+        Kind::Analysis | Kind::Backup => words::BACK_TO_THE_BACKUPS,
+    };
     Outcome {
-        chrome: desk.chrome("ended", place(operation.kind), title),
+        chrome: Chrome {
+            target: badge(desk, operation),
+            way: step(operation),
+            ..desk.chrome("ended", place(operation.kind), title)
+        },
+        crumb: None,
         title: title.to_owned(),
         kind: "bad",
         sign: "×",
         sentence: String::new(),
         detail: String::new(),
         lines: Vec::new(),
+        not_listed: 0,
         hint: String::new(),
         find_out: None,
         notify: None,
         facts,
         tables: Vec::new(),
         written: Vec::new(),
-        links: vec![(back, words::GO_BACK, false), ("/history".to_owned(), words::HISTORY, false)],
+        links: vec![(back, named, false), ("/history".to_owned(), words::HISTORY, false)],
     }
 }
 
@@ -188,14 +219,18 @@ fn ended_badly(desk: &Desk, operation: &Operation) -> Answer<Response> {
         _ if unchanged(desk, operation, problem)? => words::UNCHANGED.to_owned(),
         _ => words::WHAT_IT_CHANGED_IS_NOT_KNOWN_LOOK.to_owned(),
     };
-    page.detail = safe(&problem.detail);
+    // The heading says already that nothing was changed.
+    page.detail = sentence(&safe(problem.detail.trim_end_matches(words::ALREADY_SAID)));
     if unknown {
+        // So does it that the connection was lost.
+        page.detail = String::new();
         (page.kind, page.sign) = ("warn", "!");
         page.find_out = Some(operation.id.clone());
     }
     if operation.state == OperationState::Cancelled {
-        page.kind = "warn";
+        (page.kind, page.sign) = ("warn", "–");
         page.title = words::STOPPED.to_owned();
+        page.detail = words::IT_WAS_STOPPED_ON_REQUEST.to_owned();
     }
     let part = |row: &serde_json::Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
     page.lines = problem
@@ -208,11 +243,17 @@ fn ended_badly(desk: &Desk, operation: &Operation) -> Answer<Response> {
             safe(format!("{}  {}", name.join("/"), part(row, "detail")).trim())
         })
         .collect();
-    page.hint = problem.hint.as_deref().map(safe).unwrap_or_default();
+    page.hint = problem.hint.as_deref().map(|hint| sentence(&safe(hint))).unwrap_or_default();
     if problem.code == "plan_stale"
         && let Some(id) = &operation.subject
     {
-        page.links.insert(0, (format!("/analyses/{id}"), words::OPEN_THE_ANALYSIS, true));
+        // The message names the plan and ends with the number; people know neither plans nor that word.
+        if let Some(count) = problem.detail.rsplit_once(": ").and_then(|(_, n)| n.parse::<u64>().ok()) {
+            page.detail = format!(words::phrase!(RECORDS_CHANGED_SINCE_THE_ANALYSIS), words::plural(count, "record"));
+            page.not_listed = count.saturating_sub(page.lines.len() as u64);
+        }
+        page.links.insert(0, (format!("/analyze?again={id}"), words::ANALYZE_AGAIN, desk.can_write()));
+        page.links.insert(1, (format!("/analyses/{id}"), words::OPEN_THE_ANALYSIS, false));
         page.hint = words::ANALYZE_THE_BACKUP_AGAIN_THE_DATABASE_CHANGED.to_owned();
     }
     if problem.code == "schema_mismatch" && operation.asked.is_some() && desk.can_write() {

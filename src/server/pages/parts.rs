@@ -58,6 +58,6 @@ pub(super) struct NewSchedule {
 #[template(path = "part_retention.html")]
 pub(super) struct Retention {
     /// Name, label, what was asked.
-    pub(super) rules: Vec<(&'static str, String, String)>,
+    pub(super) rules: Vec<(&'static str, &'static str, String)>,
     pub(super) going: Option<Going>,
 }

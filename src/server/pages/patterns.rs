@@ -1,7 +1,7 @@
 //! Conflicts by pattern: the same fields, for the same reason, decided together after their number was shown.
 
 use super::analysis::Head;
-use super::chrome::{Chrome, Desk, draw};
+use super::chrome::{Chrome, Desk, Step, draw, way};
 use super::html::{Html, safe, share};
 use super::words;
 use crate::server::problem::{Answer, Problem};
@@ -94,6 +94,7 @@ pub(super) fn patterns(desk: &Desk, id: &str, query: &Query) -> Answer<Response>
         preview.map(|p: Preview| Preview { sentence: format!("{}: {}", p.button, said(&rows, &p.pattern)), ..p });
     let mut chrome = desk.chrome("patterns", words::ANALYSES, words::CONFLICTS);
     chrome.target = Some(desk.badge(&meta.database));
+    chrome.way = way(Step::Decide, Some(id));
     let noise =
         rows.first().filter(|r| preview.is_none() && r.waiting >= NOISY && r.waiting * 2 > total).and_then(noise);
     let waiting = undecided.values().sum();

@@ -1,9 +1,9 @@
 //! One record: why it is what it is, field by field, and the decision about it.
 
 use super::analysis::Head;
-use super::chrome::{Chrome, Desk, draw, encoded};
+use super::chrome::{Chrome, Desk, Step, draw, encoded, way};
 use super::html::{ALONE, Html, lines, pair, safe, time, value};
-use super::table::title;
+use super::table::{because, title};
 use super::words;
 use crate::model::change::{Class, Field, Reason};
 use crate::model::{Key, Table, Value};
@@ -56,7 +56,12 @@ struct RecordPage {
     error: Option<String>,
     reason: &'static str,
     note: Option<String>,
-    decided: Option<(String, String)>,
+    /// What was decided; by whom, and when.
+    decided: Option<(String, Option<(String, Html)>)>,
+    /// Whether this was the last conflict that waited.
+    all_decided: bool,
+    /// Whether it is shown under a name, not its key.
+    named: bool,
     can_clear: bool,
     seen: String,
     /// What was noted beside the decision.
@@ -121,6 +126,7 @@ pub(super) fn record(desk: &Desk, id: &str, name: &str, hitch: &Hitch) -> Answer
     let now = super::beside::now(desk, &plan, std::slice::from_ref(&found)).pop().flatten();
     let mut chrome = desk.chrome("conflict", words::ANALYSES, title(table, &found, now.as_ref(), &secrets));
     chrome.target = Some(desk.badge(&meta.database));
+    chrome.way = way(Step::Decide, Some(id));
     let equal = unlisted(table, finding).count();
     let page = RecordPage {
         a: Head::of(desk, &plan)?,
@@ -136,7 +142,9 @@ pub(super) fn record(desk: &Desk, id: &str, name: &str, hitch: &Hitch) -> Answer
         changed_by: hitch.changed_by.as_deref().map(safe),
         error: hitch.error.as_deref().map(safe),
         reason: text::explained(finding.reason),
-        note: text::because(&found).map(|n| safe(&secrets.scrub(table, &finding.fields, &n))),
+        note: because(&found).map(|n| safe(&secrets.scrub(table, &finding.fields, &n))),
+        all_decided: found.decision.is_some() && finding.class == Class::Conflict && plan.settled()?.undecided == 0,
+        named: chrome.title != safe(&secrets.record_name(table, &finding.key)),
         can_clear: found.decision.is_some(),
         decided,
         seen: record_etag(&plan, &found)?,
@@ -240,7 +248,7 @@ fn field_view(
 }
 
 /// Says in words what was decided, and by whom.
-fn decided(record: &Stored, answered: &(Option<String>, Option<String>)) -> Option<(String, String)> {
+fn decided(record: &Stored, answered: &(Option<String>, Option<String>)) -> Option<(String, Option<(String, Html)>)> {
     let outcome = record.outcome.map_or("", Outcome::word);
     let what = match &record.decision {
         Some(Decision::Backup) => words::DECIDED_TAKE_THE_BACKUPS_RECORD.to_owned(),
@@ -252,12 +260,9 @@ fn decided(record: &Stored, answered: &(Option<String>, Option<String>)) -> Opti
             format!(words::phrase!(DECIDED_BY_FIELD), fields.keys().map(|k| safe(k)).collect::<Vec<_>>().join(", "))
         }
         None if outcome.is_empty() || outcome == "undecided" => return None,
-        None => return Some((format!(words::phrase!(AS_THE_STRATEGY_HAS_IT), words::outcome(outcome)), String::new())),
+        None => return Some((format!(words::phrase!(AS_THE_STRATEGY_HAS_IT), words::outcome(outcome)), None)),
     };
-    let by = match (&answered.0, &answered.1) {
-        (Some(by), Some(at)) => format!("by {}, {}", safe(by), text::when(at)),
-        _ => String::new(),
-    };
+    let by = answered.0.as_deref().zip(answered.1.as_deref()).map(|(by, at)| (safe(by), time(at)));
     Some((what, by))
 }
 
@@ -295,7 +300,7 @@ fn linked(
                 let text = format!(
                     words::phrase!(REFERS_TO_THIS_TABLE_THERE_DIFFER),
                     safe(&result.name),
-                    words::plural(differing, "record")
+                    words::differing(differing)
                 );
                 let to = format!("/analyses/{}/tables/{}", meta.id, encoded(&result.name));
                 found.push((text, Some(to)));

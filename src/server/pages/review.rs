@@ -1,8 +1,8 @@
 //! The review: exactly what a merge would do, what stands in its way, and the button.
 
 use super::analysis::Head;
-use super::chrome::{Chrome, Desk, draw, encoded};
-use super::html::safe;
+use super::chrome::{Chrome, Desk, Step, draw, encoded, way};
+use super::html::{Html, amounts, safe, sentence};
 use super::words;
 use crate::executor::BY_A_TRIGGER;
 use crate::model::schema::{Engine, Generated};
@@ -22,6 +22,8 @@ pub(super) struct Written {
     pub(super) updated: u64,
     pub(super) deleted: u64,
     pub(super) rest: String,
+    /// How much that is beside the other tables.
+    pub(super) bar: Html,
 }
 
 impl Written {
@@ -36,7 +38,22 @@ impl Written {
         ];
         let rest: Vec<String> =
             parts.iter().filter(|(_, n)| *n > 0).map(|(w, n)| format!("{} {w}", words::grouped(n))).collect();
-        Self { name, inserted: p.inserted, updated: p.updated, deleted: p.deleted, rest: rest.join(", ") }
+        Self {
+            name,
+            inserted: p.inserted,
+            updated: p.updated,
+            deleted: p.deleted,
+            rest: rest.join(", "),
+            bar: Html::default(),
+        }
+    }
+
+    /// Draws each table's part beside the others'.
+    pub(super) fn beside(mut tables: Vec<Self>) -> Vec<Self> {
+        let all = |t: &Self| t.inserted + t.updated + t.deleted;
+        let most = tables.iter().map(all).max().unwrap_or(0);
+        tables.iter_mut().for_each(|t| t.bar = amounts(t.inserted, t.updated, t.deleted, most));
+        tables
     }
 }
 
@@ -46,6 +63,10 @@ struct Review {
     chrome: Chrome,
     a: Head,
     headline: String,
+    /// Whether conflicts wait for a decision.
+    waiting: bool,
+    /// Why the database can't be looked at.
+    unreached: Option<String>,
     stands: Vec<(String, String, &'static str)>,
     dry_run: Option<String>,
     tables: Vec<Written>,
@@ -125,15 +146,19 @@ pub(super) fn review(desk: &Desk, id: &str, tried: Option<&str>) -> Answer<Respo
     let measured = Measured::of(desk, id, target.as_ref().map_or("", |t| &t.name), &total)?;
     let mut chrome = desk.chrome("review", words::ANALYSES, words::REVIEW);
     chrome.target = Some(desk.badge(&meta.database));
+    chrome.way = way(if total.undecided > 0 { Step::Decide } else { Step::Review }, Some(id));
+    let (staleness, unreached) = staleness(desk, &plan);
     let page = Review {
         headline: match total.writes() {
             0 => words::A_MERGE_WOULD_WRITE_NOTHING.to_owned(),
             n => format!("{} into {}", words::plural(n, "change"), safe(&target_name)),
         },
         a: Head::of(desk, &plan)?,
+        waiting: total.undecided > 0,
+        unreached,
         stands,
         dry_run: tried.map(|operation| dry_run(desk, id, operation)).transpose()?,
-        tables: written.map(|(t, p)| Written::of(safe(&meta.schema.tables[*t].label()), p)).collect(),
+        tables: Written::beside(written.map(|(t, p)| Written::of(safe(&meta.schema.tables[*t].label()), p)).collect()),
         total: Written::of(String::new(), &total),
         cannot,
         etag: plan.revision()?,
@@ -146,7 +171,7 @@ pub(super) fn review(desk: &Desk, id: &str, tried: Option<&str>) -> Answer<Respo
         powers_total: powers.total,
         protected,
         target_name: safe(&target_name),
-        staleness: staleness(desk, &plan),
+        staleness,
         checks: checks(&plan, &touched, total.writes(), &measured),
         backup_first: backup_first(desk)?,
         chrome,
@@ -177,7 +202,8 @@ fn dry_run(desk: &Desk, id: &str, operation: &str) -> Answer<String> {
     ))
 }
 
-fn staleness(desk: &Desk, plan: &Plan) -> String {
+/// Says what is known of the tables since the analysis, and why nothing is where the database can't be asked.
+fn staleness(desk: &Desk, plan: &Plan) -> (String, Option<String>) {
     let current = targets::of(&desk.app, &plan.meta().database).and_then(|t| Ok(t.connect()?.schema()?));
     match current {
         Ok(schema) => {
@@ -185,13 +211,14 @@ fn staleness(desk: &Desk, plan: &Plan) -> String {
                 let before = &plan.meta().schema.tables[t.table];
                 schema.table(&before.label()).is_some_and(|now| schema.tables[now].digest() == before.digest())
             });
-            if same {
-                words::THE_TABLES_ARE_AS_THEY_WERE_SEEN.to_owned()
+            let said = if same {
+                words::THE_TABLES_ARE_AS_THEY_WERE_SEEN
             } else {
-                words::THE_TABLES_CHANGED_SINCE_ANALYZE_AGAIN.to_owned()
-            }
+                words::THE_TABLES_CHANGED_SINCE_ANALYZE_AGAIN
+            };
+            (said.to_owned(), None)
         }
-        Err(problem) => safe(&format!("× {}", problem.detail)),
+        Err(problem) => (words::NOT_KNOWN_NOW.to_owned(), Some(sentence(&safe(&problem.detail)))),
     }
 }
 

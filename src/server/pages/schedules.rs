@@ -20,11 +20,11 @@ use axum::response::Response;
 /// The rules of retention: field, what it keeps.
 const RULES: [(&str, &str); 6] = [
     ("last", words::THE_NEWEST),
-    ("hourly", "hours"),
-    ("daily", "days"),
-    ("weekly", "weeks"),
-    ("monthly", "months"),
-    ("yearly", "years"),
+    ("hourly", "Hourly"),
+    ("daily", "Daily"),
+    ("weekly", "Weekly"),
+    ("monthly", "Monthly"),
+    ("yearly", "Yearly"),
 ];
 
 fn policy(form: &Form) -> Answer<Policy> {
@@ -56,7 +56,7 @@ pub(super) fn schedules(desk: &Desk, form: &Form) -> Answer<Response> {
             Some(Going::of(&judged, desk.is_admin()))
         }
     };
-    let rules = RULES.map(|(name, what)| (name, words::keep(what), field(form, name).to_owned()));
+    let rules = RULES.map(|(name, what)| (name, what, field(form, name).to_owned()));
     let retention = Section {
         title: words::RETENTION,
         text: words::OF_EACH_PERIOD_THE_NEWEST_BACKUP_IS.to_owned(),

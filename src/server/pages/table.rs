@@ -2,12 +2,12 @@
 
 use super::analysis::{Head, class};
 use super::beside::{Now, now};
-use super::chrome::{Chrome, Desk, draw, encoded};
+use super::chrome::{Chrome, Desk, Step, draw, encoded, way};
 use super::html::{Html, IN_LIST, pair, safe, value};
 use super::words;
 use crate::model::Table;
 use crate::model::change::Class;
-use crate::plan::{Plan, Selector, Stored};
+use crate::plan::{Outcome, Plan, Selector, Stored};
 use crate::report::text;
 use crate::report::{RecordView, Secrets};
 use crate::server::problem::Answer;
@@ -68,6 +68,8 @@ struct TablePage {
     columns: Vec<String>,
     leave_out: Option<String>,
     rows: Vec<Row>,
+    /// Says how many there are where an analysis keeps no more than their number.
+    only_counted: Option<String>,
     decidable: bool,
     here: String,
     caption: String,
@@ -119,6 +121,7 @@ pub(super) fn table(desk: &Desk, id: &str, name: &str, query: &Query) -> Answer<
     let mut chrome = desk.chrome("table", words::ANALYSES, schema.label());
     chrome.title = safe(&chrome.title);
     chrome.target = Some(desk.badge(&meta.database));
+    chrome.way = way(Step::Decide, Some(id));
     let equal = schema.columns.len().saturating_sub(records.first().map_or(0, |r| r.finding.fields.len()));
     let page = TablePage {
         a: Head::of(desk, &plan)?,
@@ -130,6 +133,8 @@ pub(super) fn table(desk: &Desk, id: &str, name: &str, query: &Query) -> Answer<
         query: query.q.clone(),
         sizes: vec![20, 50, 100, 200],
         size,
+        only_counted: (wanted == Class::CurrentOnly && records.is_empty() && sought.is_nothing())
+            .then(|| words::only_in_current(total)),
         rows: records.iter().zip(&now).map(|(r, n)| row(&plan, schema, r, n.as_ref(), id, &secrets)).collect(),
         column: query.column.clone(),
         columns: schema.columns.iter().map(|c| c.name.clone()).collect(),
@@ -157,6 +162,13 @@ struct Sought {
     column: Option<usize>,
 }
 
+impl Sought {
+    /// Whether all records are shown.
+    fn is_nothing(&self) -> bool {
+        self.text.is_empty() && self.column.is_none()
+    }
+}
+
 /// Returns where the analysis can be made again without a column, if one is looked at.
 fn leave_out(plan: &Plan, column: &str, table: &Table) -> Option<String> {
     let known = table.columns.iter().any(|c| c.name == column);
@@ -176,7 +188,7 @@ fn found(
     secrets: &Secrets,
 ) -> crate::error::Result<(Vec<Stored>, Option<i64>)> {
     let selector = Selector { table: Some(table), classes: vec![class], ..Selector::default() };
-    if sought.text.is_empty() && sought.column.is_none() {
+    if sought.is_nothing() {
         let page = plan.page(&selector, after, size)?;
         return Ok((page.records, page.next));
     }
@@ -263,8 +275,13 @@ fn row(plan: &Plan, table: &Table, record: &Stored, now: Option<&Now>, id: &str,
         key: safe(&secrets.record_name(table, &record.finding.key)),
         fields: shown,
         outcome: words::outcome(record.outcome.map_or("", crate::plan::Outcome::word)),
-        why: text::because(record).map(|w| safe(&secrets.scrub(table, &record.finding.fields, &w))),
+        why: because(record).map(|w| safe(&secrets.scrub(table, &record.finding.fields, &w))),
     }
+}
+
+/// Says what a reason alone does not: nothing where it is only that a person is asked, which the outcome says.
+pub(super) fn because(record: &Stored) -> Option<String> {
+    text::because(record).filter(|why| record.outcome != Some(Outcome::Undecided) || !why.ends_with(words::ASKED))
 }
 
 fn is_null(value: Option<&Json>) -> bool {

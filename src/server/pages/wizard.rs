@@ -2,8 +2,8 @@
 
 use super::analysis::strategies;
 use super::backups::BackupRow;
-use super::chrome::{Chrome, Desk, draw, draw_with, go};
-use super::html::safe;
+use super::chrome::{Chrome, Desk, Step, draw, draw_with, go, way};
+use super::html::{safe, sentence};
 use super::targets::{self, TargetView};
 use super::words;
 use crate::model::{Schema, names};
@@ -167,7 +167,7 @@ pub(super) fn wizard(desk: &Desk, form: &Form, problem: Option<&Problem>) -> Ans
     let (schema, unreached) = match read {
         None => (None, None),
         Some(Ok(schema)) => (Some(schema), None),
-        Some(Err(problem)) => (None, Some(safe(&problem.detail))),
+        Some(Err(problem)) => (None, Some(sentence(&safe(&problem.detail)))),
     };
     let known: Vec<String> = schema.iter().flat_map(|s| s.tables.iter().map(crate::model::Table::label)).collect();
     let chosen_by_hand: Vec<(&str, &str)> = {
@@ -200,11 +200,13 @@ pub(super) fn wizard(desk: &Desk, form: &Form, problem: Option<&Problem>) -> Ans
     let text = |name: &str| field(form, name).to_owned();
     let part =
         |row: &serde_json::Value| row["detail"].as_str().or(row["table"].as_str()).unwrap_or_default().to_owned();
+    let mut chrome = desk.chrome("wizard", words::ANALYSES, words::ANALYZE);
+    chrome.way = way(Step::Analyze, None);
     let page = Wizard {
-        chrome: desk.chrome("wizard", words::ANALYSES, words::ANALYZE),
+        chrome,
         backup: BackupRow::of(&view),
         backup_tables: safe(&view.tables.iter().map(|t| t.name.as_str()).take(4).collect::<Vec<_>>().join(", ")),
-        error: problem.map(|p| safe(&p.detail)),
+        error: problem.map(|p| sentence(&safe(&p.detail))),
         hint: match failed {
             Some(_) => words::SAY_WHERE_THEY_GO.to_owned(),
             None => problem.and_then(|p| p.hint.as_deref()).map(safe).unwrap_or_default(),

@@ -1,8 +1,13 @@
 //! The pages' words, in one place, ready for translation: names of buttons, classes, keys, and what is said of states.
 
 mod labels;
+mod said;
 
 pub(super) use labels::*;
+pub(super) use said::*;
+
+use super::chrome::Step;
+use crate::plan::PlanKind;
 
 /// Names of the header and the footer.
 pub(super) const SKIP: &str = "Skip to the content";
@@ -15,6 +20,16 @@ pub(super) const KEYS: &str = "Keyboard";
 pub(super) const SYSTEM: &str = "System";
 pub(super) const ZONE: &str = "Times are in UTC";
 
+/// The way from a backup to a merge, and its steps.
+pub(super) const WAY: &str = "From a backup to a merge";
+pub(super) const STEPS: [(Step, &str); 5] = [
+    (Step::Backup, "Backup"),
+    (Step::Analyze, "Analyze"),
+    (Step::Decide, "Decide"),
+    (Step::Review, "Review"),
+    (Step::Merge, "Merge"),
+];
+
 /// The two buttons whose names are the project's own.
 pub(super) const ANALYZE: &str = "Analyze for Merge";
 pub(super) const MERGE: &str = "Perform Incremental Merge";
@@ -24,7 +39,7 @@ pub(super) const HOME_TITLE: &str = "Home";
 pub(super) const NO_BACKUP: &str =
     "Upload a backup that you have, or let one be made of a database. Neither changes any data.";
 pub(super) const CLOSE: &str = "You may close this page: what runs goes on, and this page finds it again.";
-pub(super) const CANCEL: &str = "Possible until the commit; everything is rolled back then.";
+pub(super) const CANCEL: &str = "“Cancel” is possible until the commit; everything is rolled back then.";
 pub(super) const WORKING: &str = "Working.";
 pub(super) const DECIDE: &str = "Decide";
 pub(super) const NOT_ENCRYPTED: &str = "Backups made here are not encrypted. Make a key with 'merganser key generate', and name it under [backup] encrypt_to.";
@@ -50,9 +65,14 @@ pub(super) const GOES: &str = "✗ would go";
 pub(super) const STAYS: &str = "✓ stays";
 pub(super) const UNCHANGED: &str = "Nothing was changed.";
 
+/// What messages of the engine end with that a page says in another place: what a heading says, and that people are asked.
+pub(super) const ALREADY_SAID: &str = "; nothing was changed";
+pub(super) const ASKED: &str = ": the strategy asks";
+
 /// What the script says, by the name that it knows it by; what stands in braces is filled in.
 pub(super) const SCRIPT: &[(&str, &str)] = &[
     ("zone", "Times in {zone}; UTC on hover"),
+    ("utc", ZONE),
     ("keys", KEYS),
     ("close", "Close"),
     ("sent", "{percent} % sent"),
@@ -77,6 +97,14 @@ pub(super) const PLACES: &[(&str, &str)] = &[
 
 /// The classes in the order of columns.
 pub(super) const CLASSES: &[&str] = &["new", "updated", "conflict", "unchanged", "blocked", "excluded", "current_only"];
+
+/// How it goes, from a backup to the way back.
+pub(super) const HOW: [(&str, &str); 4] = [
+    ("Analyze", "The backup is compared with the database, record by record. Nothing is changed."),
+    ("Decide", "Where both sides differ you choose: one by one, by field, or all of a kind at once."),
+    ("Merge", "A review shows exactly what will be written. It happens in one transaction, or not at all."),
+    ("Undo", "Every merge can be taken back; what somebody changed since stays."),
+];
 
 /// What a person may want: word, name, example, strategy.
 pub(super) const INTENTS: &[(&str, &str, &str, &str)] = &[
@@ -111,8 +139,12 @@ pub(super) const INTENTS: &[(&str, &str, &str, &str)] = &[
 pub(super) const KEY_LIST: &[(&str, &str)] = &[
     ("?", "this list"),
     ("/", "search"),
-    ("g h", "go home; g b backups, g a analyses, g l history"),
-    ("j  k", "next, previous record"),
+    ("g h", "go home"),
+    ("g b", "go to the backups"),
+    ("g a", "go to the analyses"),
+    ("g l", "go to the history"),
+    ("j", "next record"),
+    ("k", "previous record"),
     ("]", "next undecided conflict"),
     ("b", "take the Backup's record"),
     ("c", "keep the Current record"),
@@ -120,7 +152,8 @@ pub(super) const KEY_LIST: &[(&str, &str)] = &[
     ("e", "give a value of your own"),
     ("s", "skip: write nothing for it"),
     ("u", "take the last decision back"),
-    ("x", "tick a record; Shift+J extends to the next"),
+    ("x", "tick a record"),
+    ("Shift J", "tick the next one, too"),
     ("a", "decide all like this, or go to the ticked records' buttons"),
     ("Enter", "open"),
     ("Esc", "back"),
@@ -186,7 +219,7 @@ macro_rules! phrase {
         "{}, nothing else"
     };
     (THIS_WAS_DONE_AND_TAKEN_BACK_BY) => {
-        "This was done, and taken back by {}."
+        "This was done, and taken back by {} since."
     };
     (IT_WAS_ROLLED_BACK) => {
         "It was rolled back. {}"
@@ -194,8 +227,11 @@ macro_rules! phrase {
     (PLANNED_AND_WRITTEN_ARE_THE_SAME_EACH) => {
         "{} — planned and written are the same, each was read back"
     };
-    (OF_BY_IN_WHAT_SOMEBODY_CHANGED_SINCE) => {
-        "Of {} by {}, in {}. What somebody changed since stays as it is."
+    (RECORDS_CHANGED_SINCE_THE_ANALYSIS) => {
+        "{} changed since the analysis, so it is no longer what you saw."
+    };
+    (CANT_BE_WRITTEN_BECAUSE) => {
+        "{}: can't be written; {}"
     };
     (OF_RECORDS) => {
         "{table}: {} of {}"
@@ -243,7 +279,7 @@ macro_rules! phrase {
         "refers to {}"
     };
     (REFERS_TO_THIS_TABLE_THERE_DIFFER) => {
-        "{} refers to this table: {} there differ"
+        "{} refers to this table: {} there"
     };
     (CONFLICTS_WAIT_FOR_A_DECISION) => {
         "{} conflicts wait for a decision"
@@ -384,6 +420,68 @@ pub(super) fn plural(count: impl std::borrow::Borrow<u64>, noun: &str) -> String
     if count == 1 { format!("1 {noun}") } else { format!("{} {noun}s", grouped(count)) }
 }
 
+/// Writes what was written, with the signs of the classes.
+pub(super) fn written(inserted: u64, updated: u64, deleted: u64) -> String {
+    let parts = [("+", inserted, "inserted"), ("~", updated, "updated"), ("−", deleted, "deleted")];
+    let said: Vec<String> =
+        parts.iter().filter(|p| p.1 > 0).map(|(sign, n, what)| format!("{sign} {} {what}", grouped(n))).collect();
+    if said.is_empty() { "none".to_owned() } else { said.join(", ") }
+}
+
+/// Says in a heading what was done, and where.
+pub(super) fn done(kind: &PlanKind, database: &str) -> String {
+    match kind {
+        PlanKind::Merge => format!("Merged into {database}"),
+        PlanKind::Undo { .. } => format!("Taken back in {database}"),
+        PlanKind::Redo { .. } => format!("Put back in {database}"),
+    }
+}
+
+/// Says in a heading what taking this back is about to do.
+pub(super) fn undoing(kind: &PlanKind) -> &'static str {
+    match kind {
+        PlanKind::Undo { .. } => "Put back what was undone",
+        PlanKind::Merge | PlanKind::Redo { .. } => "Undo a merge",
+    }
+}
+
+/// Says how many analyses are decided and not merged yet.
+pub(super) fn ready(count: u64) -> String {
+    match count {
+        1 => "1 analysis is ready to be merged.".to_owned(),
+        n => format!("{} analyses are ready to be merged.", grouped(n)),
+    }
+}
+
+/// Says how many records were written, or put back.
+pub(super) fn wrote(kind: &PlanKind, count: u64, database: &str) -> String {
+    let were = if count == 1 { "was" } else { "were" };
+    let how = if matches!(kind, PlanKind::Undo { .. }) { "put back" } else { "written" };
+    format!("{} {were} {how} in {database}.", plural(count, "record"))
+}
+
+/// Says how many records differ.
+pub(super) fn differing(count: u64) -> String {
+    format!("{} {}", plural(count, "record"), if count == 1 { "differs" } else { "differ" })
+}
+
+/// Says why a backup is kept, without the names of what needs it: those are nobody's but the machine's.
+pub(super) fn kept_because(reason: &str) -> &str {
+    match reason {
+        _ if reason.starts_with("needed by the plan ") => "an analysis needs it",
+        _ if reason.starts_with("needed by the merge ") => "a merge came from it",
+        _ => reason,
+    }
+}
+
+/// Says that records are only in current.
+pub(super) fn only_in_current(count: u64) -> String {
+    format!(
+        "{} only in current",
+        if count == 1 { "1 record is".to_owned() } else { format!("{} records are", grouped(count)) }
+    )
+}
+
 /// Writes a count of records.
 pub(super) fn records(count: impl std::borrow::Borrow<usize>) -> String {
     plural(*count.borrow() as u64, "record")
@@ -414,11 +512,6 @@ pub(super) fn would_go(kept: u64, gone: u64) -> String {
 /// Names the button that lets backups go.
 pub(super) fn remove_backups(count: u64) -> String {
     format!("Remove {}", plural(count, "backup"))
-}
-
-/// Labels a rule of retention.
-pub(super) fn keep(what: &str) -> String {
-    format!("Keep {what}")
 }
 
 /// Says how many tables a picture leaves out.

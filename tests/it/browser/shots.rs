@@ -183,6 +183,7 @@ fn every_state(dark: bool) {
     browser.type_into("#file", renamed.to_str().expect("a path"));
     browser.press("Upload");
     browser.press("Analyze for Merge");
+    browser.at("/analyze");
     browser.press("Analyze for Merge");
     browser.says("Map the names");
     look.at("11-names-do-not-fit");
@@ -283,6 +284,7 @@ fn decide_all(browser: &Browser, analysis: &str) {
             // What changes who may do what is never decided together.
             browser.says("decided by itself");
             browser.click("tr[data-undecided] a");
+            browser.path_that("the record", |path| path.contains("/records/"));
             browser.click("main form button[value=backup]");
             browser.says("Decided");
         }

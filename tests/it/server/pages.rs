@@ -259,3 +259,34 @@ fn what_was_merged_waits_for_nobody() {
     assert_eq!(site.end(&token, &undo)["state"], "done");
     assert!(page(&site, &token, "/").contains(&link));
 }
+
+#[test]
+fn pages_lead_on_to_the_next_step() {
+    let site = Site::with(&format!("{SQL} INSERT INTO rooms VALUES (9, 'nine', NULL);"), |_| {}, |_| {});
+    let token = site.token(Role::Operator);
+    let first = page(&site, &token, "/");
+    assert!(first.contains("Nothing is here yet") && first.contains("action=\"/backups/upload\""), "{first}");
+    let id = site.analyzed(&token);
+    assert!(page(&site, &token, "/").contains("1 analysis waits for your decisions."));
+    let only = page(&site, &token, &format!("/analyses/{id}/tables/rooms?class=current_only"));
+    assert!(only.contains("1 record is only in current") && only.contains("counted, not listed"), "{only}");
+    let waiting = page(&site, &token, &format!("/analyses/{id}/review"));
+    assert!(waiting.contains("waits for your decisions") && !waiting.contains("Exactly this will happen"), "{waiting}");
+    let conflicts = site.get(&token, &format!("/api/v1/analyses/{id}/records?class=conflict")).json();
+    let record = format!("/analyses/{id}/records/{}", conflicts["items"][0]["id"].as_str().expect("an id"));
+    let decided = "Every conflict is decided. Next: look at what will be written.";
+    assert!(!page(&site, &token, &record).contains(decided));
+    let all = json!({"decision": {"action": "backup"}});
+    site.ask(&token, "POST", &format!("/api/v1/analyses/{id}/decisions"), &[("if-match", "*")], &all);
+    assert!(page(&site, &token, &record).contains(decided));
+    assert!(page(&site, &token, "/").contains("1 analysis is ready to be merged."));
+    let current = rusqlite::Connection::open(site.world.path("current.db")).expect("opens");
+    current.execute("UPDATE users SET name = 'later' WHERE id = 3", []).expect("changed");
+    let asked = json!({"analysis": id});
+    let merge = site.ask(&token, "POST", "/api/v1/merges", &[("idempotency-key", "m")], &asked);
+    let failed = site.end(&token, &merge);
+    assert_eq!(failed["problem"]["code"], "plan_stale", "{failed}");
+    let stale = page(&site, &token, &format!("/operations/{}", failed["id"].as_str().expect("an id")));
+    assert!(stale.contains("1 record changed since the analysis"), "{stale}");
+    assert!(stale.contains(&format!("/analyze?again={id}")) && stale.contains("Nothing was changed."), "{stale}");
+}
