@@ -88,7 +88,7 @@ impl Plan {
         // Until it is finished the file is of no use to anybody, so nothing is lost if it is torn.
         connection
             .execute_batch(&format!(
-                "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -8000;
+                "PRAGMA page_size = 8192; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -8000;
                  {TABLES} BEGIN",
             ))
             .map_err(|e| lost(path, e))?;

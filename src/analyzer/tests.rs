@@ -43,6 +43,7 @@ fn table(name: &str, columns: &[(&str, ColumnType)]) -> Table {
         refused: None,
         notes: Vec::new(),
         partitioned_by: Vec::new(),
+        plain: false,
     }
 }
 

@@ -144,5 +144,6 @@ fn table() -> Table {
         refused: None,
         notes: Vec::new(),
         partitioned_by: Vec::new(),
+        plain: false,
     }
 }

@@ -10,6 +10,7 @@ use crate::error::{Result, fail};
 use rusqlite::types::ValueRef;
 use rusqlite::{OptionalExtension, Row, params};
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufWriter, Write};
 
 /// Records of one digest.
 const CHUNK: i64 = 256;
@@ -159,29 +160,30 @@ impl Plan {
 
     /// Digests the meta data, the chunks, and what an undo carries out.
     fn head(&self, key: &Key, chunks: &BTreeMap<i64, Digest>) -> Result<String> {
-        let mut hasher = blake3::Hasher::new_keyed(key);
-        hasher.update(b"merganser seal of chunks");
+        let mut hasher = Gathering::new(key);
+        hasher.put(b"merganser seal of chunks");
         self.meta_and_actions(&mut hasher, |hasher| {
             chunks.iter().for_each(|(chunk, digest)| {
-                hasher.update(&chunk.to_le_bytes()).update(digest);
+                hasher.put(&chunk.to_le_bytes());
+                hasher.put(digest);
             });
             Ok(())
         })?;
-        Ok(hasher.finalize().to_hex().to_string())
+        Ok(hasher.end().to_hex().to_string())
     }
 
     /// Digests everything at once, as plans were sealed before there were chunks.
     fn whole(&self, key: &Key) -> Result<String> {
-        let mut hasher = blake3::Hasher::new_keyed(key);
+        let mut hasher = Gathering::new(key);
         let text = format!("SELECT {SEALED}, {}, limits FROM records ORDER BY id", self.sealed_outcome());
         self.meta_and_actions(&mut hasher, |hasher| self.feed(&text, 12, hasher))?;
-        Ok(hasher.finalize().to_hex().to_string())
+        Ok(hasher.end().to_hex().to_string())
     }
 
     fn meta_and_actions(
         &self,
-        hasher: &mut blake3::Hasher,
-        records: impl FnOnce(&mut blake3::Hasher) -> Result<()>,
+        hasher: &mut Gathering,
+        records: impl FnOnce(&mut Gathering) -> Result<()>,
     ) -> Result<()> {
         self.feed("SELECT key, value FROM meta WHERE key <> 'seal' ORDER BY key", 2, hasher)?;
         records(hasher)?;
@@ -205,11 +207,11 @@ impl Plan {
 
     /// Digests the records of one chunk.
     fn chunk(&self, key: &Key, chunk: i64) -> Result<Digest> {
-        let mut hasher = blake3::Hasher::new_keyed(key);
+        let mut hasher = Gathering::new(key);
         let (first, last) = (chunk * CHUNK, chunk * CHUNK + CHUNK - 1);
         let text = self.sealed_text(&format!("WHERE id BETWEEN {first} AND {last}"))?;
         self.feed(&text, 13, &mut hasher)?;
-        Ok(hasher.finalize().into())
+        Ok(hasher.end().into())
     }
 
     /// Digests the records of all chunks, in one pass.
@@ -219,24 +221,24 @@ impl Plan {
             let mut statement = self.connection.prepare(&text)?;
             let mut rows = statement.query([])?;
             let mut hashers: BTreeMap<i64, Digest> = BTreeMap::new();
-            let mut open: Option<(i64, blake3::Hasher)> = None;
+            let mut open: Option<(i64, Gathering)> = None;
             while let Some(row) = rows.next()? {
                 let chunk = chunk_of(row.get(0)?);
                 if open.as_ref().is_none_or(|(at, _)| *at != chunk) {
-                    hashers.extend(open.take().map(|(at, hasher)| (at, hasher.finalize().into())));
-                    open = Some((chunk, blake3::Hasher::new_keyed(key)));
+                    hashers.extend(open.take().map(|(at, hasher)| (at, hasher.end().into())));
+                    open = Some((chunk, Gathering::new(key)));
                 }
                 if let Some((_, hasher)) = &mut open {
                     feed_row(row, 13, hasher)?;
                 }
             }
-            hashers.extend(open.map(|(at, hasher)| (at, hasher.finalize().into())));
+            hashers.extend(open.map(|(at, hasher)| (at, hasher.end().into())));
             Ok(hashers)
         };
         digests().map_err(|e| lost(&self.path, e))
     }
 
-    fn feed(&self, text: &str, columns: usize, hasher: &mut blake3::Hasher) -> Result<()> {
+    fn feed(&self, text: &str, columns: usize, hasher: &mut Gathering) -> Result<()> {
         let mut fed = || -> rusqlite::Result<()> {
             let mut statement = self.connection.prepare(text)?;
             let mut rows = statement.query([])?;
@@ -249,22 +251,46 @@ impl Plan {
     }
 }
 
-fn feed_row(row: &Row<'_>, columns: usize, hasher: &mut blake3::Hasher) -> rusqlite::Result<()> {
+fn feed_row(row: &Row<'_>, columns: usize, hasher: &mut Gathering) -> rusqlite::Result<()> {
     for column in 0..columns {
         let (tag, bytes): (u8, &[u8]) = match row.get_ref(column)? {
             ValueRef::Null => (0, &[]),
             ValueRef::Integer(i) => {
-                hasher.update(&[1]).update(&i.to_le_bytes());
+                hasher.put(&[1]);
+                hasher.put(&i.to_le_bytes());
                 continue;
             }
             ValueRef::Real(r) => {
-                hasher.update(&[2]).update(&r.to_bits().to_le_bytes());
+                hasher.put(&[2]);
+                hasher.put(&r.to_bits().to_le_bytes());
                 continue;
             }
             ValueRef::Text(t) => (3, t),
             ValueRef::Blob(b) => (4, b),
         };
-        hasher.update(&[tag]).update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
+        hasher.put(&[tag]);
+        hasher.put(&(bytes.len() as u64).to_le_bytes());
+        hasher.put(bytes);
     }
     Ok(())
+}
+
+/// A digest over many small pieces, gathered first: BLAKE3 is several times faster over what comes at once.
+struct Gathering(BufWriter<blake3::Hasher>);
+
+/// As many bytes as BLAKE3 works on side by side.
+const GATHERED: usize = 32 << 10;
+
+impl Gathering {
+    fn new(key: &Key) -> Self {
+        Self(BufWriter::with_capacity(GATHERED, blake3::Hasher::new_keyed(key)))
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
+        self.0.write_all(bytes).expect("a digest takes everything");
+    }
+
+    fn end(self) -> blake3::Hash {
+        self.0.into_inner().expect("a digest takes everything").finalize()
+    }
 }

@@ -53,6 +53,7 @@ fn users() -> Table {
         refused: None,
         notes: Vec::new(),
         partitioned_by: Vec::new(),
+        plain: false,
     }
 }
 

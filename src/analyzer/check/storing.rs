@@ -39,11 +39,12 @@ impl<'a> Storing<'a> {
     }
 
     /// Tells whether the database has to be asked: SQLite checks nothing but what `cells` sees, unless the table has
-    /// checks or strict types.
+    /// checks or strict types; a server is not asked about tables that the adapter knows wholly.
     pub(super) fn asks(&self, table: &Table) -> bool {
-        !table.checks.is_empty()
-            || self.mapping.schema.engine != Engine::Sqlite
-            || table.columns.iter().any(|c| c.enforced)
+        match self.mapping.schema.engine {
+            Engine::Sqlite => !table.checks.is_empty() || table.columns.iter().any(|c| c.enforced),
+            _ => !table.plain,
+        }
     }
 
     /// Tells, without asking the database, whether it certainly holds what a finding brings.

@@ -101,11 +101,15 @@ pub(super) fn read(session: &mut Session, only: Option<&str>, default: &str) -> 
         }
         parts.insert(name, by_table);
     }
+    // Another encoding has no place for most characters.
+    let encoding = session.rows("SELECT current_setting('server_encoding')", bind::<i64, _>([]), doing)?;
+    let any_text = encoding.first().is_some_and(|row| row.get::<String, _>(0) == "UTF8");
     let tables = relations
         .iter()
         .map(|relation| {
             let rows = |name: &str| parts[name].get(&relation.id).map_or(&[][..], Vec::as_slice);
-            table(relation, &relations, &columns, &labels, rows)
+            let table = table(relation, &relations, &columns, &labels, rows);
+            Table { plain: table.plain && any_text, ..table }
         })
         .collect();
     Ok(Schema { engine: Engine::Postgres, tables, left_out })
@@ -180,6 +184,7 @@ fn table<'a>(
         refused: None,
         notes: relation.notes.clone(),
         partitioned_by: Vec::new(),
+        plain: false,
     };
     if let Some(divided) = &relation.divided {
         table.partitioned_by = claims::named(&table.columns, divided);
@@ -196,6 +201,8 @@ fn table<'a>(
         foreign_key(&mut table, own, relations, columns, row);
     }
     table.checks = rows("check").iter().map(|r| Check { name: r.get(1), expression: r.get(2) }).collect();
+    let base = |c: &CatalogColumn| !c.domain && c.generated.is_empty() && types::is_plain(c);
+    table.plain = relation.kind == "r" && table.checks.is_empty() && own.iter().all(base);
     table.triggers = rows("trigger").iter().map(|r| Trigger { name: r.get(1), event: event(r.get(2)) }).collect();
     if relation.kind == "p" && table.columns.is_empty() {
         table.notes.push("has no columns".to_owned());

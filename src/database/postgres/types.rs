@@ -104,6 +104,26 @@ pub(super) fn of(column: &CatalogColumn) -> Typed {
     }
 }
 
+/// Tells whether every value that such a column refuses is refused here already.
+pub(super) fn is_plain(column: &CatalogColumn) -> bool {
+    match of(column).ty {
+        // A scale that rounds before the point is left to the server.
+        ColumnType::Decimal { precision, .. } => precision.is_some() || column.modifier < 0,
+        ColumnType::Boolean
+        | ColumnType::Integer { .. }
+        | ColumnType::Float { .. }
+        | ColumnType::Bytes { .. }
+        | ColumnType::Timestamp { .. }
+        | ColumnType::Date
+        | ColumnType::Time { .. }
+        | ColumnType::Uuid => {
+            matches!(column.base, 16 | 17 | 20 | 21 | 23 | 700 | 701 | 1082 | 1083 | 1114 | 1184 | 2950)
+        }
+        ColumnType::Text { .. } => matches!(column.base, 25 | 1042 | 1043),
+        _ => false,
+    }
+}
+
 fn other(column: &CatalogColumn) -> Typed {
     let printed = |ty, collation| Typed { ty, wire: Wire::Printed, read: "{}::text", collation };
     if column.base_kind == "e" {
