@@ -71,6 +71,7 @@ mod tests {
             ("a*b*c", "aXbXbc", true),
             ("a*b*c", "aXcXb", false),
             ("**", "anything", true),
+            ("**", "", true),
             ("a.b", "axb", false),
         ] {
             assert_eq!(Glob::new(pattern).matches(name), expected, "{pattern} {name}");
