@@ -168,13 +168,17 @@ pub fn merge(
     loop {
         match write::attempt(plan, database, home, options, progress) {
             // The database gave this transaction up for another one's sake: all of it again, on a new connection.
-            Err(error) if error.kind() == ErrorKind::Busy && error.is_retryable() && tries < RETRIES => {
+            Err(error) if is_worth_another_try(&error, tries) => {
                 tries += 1;
                 std::thread::sleep(std::time::Duration::from_millis(20 << tries));
             }
             outcome => return outcome,
         }
     }
+}
+
+fn is_worth_another_try(error: &Error, tries: usize) -> bool {
+    error.kind() == ErrorKind::Busy && error.is_retryable() && tries < RETRIES
 }
 
 /// Checks that the schema is as it was, settles the plan, and checks that what comes of it may be written.
@@ -371,4 +375,19 @@ pub(crate) fn nothing_changed(error: Error) -> Error {
         return error;
     }
     error.and("nothing was changed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_given_up_for_another_transaction_is_tried_again_and_five_times_at_most() {
+        let given_up = || fail!(Busy, "a deadlock").retryable();
+        assert!((0..5).all(|tries| is_worth_another_try(&given_up(), tries)));
+        assert!(!is_worth_another_try(&given_up(), 5));
+        assert!(!is_worth_another_try(&fail!(Busy, "somebody holds the lock"), 0));
+        assert!(!is_worth_another_try(&fail!(Refused, "a constraint").retryable(), 0));
+        assert!(!is_worth_another_try(&fail!(OutcomeUnknown, "the connection was lost"), 0));
+    }
 }

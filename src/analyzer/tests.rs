@@ -1,6 +1,8 @@
 //! Tests of the analyzer's parts: the complete truth table of the classification, bounded exhaustive joins, conditions,
 //! and the order of tables.
 
+mod verdicts;
+
 use super::classify::{Deletes, Rules, Sides, Verdict, classify};
 use super::filter::Filter;
 use super::join::{Join, Side};

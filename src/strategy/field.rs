@@ -254,6 +254,68 @@ mod tests {
     }
 
     #[test]
+    fn a_sum_may_be_the_last_that_the_column_holds() {
+        let int = Value::Integer;
+        let added = |ty, current, backup| run(Take::SumOfChanges, ty, Some(int(0)), current, backup);
+        let small = || ColumnType::Integer { min: -128, max: 127 };
+        assert_eq!(added(small(), int(100), int(27)), Ok(Merged::Value(int(127))));
+        assert_eq!(added(small(), int(-100), int(-28)), Ok(Merged::Value(int(-128))));
+        assert!(added(small(), int(100), int(28)).is_err() && added(small(), int(-100), int(-29)).is_err());
+
+        let sum = |precision, scale| added(ColumnType::Decimal { precision, scale }, decimal("90.25"), decimal("9.50"));
+        let whole = Ok(Merged::Value(decimal("99.75")));
+        assert_eq!(sum(Some(4), Some(2)), whole);
+        assert_eq!(sum(None, None), whole, "a column without limits");
+        assert!(sum(Some(4), Some(1)).is_err() && sum(Some(3), Some(2)).is_err());
+        // A column of any type holds the sum as current is held.
+        let any = |current, backup| added(ColumnType::Any, current, backup);
+        assert_eq!(any(int(1), int(2)), Ok(Merged::Value(int(3))));
+        assert_eq!(any(Value::Float(0.5), Value::Float(0.25)), Ok(Merged::Value(Value::Float(0.75))));
+        assert_eq!(any(decimal("0.5"), int(1)), Ok(Merged::Value(decimal("1.5"))));
+        // A whole sum in a column of floats is a float.
+        let float = added(ColumnType::Float { single: false }, int(1), int(2));
+        assert_eq!(float, Ok(Merged::Value(Value::Float(3.0))));
+    }
+
+    #[test]
+    fn a_tie_goes_where_its_rule_says() {
+        let (one, other, column) = (Value::Integer(1), Value::Integer(2), column(ColumnType::Any));
+        for (rule, evidence, expected) in [
+            (Take::Backup, Evidence::None, Some(Merged::Backup)),
+            (Take::Current, Evidence::None, Some(Merged::Current)),
+            (Take::Newest, Evidence::BackupNewer, Some(Merged::Backup)),
+            (Take::Newest, Evidence::CurrentNewer, Some(Merged::Current)),
+            (Take::Oldest, Evidence::BackupNewer, Some(Merged::Current)),
+            (Take::Oldest, Evidence::CurrentNewer, Some(Merged::Backup)),
+            (Take::Newest, Evidence::None, None),
+            (Take::Oldest, Evidence::None, None),
+            (Take::Ask, Evidence::BackupNewer, None),
+        ] {
+            let tie = || Tie { take: rule, evidence };
+            let plain = Sides { base: None, current: &one, backup: &other, column: &column };
+            let based = Sides { base: Some(&Value::Null), ..plain };
+            assert_eq!(merge(Take::NonNull, &plain, tie()).ok(), expected, "{rule:?} {evidence:?}");
+            assert_eq!(merge(Take::MergeFields, &plain, tie()).ok(), expected, "{rule:?} {evidence:?}");
+            assert_eq!(merge(Take::MergeFields, &based, tie()).ok(), expected, "{rule:?} {evidence:?}");
+        }
+        // Against a base a null is a change like any other; without one it is a gap.
+        let gap = Sides { base: None, current: &one, backup: &Value::Null, column: &column };
+        let tie = || Tie { take: Take::Backup, evidence: Evidence::None };
+        assert_eq!(merge(Take::MergeFields, &gap, tie()), Ok(Merged::Current));
+        assert_eq!(merge(Take::MergeFields, &Sides { base: Some(&other), ..gap }, tie()), Ok(Merged::Backup));
+    }
+
+    #[test]
+    fn instants_have_an_order_where_both_or_neither_know_their_zone() {
+        let at = |text| Value::Timestamp(crate::model::calendar::parse_timestamp(text).expect("an instant"));
+        let later = |current, backup| run(Take::Max, ColumnType::Any, None, at(current), at(backup));
+        assert_eq!(later("2024-01-01T00:00:00Z", "2024-01-01T00:00:01Z"), Ok(Merged::Backup));
+        assert_eq!(later("2024-01-01T00:00:00Z", "2024-01-01T00:30:00+01:00"), Ok(Merged::Current));
+        assert_eq!(later("2024-01-01T00:00:01", "2024-01-01T00:00:00"), Ok(Merged::Current));
+        assert!(later("2024-01-01T00:00:00", "2024-06-01T00:00:00Z").is_err());
+    }
+
+    #[test]
     fn max_and_min_mirror_each_other_and_prefer_any_value_to_null() {
         let any = || ColumnType::Any;
         let values = [

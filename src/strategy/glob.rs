@@ -53,7 +53,7 @@ impl Glob {
 
 #[cfg(test)]
 mod tests {
-    use super::Glob;
+    use super::{Glob, Table};
 
     #[test]
     fn stars_question_marks_and_case() {
@@ -71,10 +71,20 @@ mod tests {
             ("a*b*c", "aXbXbc", true),
             ("a*b*c", "aXcXb", false),
             ("**", "anything", true),
+            ("**", "", true),
             ("a.b", "axb", false),
         ] {
             assert_eq!(Glob::new(pattern).matches(name), expected, "{pattern} {name}");
         }
+    }
+
+    #[test]
+    fn a_table_is_named_with_or_without_its_schema() {
+        let mut users = crate::strategy::tests::users();
+        let matches = |pattern: &str, table: &Table| Glob::new(pattern).matches_table(table);
+        assert!(matches("users", &users) && !matches("auth.users", &users) && !matches("groups", &users));
+        users.schema = Some("auth".to_owned());
+        assert!(matches("users", &users) && matches("auth.*", &users) && !matches("public.users", &users));
     }
 
     #[test]

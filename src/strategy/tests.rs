@@ -27,7 +27,7 @@ fn column(name: &str, ty: ColumnType) -> Column {
     }
 }
 
-fn users() -> Table {
+pub(super) fn users() -> Table {
     let text = || ColumnType::Text { max_chars: None };
     let integer = || ColumnType::Integer { min: i64::MIN, max: u64::MAX };
     Table {
@@ -459,6 +459,67 @@ fn a_sum_of_changes_counts_both_sides() {
     let two_way = Case { has_base: false, reason: Reason::BothDiffer, ..case };
     let choice = two_way.decide(&rule, PreserveNewer::Off);
     assert!(matches!(&choice, Choice::Ask(why) if why.contains("no base is known")), "{choice:?}");
+}
+
+#[test]
+fn what_strictness_put_in_conflict_is_the_rules_to_decide() {
+    // Only the backup changed the field; without strictness it would simply be taken.
+    let case = Case {
+        class: Class::Conflict,
+        reason: Reason::MergedFields,
+        fields: vec![Field { in_conflict: true, ..based(PHONE, "1", "1", "123") }],
+        kept: vec![based(NOTE, "old", "current's", "old")],
+        times: (None, None),
+        has_base: true,
+    };
+    let decided = |toml| show(&case.decide(&strategy(toml), PreserveNewer::Off));
+    assert_eq!(decided("[[rule]]\ntake = \"current\""), "keep ByStrategy");
+    assert_eq!(decided("[[rule]]\ntake = \"backup\""), "write phone=123");
+}
+
+#[test]
+fn fields_are_written_in_the_order_of_columns_the_timestamp_among_them() {
+    let mut table = users();
+    table.timestamp = Some(PHONE);
+    let clock = Field { column: PHONE, ..stamp(100, 200) };
+    let choice = built_in("backup-wins").decide(&Conflict {
+        table: &table,
+        class: Class::Updated,
+        reason: Reason::BackupNewer,
+        fields: &[two_way(EMAIL, "a", "b"), clock, two_way(NOTE, "c", "d")],
+        kept: &[],
+        current_at: Some(at(100)),
+        backup_at: Some(at(200)),
+        has_base: false,
+        preserve_newer: PreserveNewer::On,
+        tolerance: Duration::from_secs(2),
+    });
+    let Choice::Write(written) = choice else { panic!("{choice:?}") };
+    assert_eq!(written.iter().map(|(column, _)| *column).collect::<Vec<_>>(), [EMAIL, PHONE, NOTE]);
+}
+
+#[test]
+fn a_table_is_not_brought_where_any_part_of_its_key_is_not() {
+    let brings = |field: &str| {
+        let mut table = users();
+        table.key = vec![ID, EMAIL];
+        strategy(&format!("[[never]]\nfield = \"{field}\"\n[[rule]]\ntake = \"backup\"")).brings_table(&table)
+    };
+    assert!(!brings("id") && !brings("email") && brings("phone"));
+    // A table that is never brought says nothing of the fields of others.
+    let whole = strategy("[[never]]\ntable = \"posts\"\n[[rule]]\ntake = \"backup\"");
+    assert!(whole.brings_table(&users()) && whole.brings_field(&users(), "email"));
+    let never_users = strategy("[[never]]\ntable = \"users\"\n[[rule]]\ntake = \"backup\"");
+    assert!(never_users.brings_field(&users(), "email"), "the table as a whole is another question");
+}
+
+#[test]
+fn a_misspelt_strategy_is_told_the_one_that_is_nearly_spelled_so() {
+    let told = |name: &str| unknown(name).hint_text().unwrap_or_default().to_owned();
+    assert!(told("backup-win").starts_with("did you mean backup-wins?"), "{}", told("backup-win"));
+    assert!(told("Curent-Wins").starts_with("did you mean current-wins?"), "{}", told("Curent-Wins"));
+    assert!(told("manaul").starts_with("did you mean manual?"), "{}", told("manaul"));
+    assert!(told("something-else-entirely").starts_with("built in are "), "{}", told("something-else-entirely"));
 }
 
 #[test]
