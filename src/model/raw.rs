@@ -3,7 +3,7 @@
 //! Most records are the same on both sides, and most of those are spelled alike; they are told equal by these bytes
 //! (`agree`) and never get their canonical form.
 //!
-//! *Shape:* one tag byte, then 8 bytes, or a length and the content, or nothing. A length is one byte, or [`LONG`] and
+//! *Shape:* one tag byte, then 8 bytes, or a length and the content, or nothing. A length is one byte, or `LONG` and
 //! four, little-endian: all of it goes from one core to another, so that every byte counts. A plain number is read where
 //! there is time for it: one byte of signs and places, its digits in 8, and then its spelling like other content.
 
