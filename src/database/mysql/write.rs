@@ -6,6 +6,7 @@ use super::view::{KEYS, View, pick};
 use crate::database::{RowUpdate, Transaction};
 use crate::error::{Result, fail};
 use crate::model::encode::value_of;
+use crate::model::schema::ColumnType;
 use crate::model::{Key, OwnedCell, Table};
 use sqlx::mysql::MySqlArguments;
 
@@ -28,7 +29,99 @@ fn halves<T>(mut records: &[T]) -> Vec<&[T]> {
     runs
 }
 
+/// How many records one statement changes at most: it looks through them for each.
+const TOGETHER: usize = 64;
+
+/// Tells whether changes of these columns can't be in each other's way, nor mean anything else when they come together:
+/// one integer is the key, nothing else is unique, no trigger looks on, and the types are those that take what they are given.
+fn independent(table: &Table, columns: &[usize]) -> bool {
+    let taken = |column: usize| {
+        let declared = table.columns[column].declared.to_ascii_lowercase();
+        let known =
+            ["int", "tinyint", "smallint", "mediumint", "bigint", "decimal", "varchar", "char", "text", "tinytext"]
+                .into_iter()
+                .chain(["mediumtext", "longtext", "date", "datetime", "timestamp", "time"])
+                .any(|name| {
+                    declared.strip_prefix(name).is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphabetic()))
+                });
+        known && table.columns[column].writable()
+    };
+    let &[key] = table.key.as_slice() else { return false };
+    table.key_is_primary
+        && matches!(table.columns[key].ty, ColumnType::Integer { .. })
+        && !columns.contains(&key)
+        && table.triggers.is_empty()
+        && table.opaque_uniques.is_empty()
+        && table.uniques.iter().all(|unique| unique.columns == table.key)
+        && columns.iter().all(|&column| taken(column))
+}
+
+/// Tells whether a change is of whole numbers and texts only, under a whole number.
+fn is_simple(update: &RowUpdate) -> bool {
+    let simple = |cell: &OwnedCell| matches!(cell, OwnedCell::Null | OwnedCell::Int(_) | OwnedCell::Text(_));
+    matches!(update.key.as_slice(), [OwnedCell::Int(_)]) && update.before.iter().chain(&update.after).all(simple)
+}
+
+/// Tells whether all changes give a column values of one kind: what stands in one expression gets one type.
+fn same_kinds(updates: &[RowUpdate]) -> bool {
+    let kind = |cell: &OwnedCell| (*cell != OwnedCell::Null).then(|| std::mem::discriminant(cell));
+    let count = updates.first().map_or(0, |update| update.after.len());
+    (0..count).all(|column| {
+        let mut kinds = updates.iter().filter_map(|update| kind(&update.after[column]));
+        kinds.next().is_none_or(|first| kinds.all(|other| other == first))
+    })
+}
+
 impl View {
+    /// Changes many records with one statement each few of them.
+    fn update_together(&mut self, table: &Table, columns: &[usize], updates: &[RowUpdate]) -> Result<Vec<usize>> {
+        let shape = self.shape(table)?;
+        let doing = format!("updating {}", table.label());
+        let key = &shape.columns[table.key[0]];
+        let kept = shape.columns.iter().enumerate().filter(|(p, c)| c.touched && !columns.contains(p));
+        let kept: Vec<String> = kept.map(|(_, c)| format!("t.{0} = t.{0}", c.quoted)).collect();
+        let written = pick(&shape, columns);
+        let guards = written.iter().map(|column| format!(" AND {}", column.unchanged)).collect::<String>();
+        let guard = format!("(t.{} = {}{guards})", key.quoted, key.typed);
+        let size = |update: &RowUpdate| {
+            let ((count, after), (_, before)) = (extent(&update.after), extent(&update.before));
+            (3 * count + 1, after + before)
+        };
+        for batch in batches(updates, TOGETHER, size).into_iter().flat_map(|(_, batch)| halves(batch)) {
+            let mut arguments = MySqlArguments::default();
+            let mut sets = Vec::with_capacity(columns.len() + kept.len());
+            for (position, column) in written.iter().enumerate() {
+                sets.push(format!(
+                    "t.{} = CASE t.{}{} END",
+                    column.quoted,
+                    key.quoted,
+                    " WHEN ? THEN ?".repeat(batch.len())
+                ));
+                for update in batch {
+                    push(&mut arguments, &update.key[0])?;
+                    push(&mut arguments, &update.after[position])?;
+                }
+            }
+            sets.extend(kept.iter().cloned());
+            for update in batch {
+                update.key.iter().chain(&update.before).try_for_each(|cell| push(&mut arguments, cell))?;
+            }
+            let guards = vec![guard.as_str(); batch.len()].join(" OR ");
+            // Of a small table the optimizer would read, and so lock, every record.
+            let name = &shape.name;
+            let sql = format!("UPDATE {name} t FORCE INDEX (PRIMARY) SET {} WHERE {guards}", sets.join(", "));
+            let changed = self.session.affect(&sql, arguments, &doing)?;
+            if changed != batch.len() as u64 {
+                self.session.abandon();
+                return Err(fail!(Refused, "{doing}: {changed} of {} records were as they have to be", batch.len()));
+            }
+            for update in batch {
+                self.note_references(table, columns, &update.after);
+            }
+        }
+        Ok(Vec::new())
+    }
+
     /// Remembers what a written record refers to, for the check before the commit.
     ///
     /// A trigger may change what it refers to; the engine's own check is what holds then.
@@ -150,6 +243,9 @@ impl Transaction for View {
     }
 
     fn update(&mut self, table: &Table, columns: &[usize], updates: &[RowUpdate]) -> Result<Vec<usize>> {
+        if independent(table, columns) && updates.iter().all(is_simple) && same_kinds(updates) {
+            return self.update_together(table, columns, updates);
+        }
         let shape = self.shape(table)?;
         let doing = format!("updating {}", table.label());
         // A column with ON UPDATE CURRENT_TIMESTAMP keeps its value only if it is written.
@@ -240,7 +336,28 @@ impl Transaction for View {
 
 #[cfg(test)]
 mod tests {
-    use super::halves;
+    use super::{halves, is_simple, same_kinds};
+    use crate::database::RowUpdate;
+    use crate::model::OwnedCell;
+
+    fn change(key: OwnedCell, before: OwnedCell, after: OwnedCell) -> RowUpdate {
+        RowUpdate { key: vec![key], before: vec![before], after: vec![after] }
+    }
+
+    #[test]
+    fn only_changes_to_values_of_one_kind_come_together() {
+        let text = |text: &str| OwnedCell::Text(text.to_owned());
+        let key = |key| OwnedCell::Int(key);
+        assert!(is_simple(&change(key(1), OwnedCell::Null, text("a"))));
+        assert!(!is_simple(&change(text("1"), OwnedCell::Null, text("a"))), "a key that is a text has a collation");
+        assert!(!is_simple(&change(key(1), OwnedCell::Null, OwnedCell::Absent)), "a default is no value");
+        assert!(!is_simple(&change(key(1), OwnedCell::Real(0.5), text("a"))), "doubles are spelled in other ways");
+        let texts = [change(key(1), text("a"), OwnedCell::Null), change(key(2), OwnedCell::Null, text("b"))];
+        assert!(same_kinds(&texts));
+        let [first, second] = texts;
+        assert!(!same_kinds(&[second, first.clone(), change(key(3), text("c"), OwnedCell::Int(7))]));
+        assert!(same_kinds(&[first]), "nothing but NULL");
+    }
 
     #[test]
     fn records_are_split_into_powers_of_two_in_order() {
