@@ -286,7 +286,7 @@ impl RecordSink for BackupSink<'_> {
 
     fn record_as_before(&mut self, names: &[String], cells: &[Cell<'_>], place: Place) -> Result<()> {
         // Such tables have a key, no filters and no ids that stand for others.
-        if self.encoder.form() == Form::Canonical {
+        if self.encoder.form() == Form::Canonical || self.order.len() < names.len() {
             names.iter().zip(cells).try_for_each(|(name, cell)| self.field(name, *cell))?;
             return self.end_record(place);
         }

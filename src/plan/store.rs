@@ -450,8 +450,8 @@ impl Plan {
     pub fn reading<T>(&self, read: impl FnOnce() -> Result<T>) -> Result<T> {
         self.sql("SAVEPOINT reading")?;
         let result = read();
-        self.sql("RELEASE reading")?;
-        result
+        let released = self.sql("RELEASE reading");
+        result.and_then(|value| released.map(|()| value))
     }
 
     /// Runs a change of many records as one: all of it is kept, or nothing.

@@ -1,6 +1,6 @@
 //! The write transaction: inserts of many records, guarded updates and deletes, checks, commit.
 
-use super::catalog::{bind, quote, text};
+use super::catalog::{Shape, bind, quote, text};
 use super::params::{batches, extent, keys, push};
 use super::view::{KEYS, View, pick};
 use crate::database::{RowUpdate, Transaction};
@@ -72,14 +72,19 @@ fn same_kinds(updates: &[RowUpdate]) -> bool {
     })
 }
 
+/// Writes what keeps the columns with ON UPDATE CURRENT_TIMESTAMP as they are: only what is written keeps its value.
+fn kept(shape: &Shape, columns: &[usize]) -> Vec<String> {
+    let touched = shape.columns.iter().enumerate().filter(|(p, c)| c.touched && !columns.contains(p));
+    touched.map(|(_, c)| format!("t.{0} = t.{0}", c.quoted)).collect()
+}
+
 impl View {
     /// Changes many records with one statement each few of them.
     fn update_together(&mut self, table: &Table, columns: &[usize], updates: &[RowUpdate]) -> Result<Vec<usize>> {
         let shape = self.shape(table)?;
         let doing = format!("updating {}", table.label());
         let key = &shape.columns[table.key[0]];
-        let kept = shape.columns.iter().enumerate().filter(|(p, c)| c.touched && !columns.contains(p));
-        let kept: Vec<String> = kept.map(|(_, c)| format!("t.{0} = t.{0}", c.quoted)).collect();
+        let kept = kept(&shape, columns);
         let written = pick(&shape, columns);
         let guards = written.iter().map(|column| format!(" AND {}", column.unchanged)).collect::<String>();
         let guard = format!("(t.{} = {}{guards})", key.quoted, key.typed);
@@ -248,9 +253,7 @@ impl Transaction for View {
         }
         let shape = self.shape(table)?;
         let doing = format!("updating {}", table.label());
-        // A column with ON UPDATE CURRENT_TIMESTAMP keeps its value only if it is written.
-        let kept = shape.columns.iter().enumerate().filter(|(p, c)| c.touched && !columns.contains(p));
-        let kept: Vec<String> = kept.map(|(_, c)| format!("t.{0} = t.{0}", c.quoted)).collect();
+        let kept = kept(&shape, columns);
         let mut missed = Vec::new();
         for (position, update) in updates.iter().enumerate() {
             let mut arguments = MySqlArguments::default();
