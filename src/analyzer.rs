@@ -93,6 +93,18 @@ pub struct Limits {
     /// Unique keys that the record would take from a current one once its references follow: a second profile of one user.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub turned: Vec<Turned>,
+    /// For a record on both sides, one of whose references names a record that meets another: what both sides have alike.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alike: Option<Box<Alike>>,
+}
+
+/// What a record has alike on both sides, besides its key, of the columns that the backup carries.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Alike {
+    /// The columns.
+    pub columns: Vec<usize>,
+    /// Their values, as encoded values.
+    pub values: Vec<u8>,
 }
 
 /// A unique key that a record would claim once its references follow, and the current record that holds it.

@@ -305,9 +305,18 @@ impl ForeignKey {
             Some((column, text)) => value(*column).is_some_and(|v| v.to_string() == *text),
         }
     }
-}
 
-impl ForeignKey {
+    /// Tells whether a record's key says what this refers to: an order's line is told by its order.
+    pub fn is_within(&self, key: &[usize]) -> bool {
+        self.when.is_none() && self.columns.iter().all(|c| key.contains(c))
+    }
+
+    /// Returns what the record of a key refers to, where the key says it.
+    pub fn within(&self, key: &[usize], values: &[Value]) -> Option<Vec<Value>> {
+        let value = |column: &usize| values.get(key.iter().position(|k| k == column)?).cloned();
+        self.columns.iter().map(value).collect::<Option<Vec<_>>>().filter(|_| self.when.is_none())
+    }
+
     /// Tells whether the engine changes referring records by itself when what they refer to changes.
     pub fn reaches_on_update(&self) -> bool {
         ["CASCADE", "SET NULL", "SET DEFAULT"].iter().any(|action| self.on_update.eq_ignore_ascii_case(action))

@@ -3,6 +3,7 @@
 
 use super::decision::{Decision, FieldDecision};
 use super::identity::{self, Followers, Hindered};
+use super::settle::exists;
 use super::store::Stored;
 use super::{Plan, codec};
 use crate::analyzer::Mixed;
@@ -145,6 +146,13 @@ pub fn refusal(plan: &Plan, record: &Stored, choice: Choice) -> Option<String> {
         return Some(known.map_or_else(|| why.to_owned(), Clone::clone));
     }
     let table = &plan.meta().schema.tables[finding.table];
+    let about_identity = matches!(choice, Choice::IntoExisting | Choice::NewKey);
+    if about_identity && finding.reason == Reason::UniqueTaken && exists(record) {
+        let own = format!("{}/{}", table.label(), Key(finding.key.clone()));
+        return Some(format!(
+            "current has {own} itself; give the unique value another one with --set, or keep current"
+        ));
+    }
     match choice {
         Choice::Current | Choice::Fields | Choice::Skip => None,
         Choice::Backup => {
@@ -258,6 +266,21 @@ fn consequence(plan: &Plan, record: &Stored, choice: Choice, found: &Followers) 
     } else {
         format!("; blocks {} that refer to {own}", listed(followers))
     };
+    // What it brings besides comes under the other one, which has its key.
+    let adopts = match finding.reason {
+        Reason::ReusedKey if !followers.is_empty() => {
+            format!("; {} of the backup come under {own} of current", listed(followers))
+        }
+        _ => String::new(),
+    };
+    let told_by_it = |t: &&Table| t.foreign_keys.iter().any(|f| f.table == Some(finding.table) && f.is_within(&t.key));
+    let told: Vec<String> = plan.meta().schema.tables.iter().filter(told_by_it).map(Table::label).collect();
+    let alone = match finding.reason {
+        Reason::ReusedKey if !told.is_empty() => {
+            format!("; records of {} that both sides have alike stay with {own}", told.join(", "))
+        }
+        _ => String::new(),
+    };
     let brought = finding.fields.iter().filter(|f| {
         let same = f.current.as_ref().zip(f.backup.as_ref()).is_some_and(|(a, b)| same(a, b));
         f.backup.is_some() && !same && !table.key.contains(&f.column)
@@ -276,13 +299,13 @@ fn consequence(plan: &Plan, record: &Stored, choice: Choice, found: &Followers) 
         }
         Choice::Backup => format!("changes {fields} of {own}"),
         Choice::Current if arrives => format!("{existing} stays as it is; {own} is not brought{lost}"),
-        Choice::Current => format!("{own} stays as it is"),
+        Choice::Current => format!("{own} stays as it is{adopts}"),
         Choice::Fields if arrives => format!("inserts {own} with the values given"),
         Choice::Fields => format!("changes of {own} what is taken from the backup or given; the rest stays"),
         Choice::IntoExisting => format!("changes {fields} of {existing}{keeps}{points}{hindered}"),
-        Choice::NewKey => format!("inserts {own} of the backup under a new key{keeps}{points}"),
+        Choice::NewKey => format!("inserts {own} of the backup under a new key{keeps}{points}{alone}"),
         Choice::Undelete => format!("takes back what marks {own} as deleted; the rest stays"),
-        Choice::Skip => format!("writes nothing for {own}{lost}"),
+        Choice::Skip => format!("writes nothing for {own}{lost}{adopts}"),
     }
 }
 

@@ -23,6 +23,8 @@ pub(super) struct Tally {
     pub(super) preview: Preview,
     /// Whether a record that others may refer to does not arrive.
     pub(super) drops: bool,
+    /// Whether a record is left out whose key current uses for another one.
+    pub(super) strangers: bool,
     /// Whether it has to be looked at again.
     stale: bool,
 }
@@ -32,6 +34,7 @@ impl Tally {
     pub(super) fn count(&mut self, record: &Stored, settled: &Settled) {
         *self.preview.of(settled.outcome) += 1;
         let arrives = settled.outcome == Outcome::Inserted;
+        self.strangers |= record.finding.reason == Reason::ReusedKey && !settled.outcome.writes();
         self.drops |= settled.outcome == Outcome::Deleted || (!exists(record) && !arrives);
     }
 }

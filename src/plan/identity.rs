@@ -4,18 +4,26 @@
 //! Which record gets which key is found before anything else is settled, from decisions and strategy alone, and kept in
 //! the plan file, so that memory does not grow with it and every look at a record sees the same.
 
+mod follow;
+mod moved;
+
 use super::choices::{self, Choice as Answer};
 use super::decision::Decision;
 use super::settle::{Settled, Strategies, Target, exists, inserted, refused};
 use super::store::Stored;
 use super::{Outcome, Plan, codec, lost};
-use crate::analyzer::{Turned, graph, made_key};
+use crate::analyzer::classify::instant;
+use crate::analyzer::{graph, made_key};
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
 use crate::model::compare::same;
 use crate::model::{ForeignKey, Key, Table, Value, encode};
 use crate::strategy::{Choice, Strategy};
 use rusqlite::{OptionalExtension, params};
+
+use follow::turn;
+pub(super) use follow::{claims, follow};
+pub(super) use moved::moved;
 
 /// Records looked at in one go.
 const PAGE: usize = 500;
@@ -96,11 +104,24 @@ pub(super) fn into_existing(plan: &Plan, strategy: &Strategy, record: &Stored) -
         return Settled::plain(Outcome::Blocked, Some(why));
     }
     let Some(target) = existing(record) else { return Settled::plain(Outcome::Undecided, record.finding.note.clone()) };
+    if record.decision.is_none() && is_newer(plan, table, record) {
+        return Settled::plain(Outcome::KeptNewer, Some("the existing record is newer; references follow".to_owned()));
+    }
     if writes.is_empty() {
         return Settled::plain(Outcome::Kept, Some("the existing record holds the same; references follow".to_owned()));
     }
     let why = format!("into {}/{}", table.label(), Key(target.0.clone()));
     Settled { outcome: Outcome::Updated, writes, why: Some(why), target: Target::Existing(target.0, target.1) }
+}
+
+/// Tells whether the existing record is newer than the backup's, where newer ones are to stay.
+fn is_newer(plan: &Plan, table: &Table, record: &Stored) -> bool {
+    let options = &plan.meta().options;
+    let clock = record.finding.fields.iter().find(|f| f.is_timestamp);
+    let at = |value: Option<&Value>| value.zip(clock).and_then(|(v, f)| instant(v, &table.columns[f.column]));
+    let [current, backup] = [at(clock.and_then(|f| f.current.as_ref())), at(clock.and_then(|f| f.backup.as_ref()))];
+    let ahead = current.zip(backup).map(|(current, backup)| current.nanos_since(backup));
+    options.preserve_newer && ahead.is_some_and(|nanos| nanos > i128::from(options.tolerance_millis) * 1_000_000)
 }
 
 /// Returns the existing record's key and how it was seen.
@@ -132,102 +153,6 @@ pub(super) fn new_key(plan: &Plan, strategy: &Strategy, record: &Stored) -> Resu
     Ok(settled)
 }
 
-/// Turns references to records that are written under another key to that key.
-///
-/// # Errors
-/// `PlanMismatch` for a damaged plan.
-pub(super) fn follow(plan: &Plan, record: &Stored, mut settled: Settled) -> Result<Settled> {
-    if !matches!(settled.outcome, Outcome::Inserted | Outcome::Updated) || !plan.has_remaps() {
-        return Ok(settled);
-    }
-    let table = &plan.meta().schema.tables[record.finding.table];
-    let turned = match turn(plan, record, &mut settled)? {
-        Ok(turned) => turned,
-        Err(why) => return Ok(Settled::plain(Outcome::Blocked, Some(why))),
-    };
-    if turned && !exists(record) {
-        let key: Option<Vec<Value>> = table.key.iter().map(|&c| known(table, record, &settled, c)).collect();
-        let bytes = key.as_ref().map(|key| tuple_bytes(table, &table.key, key));
-        if let (Some(already), Some(key)) = (&record.finding.limits.already, key)
-            && bytes.as_ref() == Some(&already.key_bytes)
-        {
-            let name = format!("{}/{}", table.label(), Key(key));
-            if already.differs.is_empty() {
-                return Ok(Settled::plain(Outcome::Kept, Some(format!("{name} is there already"))));
-            }
-            let fields = table.names(&already.differs).join(", ");
-            let why = format!("{name} is there already, with other values of {fields}");
-            return Ok(Settled::plain(Outcome::Blocked, Some(why)));
-        }
-    }
-    if turned && exists(record) && settled.target == Target::Own {
-        let current = |c: usize| record.finding.fields.iter().find(|f| f.column == c).and_then(|f| f.current.as_ref());
-        settled.writes.retain(|(c, v)| !current(*c).is_some_and(|now| same(now, v)));
-        if settled.writes.iter().all(|(c, _)| table.timestamp == Some(*c)) {
-            return Ok(Settled::plain(Outcome::Kept, Some("nothing differs once its references follow".to_owned())));
-        }
-    }
-    Ok(settled)
-}
-
-/// Turns the references among what is written; says whether any turned, or why it can't be told.
-fn turn(plan: &Plan, record: &Stored, settled: &mut Settled) -> Result<std::result::Result<bool, String>> {
-    let table = &plan.meta().schema.tables[record.finding.table];
-    let mut turned = false;
-    for foreign_key in &table.foreign_keys {
-        let Some(parent) = foreign_key.table.filter(|&p| plan.remapped(p)) else { continue };
-        if !foreign_key.columns.iter().any(|c| settled.writes.iter().any(|(w, _)| w == c)) {
-            continue;
-        }
-        let value = |column: usize| known(table, record, settled, column);
-        let parts: Vec<Option<Value>> = foreign_key.columns.iter().map(|&c| value(c)).collect();
-        let Some(tuple) = parts.into_iter().collect::<Option<Vec<_>>>() else { continue };
-        if tuple.iter().any(Value::is_null) {
-            continue;
-        }
-        let Some(new) = plan.renamed(parent, foreign_key, &tuple)? else { continue };
-        if let Some((column, text)) = &foreign_key.when {
-            match value(*column) {
-                Some(kind) if kind.to_string() == *text => {}
-                Some(_) => continue,
-                None => {
-                    let names = table.names(&foreign_key.columns).join("+");
-                    let why = format!("{names} may refer to a record that gets another key; decide it by field");
-                    return Ok(Err(why));
-                }
-            }
-        }
-        for ((&column, old), new) in foreign_key.columns.iter().zip(&tuple).zip(new) {
-            if same(old, &new) {
-                continue;
-            }
-            turned = true;
-            match settled.writes.iter_mut().find(|(c, _)| *c == column) {
-                Some((_, value)) => *value = new,
-                None => settled.writes.push((column, new)),
-            }
-        }
-    }
-    Ok(Ok(turned))
-}
-
-/// Returns what a column will hold, as far as the plan knows.
-fn known(table: &Table, record: &Stored, settled: &Settled, column: usize) -> Option<Value> {
-    let finding = &record.finding;
-    let written = settled.writes.iter().find(|(c, _)| *c == column).map(|(_, v)| v.clone());
-    written
-        .or_else(|| finding.fields.iter().find(|f| f.column == column).and_then(|f| f.current.clone()))
-        .or_else(|| table.key.iter().position(|&k| k == column).and_then(|at| finding.key.get(at).cloned()))
-}
-
-/// Tells whether a record claims what it was foreseen to claim once its references follow.
-pub(super) fn claims(plan: &Plan, record: &Stored, settled: &Settled, turned: &Turned) -> bool {
-    let table = &plan.meta().schema.tables[record.finding.table];
-    let columns = &turned.holder.columns;
-    let values: Option<Vec<Value>> = columns.iter().map(|&c| known(table, record, settled, c)).collect();
-    values.is_some_and(|values| tuple_bytes(table, columns, &values) == turned.tuple)
-}
-
 /// Encodes a tuple as the analysis encodes keys.
 fn tuple_bytes(table: &Table, columns: &[usize], values: &[Value]) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -253,8 +178,9 @@ impl Plan {
         self.sql(&made.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS"))?;
         self.sql("DELETE FROM remaps")?;
         self.remapped.clear();
-        let tables: Vec<usize> = self.meta().tables.iter().map(|t| t.table).collect();
-        for table in tables {
+        let planned: Vec<usize> = self.meta().tables.iter().map(|t| t.table).collect();
+        // Parents first: what is told by a reference to one that gets another key follows that, and gets none of its own.
+        for table in graph::order(&self.meta().schema).tables.into_iter().filter(|t| planned.contains(t)) {
             let mut number: Option<i64> = None;
             let mut after = 0;
             loop {
@@ -263,6 +189,9 @@ impl Plan {
                 after = *last;
                 for (_, key_bytes) in page {
                     let Some(record) = self.stored_by_key(table, &key_bytes)? else { continue };
+                    if moved(self, &record)?.is_some() {
+                        continue;
+                    }
                     if let Some(chosen) = chosen(self, strategies, &record) {
                         self.assign(&record, chosen, &mut number)?;
                     }
@@ -272,7 +201,7 @@ impl Plan {
         self.spread()
     }
 
-    /// Finds the new records whose own key holds a reference that turns, so that what refers to those follows as well.
+    /// Finds the records whose own key holds a reference that turns, so that what refers to those follows as well.
     fn spread(&mut self) -> Result<()> {
         if !self.has_remaps() {
             return Ok(());
@@ -289,10 +218,15 @@ impl Plan {
             }
             let mut after = 0;
             loop {
-                let page = self.stored_page(table, &[Class::New], after, PAGE)?;
+                let page = self.stored_page(table, &[Class::New, Class::Updated, Class::Conflict], after, PAGE)?;
                 let Some(last) = page.last() else { break };
                 after = last.finding.id;
                 for record in page {
+                    let record = match moved(self, &record)? {
+                        Some(Ok(moved)) => moved,
+                        None if record.finding.class == Class::New => record,
+                        Some(Err(_)) | None => continue,
+                    };
                     let fields = record.finding.fields.iter().filter_map(|f| Some((f.column, f.backup.clone()?)));
                     let mut settled = inserted(own, fields.collect(), Target::Own);
                     let old = settled.writes.clone();
@@ -511,8 +445,20 @@ impl Plan {
                     ..super::Selector::default()
                 };
                 self.each(&selector, &mut |other| {
-                    let value =
-                        |c: &usize| other.finding.fields.iter().find(|f| f.column == *c).and_then(|f| f.backup.clone());
+                    let own_key = |c: &usize| {
+                        let told = exists(&other) && foreign_key.is_within(&child.key);
+                        child
+                            .key
+                            .iter()
+                            .position(|k| k == c)
+                            .filter(|_| told)
+                            .and_then(|at| other.finding.key.get(at).cloned())
+                    };
+                    let value = |c: &usize| {
+                        let brought =
+                            other.finding.fields.iter().find(|f| f.column == *c).and_then(|f| f.backup.clone());
+                        brought.or_else(|| moved::alike(&other.finding, *c)).or_else(|| own_key(c))
+                    };
                     let tuple: Option<Vec<Value>> = foreign_key.columns.iter().map(value).collect();
                     let kind = foreign_key.when.as_ref().and_then(|(c, _)| value(c));
                     let refers = foreign_key.applies(|_| kind.as_ref())

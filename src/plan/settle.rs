@@ -127,8 +127,21 @@ impl Strategies {
 /// # Errors
 /// `Usage` for a decision whose value no longer fits.
 pub fn settle(plan: &Plan, strategies: &Strategies, record: &Stored) -> Result<Settled> {
-    let settled = alone(plan, strategies, record)?;
-    Ok(touched(plan, record, identity::follow(plan, record, settled)?))
+    match identity::moved(plan, record)? {
+        None => {
+            let settled = alone(plan, strategies, record)?;
+            Ok(touched(plan, record, identity::follow(plan, record, settled)?))
+        }
+        Some(Err(why)) => Ok(Settled::plain(Outcome::Blocked, Some(why))),
+        Some(Ok(moved)) => {
+            let settled = alone(plan, strategies, &moved)?;
+            let mut settled = touched(plan, &moved, identity::follow(plan, &moved, settled)?);
+            if settled.outcome == Outcome::Inserted {
+                settled.target = Target::New;
+            }
+            Ok(settled)
+        }
+    }
 }
 
 /// Sets the timestamp of a record that is written to the moment of the analysis, where that was asked.

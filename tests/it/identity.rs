@@ -2,6 +2,7 @@
 
 mod binary;
 mod engines;
+mod kept;
 mod matching;
 mod order;
 
@@ -149,7 +150,8 @@ fn f44_both_records_of_a_reused_key_are_kept_and_references_follow() {
     assert_eq!(
         new.consequence.as_deref(),
         Some(
-            "inserts users/41 of the backup under a new key; keeps 1 of orders under users/41; re-points 1 of orders, 1 of roles"
+            "inserts users/41 of the backup under a new key; keeps 1 of orders under users/41; re-points 1 of orders, 1 of roles; \
+             records of roles that both sides have alike stay with users/41"
         )
     );
     assert!(!offers(&plan, &record).iter().any(|o| o.choice == Choice::IntoExisting && o.legal));

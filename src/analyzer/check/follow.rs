@@ -1,12 +1,16 @@
 //! What records would be once their references follow records that meet existing ones: whether current has them already, and
 //! whether a unique key that they would have then is another's.
 
+use super::identity::MEETS_ANOTHER;
 use super::{Check, tuple, tuple_bytes, tuple_text};
-use crate::analyzer::{Already, Finding, Holder, Turned};
+use crate::analyzer::{Alike, Already, Finding, Holder, Turned};
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
 use crate::model::compare::same;
 use crate::model::{ForeignKey, Key, Table, Value, encode};
+
+/// How many references deep a key may consist of keys.
+const DEPTH: usize = 16;
 
 /// A reference to a table some of whose records meet others, by the table's key.
 type Meeting<'a> = (usize, &'a ForeignKey);
@@ -36,7 +40,89 @@ impl Check<'_> {
         for unique in target.uniques.iter().filter(shared) {
             self.turned(table, &unique.columns, &meeting)?;
         }
-        Ok(())
+        self.alike(table)
+    }
+
+    /// Notes on records of both sides what is alike there, where a reference of theirs names a record that meets another: a
+    /// record that becomes the backup's refers to the backup's, also where both sides spell the reference alike.
+    fn alike(&mut self, table: usize) -> Result<()> {
+        let target = &self.mapping.schema.tables[table];
+        let mut of_meeting = Vec::new();
+        for foreign_key in &target.foreign_keys {
+            if self.any_meets(foreign_key, 0)? {
+                of_meeting.push(foreign_key);
+            }
+        }
+        let carried = self.result(table).map(|r| r.carried.clone()).unwrap_or_default();
+        if of_meeting.is_empty() || carried.is_empty() {
+            return Ok(());
+        }
+        let carried: Vec<usize> = carried
+            .into_iter()
+            .filter(|&c| self.mapping.compared[table][c] && target.columns[c].writable() && !target.key.contains(&c))
+            .collect();
+        self.each(table, &[Class::Updated, Class::Conflict], &mut |check, page| {
+            let page: Vec<Finding> = page.into_iter().filter(|f| !f.current_digests.is_empty()).collect();
+            let records = check.complete(table, &page)?;
+            for (mut finding, record) in page.into_iter().zip(records) {
+                let mut meets = false;
+                for foreign_key in &of_meeting {
+                    let values = tuple(&record, &foreign_key.columns);
+                    let Some(values) = values.filter(|_| foreign_key.applies(|c| record[c].as_ref())) else { continue };
+                    meets = meets || check.names_a_meeting(foreign_key, &values, 0)?;
+                }
+                if !meets {
+                    continue;
+                }
+                let differs = |c: &usize| finding.fields.iter().chain(&finding.kept).any(|f| f.column == *c);
+                let alike = carried.iter().copied().filter(|c| !differs(c) && record[*c].is_some());
+                let columns: Vec<usize> = alike.collect();
+                let mut values = Vec::new();
+                columns.iter().for_each(|&c| encode::encode_value(record[c].as_ref(), &mut values));
+                finding.limits.alike = Some(Box::new(Alike { columns, values }));
+                check.findings.revise(&finding)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Tells whether any record that a reference may name meets another, or is told by a reference to one that does.
+    fn any_meets(&mut self, foreign_key: &ForeignKey, depth: usize) -> Result<bool> {
+        let Some(parent) = foreign_key.table.filter(|_| depth < DEPTH) else { return Ok(false) };
+        let named = &self.mapping.schema.tables[parent];
+        if foreign_key.references != named.key {
+            return Ok(false);
+        }
+        let conflicts = self.result(parent).is_some_and(|r| r.counts.conflict > 0);
+        if conflicts && !self.findings.conflicts(parent, &MEETS_ANOTHER, 0, 1)?.is_empty() {
+            return Ok(true);
+        }
+        for of_key in named.foreign_keys.iter().filter(|f| f.table.is_some() && f.is_within(&named.key)) {
+            if self.any_meets(of_key, depth + 1)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Tells whether a reference names a record that meets another, or one that is told by a reference to such a one.
+    fn names_a_meeting(&mut self, foreign_key: &ForeignKey, values: &[Value], depth: usize) -> Result<bool> {
+        let Some(parent) = foreign_key.table.filter(|_| depth < DEPTH) else { return Ok(false) };
+        let named = &self.mapping.schema.tables[parent];
+        if foreign_key.references != named.key {
+            return Ok(false);
+        }
+        let bytes = tuple_bytes(named, &named.key, values);
+        if self.findings.find(parent, &bytes)?.is_some_and(|f| MEETS_ANOTHER.contains(&f.reason)) {
+            return Ok(true);
+        }
+        for of_key in named.foreign_keys.iter().filter(|f| f.table.is_some() && f.is_within(&named.key)) {
+            let Some(values) = of_key.within(&named.key, values) else { continue };
+            if self.names_a_meeting(of_key, &values, depth + 1)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Turns a record's references to those whom the records that they name meet; tells whether any turned.

@@ -12,7 +12,7 @@ use crate::model::change::{Class, Reason};
 use crate::model::{Cell, ColumnType, OwnedCell, Value, encode};
 
 /// The reasons of conflicts that are about which entity a record is.
-const MEETS_ANOTHER: [Reason; 2] = [Reason::UniqueTaken, Reason::ReusedKey];
+pub(super) const MEETS_ANOTHER: [Reason; 2] = [Reason::UniqueTaken, Reason::ReusedKey];
 
 impl Check<'_> {
     /// Notes on a table's records that meet another entity which record that is.
@@ -49,6 +49,10 @@ impl Check<'_> {
     ) -> Result<()> {
         let target = &self.mapping.schema.tables[table];
         for mut finding in page {
+            // A record that current has under its own key is that one: it neither goes into another nor gets a new key.
+            if finding.reason == Reason::UniqueTaken && !finding.current_digests.is_empty() {
+                continue;
+            }
             let found = match finding.reason {
                 Reason::ReusedKey => self.held_by(table, &target.key, &finding)?.map(|row| (target.key.clone(), row)),
                 _ => self.in_the_way(table, &finding)?,

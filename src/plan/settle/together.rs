@@ -4,8 +4,8 @@
 use super::{Origin, Preview, Strategies, Target, arrives, exists, is_gone, is_mixed, mixes, origin, settle};
 use crate::analyzer::{Holder, Mixed, graph};
 use crate::error::Result;
-use crate::model::change::Class;
-use crate::model::{Value, encode};
+use crate::model::change::{Class, Reason};
+use crate::model::{ForeignKey, Key, Value, encode};
 use crate::plan::early::Tally;
 use crate::plan::store::Stored;
 use crate::plan::{Outcome, Plan, PlanKind, identity};
@@ -35,6 +35,8 @@ impl Plan {
         let mut previews: Vec<(usize, Preview)> = Vec::new();
         // Tables of which some record that others may refer to does not arrive.
         let mut dropped = vec![false; self.meta().schema.tables.len()];
+        // Tables of which some record is left out whose key current uses for another one.
+        let mut strangers = dropped.clone();
         let planned: Vec<usize> =
             order.into_iter().filter(|t| self.meta().tables.iter().any(|r| r.table == *t)).collect();
         for &table in &planned {
@@ -43,6 +45,7 @@ impl Plan {
                 None => self.settle_table(table, &strategies, progress)?,
             };
             dropped[table] = tally.drops;
+            strangers[table] = tally.strangers;
             previews.push((table, tally.preview));
         }
         // A parent that turned out not to arrive takes its children with it, however the tables refer to each other.
@@ -56,6 +59,9 @@ impl Plan {
             if !changed {
                 break;
             }
+        }
+        for &table in &planned {
+            self.adopted(table, &strategies, &strangers)?;
         }
         self.sql("RELEASE settle")?;
         let mut total = Preview::default();
@@ -99,6 +105,8 @@ impl Plan {
             for record in &page {
                 let settled = settle(self, strategies, record)?;
                 tally.count(record, &settled);
+                // Under its old key is another one.
+                tally.drops |= settled.outcome != Outcome::Inserted && identity::moved(self, record)?.is_some();
                 if record.outcome != Some(settled.outcome) || record.why != settled.why {
                     self.set_outcome(record.finding.id, settled.outcome, settled.why.as_deref())?;
                 }
@@ -160,6 +168,48 @@ impl Plan {
                 }
             }
         }
+    }
+
+    /// Says of records that are written with a reference to one that is left out, and whose key current uses for another one,
+    /// under whom they come.
+    fn adopted(&mut self, table: usize, strategies: &Strategies, strangers: &[bool]) -> Result<()> {
+        let schema = self.meta().schema.clone();
+        let own = &schema.tables[table];
+        let of_strangers =
+            |f: &&ForeignKey| f.table.is_some_and(|p| strangers[p] && f.references == schema.tables[p].key);
+        for foreign_key in own.foreign_keys.iter().filter(of_strangers) {
+            let parent = foreign_key.table.expect("filtered above");
+            let target = &schema.tables[parent];
+            let mut after = 0;
+            loop {
+                let page = self.stored_page(table, &DECIDABLE, after, PAGE)?;
+                let Some(last) = page.last() else { break };
+                after = last.finding.id;
+                for record in page.iter().filter(|r| arrives(r)) {
+                    let writes = settle(self, strategies, record)?.writes;
+                    // A value that a person gave is meant as current has it.
+                    let brought = |c: &usize| {
+                        let (_, value) = writes.iter().find(|(w, _)| w == c)?;
+                        (origin(record, &writes, *c) == Origin::Backup).then(|| value.clone())
+                    };
+                    let tuple: Option<Vec<Value>> = foreign_key.columns.iter().map(brought).collect();
+                    let kind = |c: usize| writes.iter().find(|(w, _)| *w == c).map(|(_, v)| v);
+                    let Some(tuple) = tuple.filter(|_| foreign_key.applies(kind)) else { continue };
+                    let mut bytes = Vec::new();
+                    for (&column, value) in foreign_key.references.iter().zip(&tuple) {
+                        encode::encode_key_part(value, target.columns[column].collation, &mut bytes);
+                    }
+                    let stranger = |r: &Stored| r.finding.reason == Reason::ReusedKey && !arrives(r);
+                    if self.stored_by_key(parent, &bytes)?.as_ref().is_some_and(stranger) {
+                        let (names, name) = (own.names(&foreign_key.columns).join("+"), Key(tuple));
+                        let why =
+                            format!("{names} → {}/{name}: current has another record under that key", target.label());
+                        self.set_outcome(record.finding.id, record.outcome.expect("it arrives"), Some(&why))?;
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Blocks records that are to be written with a unique key whose holder keeps it, or that another written record
@@ -292,15 +342,20 @@ impl Plan {
         }
         let mut found = self.stored_by_key(parent, &bytes)?;
         if found.is_none() {
-            found = self.under_new_key(parent, references, &bytes)?.filter(|r| r.outcome == Some(Outcome::Blocked));
-            return Ok(
-                found.map(|record| format!("{}/{} is blocked", target.label(), crate::model::Key(record.finding.key)))
-            );
+            let there = |r: &Stored| {
+                let already = r.finding.limits.already.as_ref().is_some_and(|a| a.key_bytes == bytes);
+                arrives(r) || already || r.finding.reason == Reason::UniqueTaken
+            };
+            let missing = |r: &Stored| r.outcome == Some(Outcome::Blocked) || !there(r);
+            found = self.under_new_key(parent, references, &bytes)?.filter(missing);
+            return Ok(found.map(|record| {
+                let how = if record.outcome == Some(Outcome::Blocked) { "blocked" } else { "not brought" };
+                format!("{}/{} is {how}", target.label(), Key(record.finding.key))
+            }));
         }
         Ok(found.and_then(|record| {
-            is_gone(&record).then(|| {
-                format!("{}/{} is not there after this merge", target.label(), crate::model::Key(record.finding.key))
-            })
+            is_gone(&record)
+                .then(|| format!("{}/{} is not there after this merge", target.label(), Key(record.finding.key)))
         }))
     }
 }
