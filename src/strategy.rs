@@ -11,7 +11,7 @@ mod parse;
 mod patch;
 mod take;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod text;
 
 pub use take::{Take, refusal};

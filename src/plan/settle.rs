@@ -3,18 +3,16 @@
 //! Preview, dry run and merge all use these outcomes; nothing else decides.
 
 mod together;
+mod touch;
 
 use super::decision::{Decision, FieldDecision, typed};
 use super::store::Stored;
 use super::{Outcome, Plan, identity};
 use crate::analyzer::Mixed;
-use crate::analyzer::options::Touch;
 use crate::error::Result;
-use crate::model::calendar::parse_timestamp;
 use crate::model::change::{Class, Field, Reason};
 use crate::model::compare::same;
-use crate::model::schema::Storage;
-use crate::model::{Cell, Column, ColumnType, Table, Value, encode};
+use crate::model::{Table, Value};
 use crate::strategy::{Choice, Conflict, KeepReason, PreserveNewer, Strategy};
 use serde::Serialize;
 use std::time::Duration;
@@ -130,58 +128,17 @@ pub fn settle(plan: &Plan, strategies: &Strategies, record: &Stored) -> Result<S
     match identity::moved(plan, record)? {
         None => {
             let settled = alone(plan, strategies, record)?;
-            Ok(touched(plan, record, identity::follow(plan, record, settled)?))
+            Ok(touch::touched(plan, record, identity::follow(plan, record, settled)?))
         }
         Some(Err(why)) => Ok(Settled::plain(Outcome::Blocked, Some(why))),
         Some(Ok(moved)) => {
             let settled = alone(plan, strategies, &moved)?;
-            let mut settled = touched(plan, &moved, identity::follow(plan, &moved, settled)?);
+            let mut settled = touch::touched(plan, &moved, identity::follow(plan, &moved, settled)?);
             if settled.outcome == Outcome::Inserted {
                 settled.target = Target::New;
             }
             Ok(settled)
         }
-    }
-}
-
-/// Sets the timestamp of a record that is written to the moment of the analysis, where that was asked.
-fn touched(plan: &Plan, record: &Stored, mut settled: Settled) -> Settled {
-    let meta = plan.meta();
-    let table = &meta.schema.tables[record.finding.table];
-    let is_written = matches!(settled.outcome, Outcome::Inserted | Outcome::Updated) && !settled.writes.is_empty();
-    let column = table.timestamp.filter(|&c| is_written && table.columns[c].writable());
-    let (Some(column), Touch::Analysis) = (column, meta.options.touch) else { return settled };
-    // To the second: whatever holds instants can hold that.
-    let moment = format!("{}Z", meta.created_at.get(..19).unwrap_or(&meta.created_at));
-    let clock = record.finding.fields.iter().find(|f| f.column == column);
-    let like = clock.and_then(|f| f.current.as_ref().or(f.backup.as_ref()));
-    match moment_as(&moment, &table.columns[column], like) {
-        Some(value) => {
-            settled.writes.retain(|(c, _)| *c != column);
-            settled.writes.push((column, value));
-            settled.writes.sort_by_key(|(c, _)| *c);
-        }
-        None => {
-            let why = format!("{} stays: it is not known in what unit it counts", table.columns[column].name);
-            settled.why.get_or_insert(why);
-        }
-    }
-    settled
-}
-
-/// Writes an instant as a column has it; a number in the unit of another one there.
-fn moment_as(moment: &str, column: &Column, like: Option<&Value>) -> Option<Value> {
-    let number = !matches!(column.ty, ColumnType::Timestamp { .. } | ColumnType::Date | ColumnType::Text { .. });
-    let epoch = |digits: u8| Some(Value::Integer(parse_timestamp(moment)?.to_epoch(digits)?.into()));
-    match (like, column.storage) {
-        (_, Storage::Epoch { digits }) if number => epoch(digits),
-        (Some(Value::Integer(count)), _) if number => epoch(match count.unsigned_abs() {
-            0..=99_999_999_999 => 0,
-            100_000_000_000..=99_999_999_999_999 => 3,
-            _ => 6,
-        }),
-        _ if number => None,
-        _ => encode::value_of(Cell::Text(moment), column),
     }
 }
 

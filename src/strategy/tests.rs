@@ -6,14 +6,14 @@ use crate::model::schema::{Collation, Column, ColumnType, Generated, Storage};
 use std::fmt::Write as _;
 
 const ID: usize = 0;
-const EMAIL: usize = 1;
+pub(crate) const EMAIL: usize = 1;
 const PHONE: usize = 2;
-const NOTE: usize = 3;
+pub(crate) const NOTE: usize = 3;
 const VISITS: usize = 4;
 const PASSWORD: usize = 5;
 const UPDATED_AT: usize = 6;
 
-fn column(name: &str, ty: ColumnType) -> Column {
+pub(crate) fn column(name: &str, ty: ColumnType) -> Column {
     Column {
         name: name.to_owned(),
         ty,
@@ -27,7 +27,7 @@ fn column(name: &str, ty: ColumnType) -> Column {
     }
 }
 
-pub(super) fn users() -> Table {
+pub(crate) fn users() -> Table {
     let text = || ColumnType::Text { max_chars: None };
     let integer = || ColumnType::Integer { min: i64::MIN, max: u64::MAX };
     Table {
