@@ -3,6 +3,7 @@
 //! Preview, dry run and merge all use these outcomes; nothing else decides.
 
 mod together;
+mod values;
 
 use super::decision::{Decision, FieldDecision, typed};
 use super::store::Stored;
