@@ -4,6 +4,7 @@ mod binary;
 mod engines;
 mod matching;
 mod order;
+mod values;
 
 use crate::world::{World, listed};
 use merganser::analyzer::Options;
