@@ -13,6 +13,7 @@ pub mod undo;
 pub mod local;
 mod lock;
 mod lock_time;
+mod names;
 mod order;
 mod prepare;
 mod write;

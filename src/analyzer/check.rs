@@ -71,6 +71,7 @@ impl Check<'_> {
         loop {
             let mut changed = false;
             for &table in &order {
+                changed |= self.cascades(table)?;
                 // To its end before parents are looked at, so that the reason does not depend on the records' order.
                 while self.held(table)? {
                     changed = true;
@@ -82,7 +83,6 @@ impl Check<'_> {
             // A parent that was pulled in has to meet what every arriving record has to meet.
             for table in std::mem::take(&mut self.pulled_in) {
                 self.storable(table)?;
-                self.cascades(table)?;
                 self.claims(table)?;
             }
             if !changed {

@@ -2,13 +2,14 @@
 //! the plan saw; what is to be written becomes cells of this database; unique values in the way are parked.
 
 mod parking;
+mod references;
 mod room;
 
 use super::receipt::{Image, Receipt};
 use crate::analyzer::digests;
-use crate::database::{Database, Transaction};
+use crate::database::{Database, Snapshot};
 use crate::error::{Result, fail};
-use crate::model::change::Class;
+use crate::model::change::{Class, Reason};
 use crate::model::schema::Engine;
 use crate::model::{Cell, Key, OwnedCell, Table, Value, encode};
 use crate::plan::settle::{Strategies, Target, settle};
@@ -21,6 +22,10 @@ const PAGE: usize = 500;
 /// A unique value that is moved out of the way before anything else is written.
 #[derive(Clone, Debug)]
 pub(super) struct Parked {
+    /// The image that writes the record again.
+    pub(super) image: i64,
+    /// The images that wait for what it gives up.
+    pub(super) takers: Vec<i64>,
     pub(super) table: usize,
     pub(super) key: Vec<OwnedCell>,
     pub(super) column: usize,
@@ -31,8 +36,21 @@ pub(super) struct Parked {
 /// A record that can't be written as planned.
 #[derive(Clone, Debug)]
 pub(super) struct Refusal {
-    /// `users/41: email, updated_at`
-    pub(super) line: String,
+    /// The record's number in the plan.
+    pub(super) record: i64,
+    /// The word for it.
+    pub(super) reason: Reason,
+    /// What it is: `users/41`.
+    name: String,
+    /// Why: `email, updated_at`.
+    pub(super) why: String,
+}
+
+impl Refusal {
+    /// Writes `users/41: email, updated_at`.
+    pub(super) fn line(&self) -> String {
+        format!("{}: {}", self.name, self.why)
+    }
 }
 
 /// What preparing found.
@@ -43,12 +61,15 @@ pub(super) struct Prepared {
     pub(super) parked: Vec<Parked>,
     pub(super) stale: Vec<Refusal>,
     pub(super) blocked: Vec<Refusal>,
+    /// The number in the plan of each image's record, in the order of the images.
+    records: Vec<i64>,
 }
 
 pub(super) struct Prepare<'a> {
     pub(super) plan: &'a Plan,
     pub(super) database: &'a dyn Database,
-    pub(super) transaction: &'a mut dyn Transaction,
+    /// The records as they are now: locked once they are read, where it is a transaction's.
+    pub(super) view: &'a mut dyn Snapshot,
     pub(super) receipt: &'a mut Receipt,
     pub(super) progress: &'a dyn Progress,
 }
@@ -91,7 +112,8 @@ impl Prepare<'_> {
         // What one refusal takes along is found until nothing changes any more.
         loop {
             let mut refused = self.still_referenced(&order)?;
-            refused.extend(self.orphans(&order, &prepared)?);
+            let moves = self.moves(&order)?;
+            refused.extend(self.orphans(&order, &moves, &prepared)?);
             for &table in &order {
                 refused.extend(self.make_room(table, &mut prepared)?);
             }
@@ -176,7 +198,8 @@ impl Prepare<'_> {
                         cells.push(cell);
                     }
                     Err(why) => {
-                        return Ok(Err(refusal(target, &record, format!("{}: {why}", target.columns[*column].name))));
+                        let why = format!("{}: {why}", target.columns[*column].name);
+                        return Ok(Err(refusal(target, &record, Reason::ValueNotStorable, why)));
                     }
                 }
             }
@@ -245,7 +268,7 @@ impl Prepare<'_> {
                     *preview.of(Outcome::Blocked) += 1;
                     let name = Key(key_values(target, there));
                     let why = format!("{}/{name} is there already, with other fields", target.label());
-                    prepared.blocked.push(refusal(target, &one.record, why));
+                    prepared.blocked.push(refusal(target, &one.record, Reason::UniqueTaken, why));
                 }
                 continue;
             }
@@ -267,19 +290,15 @@ impl Prepare<'_> {
             };
             images.push((one, before, after));
         }
-        let mut refused = self.refused(target, &images)?;
-        for (position, (one, before, after)) in images.iter().enumerate() {
-            if one.kind == ActionKind::Update && refused[position].is_none() {
-                refused[position] = self.cascades(table, before, after)?;
-            }
-        }
+        let refused = self.refused(target, &images)?;
         for ((one, before, after), refused) in images.iter().zip(refused) {
             if let Some(why) = refused {
                 *preview.of(Outcome::Blocked) += 1;
-                prepared.blocked.push(refusal(target, &one.record, why));
+                prepared.blocked.push(refusal(target, &one.record, Reason::CheckFails, why));
                 continue;
             }
             *preview.of(one.record.outcome.expect("only settled records are intended")) += 1;
+            prepared.records.push(one.record.finding.id);
             self.receipt.add(&Image {
                 id: 0,
                 table,
@@ -299,29 +318,6 @@ impl Prepare<'_> {
         Ok(())
     }
 
-    /// Says which other records the engine would change by itself if a referenced value changed.
-    fn cascades(&mut self, table: usize, before: &[OwnedCell], after: &[OwnedCell]) -> Result<Option<String>> {
-        for children in &self.plan.meta().schema.tables {
-            let reaching = children.foreign_keys.iter().filter(|f| f.table == Some(table) && f.reaches_on_update());
-            for foreign_key in reaching {
-                let tuple: Vec<OwnedCell> = foreign_key.references.iter().map(|&c| before[c].clone()).collect();
-                let changes = foreign_key.references.iter().any(|&c| before[c] != after[c]);
-                if !changes || tuple.contains(&OwnedCell::Null) {
-                    continue;
-                }
-                let count = self.transaction.referrers(children, foreign_key, &[tuple])?.into_iter().sum::<u64>();
-                if count > 0 {
-                    return Ok(Some(format!(
-                        "its new value would also change {count} records of {} (ON UPDATE {})",
-                        children.label(),
-                        foreign_key.on_update
-                    )));
-                }
-            }
-        }
-        Ok(None)
-    }
-
     /// Reads the records as they are now, locked until the end of the transaction.
     fn current(&mut self, target: &Table, intended: &[Intended]) -> Result<Vec<Option<Vec<OwnedCell>>>> {
         let mut found: Vec<Option<Vec<OwnedCell>>> = vec![None; intended.len()];
@@ -331,7 +327,7 @@ impl Prepare<'_> {
         let asked: Vec<usize> = (0..intended.len()).filter(|&p| !intended[p].key.is_empty()).collect();
         let wanted: Vec<Vec<OwnedCell>> = asked.iter().map(|&p| intended[p].key.clone()).collect();
         if !wanted.is_empty() {
-            self.transaction.fetch(target, &target.key, &wanted, &mut |position, cells| {
+            self.view.fetch(target, &target.key, &wanted, &mut |position, cells| {
                 found[asked[position]] = Some(cells.iter().map(|&c| OwnedCell::from(c)).collect());
                 Ok(())
             })?;
@@ -356,7 +352,7 @@ impl Prepare<'_> {
             return Ok(refused);
         }
         let rows: Vec<Vec<OwnedCell>> = unchecked.iter().map(|&p| images[p].2.clone()).collect();
-        for (position, violation) in unchecked.into_iter().zip(self.transaction.violations(target, &rows)?) {
+        for (position, violation) in unchecked.into_iter().zip(self.view.violations(target, &rows)?) {
             refused[position] = violation.map(|v| format!("{} ({})", v.message, v.constraint));
         }
         Ok(refused)
@@ -404,9 +400,10 @@ fn stale(table: &Table, one: &Intended, now: Option<&[OwnedCell]>) -> Option<Ref
             table.names(&changed).join(", ")
         }
     };
-    Some(refusal(table, &one.record, why))
+    Some(refusal(table, &one.record, Reason::BothChanged, why))
 }
 
-fn refusal(table: &Table, record: &Stored, why: String) -> Refusal {
-    Refusal { line: format!("{}/{}: {why}", table.label(), Key(record.finding.key.clone())) }
+fn refusal(table: &Table, record: &Stored, reason: Reason, why: String) -> Refusal {
+    let name = format!("{}/{}", table.label(), Key(record.finding.key.clone()));
+    Refusal { record: record.finding.id, reason, name, why }
 }

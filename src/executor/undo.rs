@@ -2,6 +2,7 @@
 //! or *blocked* because others refer to it; nothing relies on cascades (CHECKS F94–F99).
 
 mod drift;
+mod foresee;
 
 use super::recover::differing;
 use super::{Home, Receipt, State, home};
@@ -100,7 +101,7 @@ pub fn plan_with(
     }
     receipt.check(&chosen)?;
     let strategy = crate::strategy::Strategy::load("backup-wins")?;
-    let mut meta = Meta {
+    let meta = Meta {
         id: home::fresh_id('p'),
         kind: match &from.kind {
             PlanKind::Undo { .. } => PlanKind::Redo { undo: from.id.clone() },
@@ -142,10 +143,9 @@ pub fn plan_with(
     for &table in &chosen {
         making.table(table)?;
     }
-    while making.block_referenced(&chosen)? {}
+    making.plan.complete(meta)?;
+    making.foresee(&chosen)?;
     let Making { mut plan, .. } = making;
-    meta.tables.retain(|t| chosen.contains(&t.table));
-    plan.complete(meta)?;
     plan.finish(&home.key()?)?;
     Ok(plan)
 }
@@ -304,10 +304,7 @@ impl Making<'_> {
             })
             .collect();
         let key = key_values(target, &image.key);
-        let mut key_bytes = Vec::new();
-        for (&column, part) in target.key.iter().zip(&key) {
-            encode::encode_key_part(part, target.columns[column].collation, &mut key_bytes);
-        }
+        let key_bytes = key_bytes(target, &image.key);
         let note = (!why.is_empty()).then_some(why);
         self.plan.add(crate::analyzer::Finding {
             id: 0,
@@ -375,7 +372,7 @@ impl Making<'_> {
                 let page = Findings::page(&mut self.plan, table, &[Class::CurrentOnly], after, PAGE)?;
                 let Some(last) = page.last() else { break };
                 after = last.id;
-                for mut finding in page {
+                for finding in page {
                     let mut left = Vec::new();
                     for (child, foreign_key) in &referring {
                         let value =
@@ -399,10 +396,7 @@ impl Making<'_> {
                     }
                     if !left.is_empty() {
                         let why = format!("records refer to it that this undo does not remove: {}", left.join(", "));
-                        (finding.class, finding.reason, finding.note) =
-                            (Class::Blocked, Reason::StillReferenced, Some(why.clone()));
-                        self.plan.revise(&finding)?;
-                        self.plan.mark(finding.id, Outcome::Blocked, Some(&why))?;
+                        self.block(finding.id, Reason::StillReferenced, &why)?;
                         changed = true;
                     }
                 }
@@ -414,6 +408,14 @@ impl Making<'_> {
 
 fn key_values(table: &Table, key: &[OwnedCell]) -> Vec<Value> {
     table.key.iter().zip(key).filter_map(|(&c, k)| encode::value_of(k.as_cell(), &table.columns[c])).collect()
+}
+
+fn key_bytes(table: &Table, key: &[OwnedCell]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (&column, part) in table.key.iter().zip(key_values(table, key)) {
+        encode::encode_key_part(&part, table.columns[column].collation, &mut bytes);
+    }
+    bytes
 }
 
 /// Counts the records that refer to one that goes, and that stay themselves.

@@ -1,5 +1,6 @@
 //! One attempt at the transaction: prepare, note the intent, write, read back, check, end (CHECKS 2, S9–S21).
 
+mod mixed;
 mod verify;
 
 pub use verify::BY_A_TRIGGER;
@@ -39,7 +40,7 @@ pub(super) fn attempt(
     let planned: Vec<usize> = plan.meta().tables.iter().map(|t| t.table).collect();
     let capabilities = database.capabilities();
     let ordered = prepare(plan, database, transaction.as_mut(), &mut receipt, options, progress).and_then(|prepared| {
-        let order = order::order(&plan.meta().schema, &planned, capabilities, &mut receipt)?;
+        let order = order::order(&plan.meta().schema, &planned, capabilities, &prepared.parked, &mut receipt)?;
         Ok((prepared, order))
     });
     let (prepared, order) = match ordered {
@@ -153,7 +154,7 @@ fn finish(
     Ok(report(plan, prepared, Some(&receipt), notes))
 }
 
-fn first_meta(plan: &Plan, options: &MergeOptions, transaction: Option<String>) -> ReceiptMeta {
+pub(super) fn first_meta(plan: &Plan, options: &MergeOptions, transaction: Option<String>) -> ReceiptMeta {
     let meta = plan.meta();
     let letter = if meta.kind == PlanKind::Merge { 'm' } else { 'u' };
     ReceiptMeta {
@@ -196,8 +197,8 @@ fn prepare(
     options: &MergeOptions,
     progress: &dyn Progress,
 ) -> Result<Prepared> {
-    let prepared = Prepare { plan, database, transaction, receipt, progress }.run()?;
-    let lines = |refusals: &[Refusal]| refusals.iter().take(LISTED).map(|r| r.line.clone()).collect::<Vec<_>>();
+    let prepared = Prepare { plan, database, view: transaction, receipt, progress }.run()?;
+    let lines = |refusals: &[Refusal]| refusals.iter().take(LISTED).map(Refusal::line).collect::<Vec<_>>();
     if !prepared.stale.is_empty() && options.on_stale == OnStale::Refuse {
         let count = prepared.stale.len();
         return Err(fail!(
@@ -207,6 +208,12 @@ fn prepare(
         )
         .details(lines(&prepared.stale))
         .hint(format!("Analyze again, keeping your decisions: merganser analyze --refresh {}", plan.meta().id)));
+    }
+    // What an undo leaves out was said before; anything more would not be what was seen.
+    if !prepared.blocked.is_empty() && plan.meta().kind != PlanKind::Merge {
+        return Err(fail!(PlanStale, "what can be taken back has changed since it was listed; nothing was changed")
+            .details(lines(&prepared.blocked))
+            .hint("Do it again: what can't be taken back is listed then."));
     }
     if !prepared.blocked.is_empty() && options.on_blocked == OnBlocked::Refuse {
         return Err(fail!(
@@ -228,7 +235,7 @@ fn report(plan: &Plan, prepared: &Prepared, receipt: Option<&Receipt>, notes: Ve
         changed: receipt.is_some(),
         counts: prepared.counts,
         tables: prepared.tables.iter().map(|(t, counts)| (label(*t), *counts)).collect(),
-        left_out: prepared.stale.iter().chain(&prepared.blocked).map(|r| r.line.clone()).collect(),
+        left_out: prepared.stale.iter().chain(&prepared.blocked).map(Refusal::line).collect(),
         notes,
         already: None,
     }
@@ -256,9 +263,11 @@ impl Writing<'_> {
     fn run(&mut self) -> Result<Vec<String>> {
         self.progress.phase(Phase::Write);
         let groups = &self.order.groups;
-        let order: Vec<usize> = groups.iter().flat_map(|g| g.tables.iter().copied()).collect();
+        let mixed = self.order.mixed.iter().flat_map(|m| &m.tables);
+        let order: Vec<usize> = groups.iter().flat_map(|g| &g.tables).chain(mixed).copied().collect();
         let counts_before = self.receipt.meta().keyless.iter().map(|k| (k.table, k.count)).collect();
-        self.park()?;
+        let alone = |p: &&Parked| !self.order.mixed.iter().any(|m| m.tables.contains(&p.table));
+        self.parked.iter().filter(alone).try_for_each(|parked| self.park(parked))?;
         failpoint("parked");
         for group in groups {
             self.levels(ActionKind::Insert, &group.tables, group.last_insert, Self::insert)?;
@@ -266,7 +275,7 @@ impl Writing<'_> {
                 self.each(ActionKind::Insert, table, ALL_LEVELS, Self::close)?;
             }
         }
-        for &table in &order {
+        for &table in groups.iter().flat_map(|g| &g.tables) {
             self.each(ActionKind::Update, table, ALL_LEVELS, Self::update)?;
         }
         for group in groups.iter().rev() {
@@ -275,6 +284,7 @@ impl Writing<'_> {
             }
             self.levels(ActionKind::Delete, &group.tables, group.last_delete, Self::delete)?;
         }
+        self.order.mixed.iter().try_for_each(|mixed| self.mixed(mixed))?;
         failpoint("written");
         self.progress.phase(Phase::Verify);
         let notes = self.verify(&counts_before)?;
@@ -291,23 +301,21 @@ impl Writing<'_> {
         &self.plan.meta().schema.tables[table]
     }
 
-    fn park(&mut self) -> Result<()> {
-        for parked in self.parked {
-            let target = &self.plan.meta().schema.tables[parked.table];
-            let update = RowUpdate {
-                key: parked.key.clone(),
-                before: vec![parked.before.clone()],
-                after: vec![parked.parked.clone()],
-            };
-            let missed = self.transaction.update(target, &[parked.column], &[update]).map_err(|error| {
-                let column = &target.columns[parked.column].name;
-                error.hint(format!("Values of {column} swap places and the column takes no passing value; leave one of the records out, or change one of them by hand first."))
-            })?;
-            if !missed.is_empty() {
-                return Err(dropped(target, &parked.key, "update"));
-            }
+    fn park(&mut self, parked: &Parked) -> Result<()> {
+        let target = &self.plan.meta().schema.tables[parked.table];
+        let update = RowUpdate {
+            key: parked.key.clone(),
+            before: vec![parked.before.clone()],
+            after: vec![parked.parked.clone()],
+        };
+        let missed = self.transaction.update(target, &[parked.column], &[update]).map_err(|error| {
+            let column = &target.columns[parked.column].name;
+            error.hint(format!("Values of {column} swap places and the column takes no passing value; leave one of the records out, or change one of them by hand first."))
+        })?;
+        match missed.is_empty() {
+            true => Ok(()),
+            false => Err(dropped(target, &parked.key, "update")),
         }
-        Ok(())
     }
 
     /// Runs a step over the images of a group of tables, level by level where there is more than one table.
@@ -359,71 +367,71 @@ impl Writing<'_> {
     fn insert(&mut self, target: &Table, images: &[Image]) -> Result<()> {
         let columns = &images[0].columns;
         let cell = |image: &Image, column: usize| {
-            if self.opened(image).contains(&column) { OwnedCell::Null } else { image.after[column].clone() }
+            if self.order.opened(image).contains(&column) { OwnedCell::Null } else { image.after[column].clone() }
         };
         let rows: Vec<Vec<OwnedCell>> =
             images.iter().map(|image| columns.iter().map(|&c| cell(image, c)).collect()).collect();
         self.transaction.insert(target, columns, &rows)
     }
 
-    /// Returns the columns of an image that are null for a while.
-    fn opened(&self, image: &Image) -> &[usize] {
-        self.order.opened.get(&image.id).map_or(&[], Vec::as_slice)
-    }
-
-    /// Sets the references that were inserted as null.
+    /// Sets the references that were null for a while.
     fn close(&mut self, target: &Table, images: &[Image]) -> Result<()> {
-        self.turn(target, images, |cell| (OwnedCell::Null, cell), |image| &image.after)
+        self.turn(target, images, |_, image, column| (OwnedCell::Null, image.after[column].clone()))
     }
 
-    /// Takes references away from records that are deleted.
+    /// Takes references away for a while, or from records that are deleted.
     fn open(&mut self, target: &Table, images: &[Image]) -> Result<()> {
-        self.turn(target, images, |cell| (cell, OwnedCell::Null), |image| &image.before)
+        self.turn(target, images, |writing, image, column| (writing.held(image, column), OwnedCell::Null))
     }
 
     fn turn(
         &mut self,
         target: &Table,
         images: &[Image],
-        change: fn(OwnedCell) -> (OwnedCell, OwnedCell),
-        cells: fn(&Image) -> &Vec<OwnedCell>,
+        change: fn(&Self, &Image, usize) -> (OwnedCell, OwnedCell),
     ) -> Result<()> {
         let order = self.order;
-        let columns = |image: &Image| order.opened.get(&image.id).map_or(&[][..], Vec::as_slice);
-        let opened: Vec<&Image> = images.iter().filter(|image| !columns(image).is_empty()).collect();
-        for batch in opened.chunk_by(|a, b| columns(a) == columns(b)) {
-            let columns = columns(batch[0]);
+        let opened: Vec<&Image> = images.iter().filter(|image| !order.opened(image).is_empty()).collect();
+        for batch in opened.chunk_by(|a, b| order.opened(a) == order.opened(b)) {
+            let columns = order.opened(batch[0]).to_vec();
             let update = |image: &&Image| {
-                let (before, after) = columns.iter().map(|&c| change(cells(image)[c].clone())).unzip();
+                let (before, after) = columns.iter().map(|&c| change(self, image, c)).unzip();
                 RowUpdate { key: image.key.clone(), before, after }
             };
             let updates: Vec<RowUpdate> = batch.iter().map(update).collect();
-            if let Some(&missed) = self.transaction.update(target, columns, &updates)?.first() {
+            if let Some(&missed) = self.transaction.update(target, &columns, &updates)?.first() {
                 return Err(dropped(target, &batch[missed].key, "update"));
             }
         }
         Ok(())
     }
 
+    /// Returns what a column of a record holds until it is written: where it is parked, not what it had.
+    fn held(&self, image: &Image, column: usize) -> OwnedCell {
+        let parked = self.parked.iter().find(|p| p.image == image.id && p.column == column);
+        parked.map_or_else(|| image.before[column].clone(), |p| p.parked.clone())
+    }
+
+    /// Changes records, but for the references that are set afterwards.
     fn update(&mut self, target: &Table, images: &[Image]) -> Result<()> {
-        let columns = &images[0].columns;
-        let parked = |image: &Image, column: usize| {
-            let label = target.label();
-            let same = |p: &&Parked| p.key == image.key && p.column == column && self.table(p.table).label() == label;
-            self.parked.iter().find(same).map(|p| p.parked.clone())
-        };
-        let updates: Vec<RowUpdate> = images
-            .iter()
-            .map(|image| RowUpdate {
+        let order = self.order;
+        for batch in images.chunk_by(|a, b| order.opened(a) == order.opened(b)) {
+            let opened = order.opened(&batch[0]);
+            let columns: Vec<usize> = batch[0].columns.iter().copied().filter(|c| !opened.contains(c)).collect();
+            if columns.is_empty() {
+                continue;
+            }
+            let update = |image: &Image| RowUpdate {
                 key: image.key.clone(),
-                before: columns.iter().map(|&c| parked(image, c).unwrap_or_else(|| image.before[c].clone())).collect(),
+                before: columns.iter().map(|&c| self.held(image, c)).collect(),
                 after: columns.iter().map(|&c| image.after[c].clone()).collect(),
-            })
-            .collect();
-        match self.transaction.update(target, columns, &updates)?.first() {
-            Some(&missed) => Err(dropped(target, &images[missed].key, "update")),
-            None => Ok(()),
+            };
+            let updates: Vec<RowUpdate> = batch.iter().map(update).collect();
+            if let Some(&missed) = self.transaction.update(target, &columns, &updates)?.first() {
+                return Err(dropped(target, &batch[missed].key, "update"));
+            }
         }
+        Ok(())
     }
 
     fn delete(&mut self, target: &Table, images: &[Image]) -> Result<()> {

@@ -4,6 +4,7 @@
 
 mod together;
 mod touch;
+mod values;
 
 use super::decision::{Decision, FieldDecision, typed};
 use super::store::Stored;

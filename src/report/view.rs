@@ -323,6 +323,7 @@ impl Undone {
                 let table = &plan.meta().schema.tables[record.finding.table];
                 let name = secrets.record_name(table, &record.finding.key);
                 let why = record.why.as_deref().or(record.finding.note.as_deref());
+                let why = why.map(|why| secrets.scrub(table, &record.finding.fields, why));
                 why.map_or_else(|| name.clone(), |why| format!("{name}: {why}"))
             };
             records.into_iter().map(line).collect()

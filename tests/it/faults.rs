@@ -4,6 +4,7 @@ mod decide;
 mod features;
 mod keys;
 mod kill;
+mod lists;
 mod memory;
 mod receipts;
 mod space;

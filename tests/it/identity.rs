@@ -5,6 +5,7 @@ mod engines;
 mod kept;
 mod matching;
 mod order;
+mod values;
 
 use crate::world::{World, listed};
 use merganser::analyzer::Options;

@@ -1,27 +1,30 @@
-//! References that an engine would change by itself: a record's new value must not reach into other tables unseen.
+//! Changes of what others refer to: a record's new value must not reach into other tables unseen, nor leave them behind.
 
-use super::{Check, tuple};
+use super::parents::is_deletion;
+use super::{Check, tuple, tuple_bytes};
+use crate::analyzer::Finding;
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
-use crate::model::{OwnedCell, Value};
+use crate::model::{ForeignKey, OwnedCell, Value};
+use std::collections::BTreeSet;
 
 impl Check<'_> {
-    /// Blocks changes of referenced values where records refer to them with ON UPDATE CASCADE, SET NULL or SET DEFAULT.
-    pub(super) fn cascades(&mut self, table: usize) -> Result<()> {
+    /// Blocks changes of values that records refer to which keep the reference, and that an engine would change too where
+    /// it is one with ON UPDATE CASCADE, SET NULL or SET DEFAULT; returns whether there were any.
+    pub(super) fn cascades(&mut self, table: usize) -> Result<bool> {
         let schema = &self.mapping.schema;
         let target = &schema.tables[table];
         let referring: Vec<(usize, usize)> = (0..schema.tables.len())
             .flat_map(|child| (0..schema.tables[child].foreign_keys.len()).map(move |f| (child, f)))
             .filter(|&(child, f)| {
                 let foreign_key = &schema.tables[child].foreign_keys[f];
-                foreign_key.table == Some(table)
-                    && foreign_key.reaches_on_update()
-                    && foreign_key.references.iter().any(|c| !target.key.contains(c))
+                foreign_key.table == Some(table) && foreign_key.references.iter().any(|c| !target.key.contains(c))
             })
             .collect();
         if referring.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
+        let mut changed = false;
         self.each(table, &[Class::Updated, Class::Conflict], &mut |check, page| {
             let page: Vec<_> = page.into_iter().filter(|f| !f.current_digests.is_empty()).collect();
             let records = check.complete(table, &page)?;
@@ -29,46 +32,102 @@ impl Check<'_> {
                 for field in &finding.fields {
                     record[field.column].clone_from(&field.current);
                 }
-                let mut reached = Vec::new();
+                let (mut reached, mut left) = (Vec::new(), Vec::new());
                 for &(child, position) in &referring {
-                    if let Some(count) = check.reached(table, (child, position), &finding, &record)? {
-                        reached.push(count);
+                    let count = check.keeping(table, (child, position), &finding, &record)?;
+                    let children = &check.mapping.schema.tables[child];
+                    let foreign_key = &children.foreign_keys[position];
+                    match count {
+                        0 => {}
+                        _ if foreign_key.reaches_on_update() => {
+                            reached.push(format!(
+                                "{count} of {} (ON UPDATE {})",
+                                children.label(),
+                                foreign_key.on_update
+                            ));
+                        }
+                        _ => left.push(format!("{count} of {}", children.label())),
                     }
                 }
-                if reached.is_empty() {
+                let note = if !reached.is_empty() {
+                    format!("its new value would also change records that refer to it: {}", reached.join(", "))
+                } else if !left.is_empty() {
+                    format!("records refer to what it has now and would stay: {}", left.join(", "))
+                } else {
                     continue;
-                }
-                let note = format!("its new value would also change records that refer to it: {}", reached.join(", "));
+                };
                 if finding.class == Class::Conflict {
-                    finding.limits.refused = Some(note);
-                    check.findings.revise(&finding)?;
+                    check.refuse(&mut finding, &referring, &note)?;
                 } else {
                     check.reclass(&mut finding, Class::Blocked, Reason::CheckFails, Some(note))?;
+                    changed = true;
                 }
             }
             Ok(())
-        })
+        })?;
+        Ok(changed)
     }
 
-    /// Says how many records of a child table would be changed by the engine.
-    fn reached(
+    /// Notes on a conflict that the backup's values of what others refer to can't be taken; the rest can.
+    fn refuse(&mut self, finding: &mut Finding, referring: &[(usize, usize)], note: &str) -> Result<()> {
+        let key = |&(child, position): &(usize, usize)| &self.mapping.schema.tables[child].foreign_keys[position];
+        let referred: BTreeSet<usize> = referring.iter().flat_map(|r| key(r).references.iter().copied()).collect();
+        let changed = finding.fields.iter().filter(|f| f.backup.is_some() && referred.contains(&f.column));
+        let columns: Vec<usize> = changed.map(|f| f.column).collect();
+        let known = finding.limits.unstorable.len();
+        for column in columns {
+            if !finding.limits.unstorable.iter().any(|(c, _)| *c == column) {
+                finding.limits.unstorable.push((column, note.to_owned()));
+            }
+        }
+        if finding.limits.unstorable.len() > known { self.findings.revise(finding) } else { Ok(()) }
+    }
+
+    /// Counts the records of a child table that refer to what a record would no longer have, and that nothing turns away.
+    fn keeping(
         &mut self,
         table: usize,
         (child, position): (usize, usize),
-        finding: &crate::analyzer::Finding,
+        finding: &Finding,
         record: &[Option<Value>],
-    ) -> Result<Option<String>> {
+    ) -> Result<u64> {
         let target = &self.mapping.schema.tables[table];
         let children = &self.mapping.schema.tables[child];
         let foreign_key = &children.foreign_keys[position];
         let changes = |c: &usize| finding.fields.iter().any(|f| f.column == *c && f.backup.is_some());
         if !foreign_key.references.iter().any(changes) {
-            return Ok(None);
+            return Ok(0);
         }
-        let Some(values) = tuple(record, &foreign_key.references) else { return Ok(None) };
-        let Some(cells) = self.stored(target, &foreign_key.references, &values) else { return Ok(None) };
+        let Some(values) = tuple(record, &foreign_key.references) else { return Ok(0) };
+        let Some(cells) = self.stored(target, &foreign_key.references, &values) else { return Ok(0) };
+        let mut keys: Vec<Option<Vec<u8>>> = Vec::new();
         let wanted: [Vec<OwnedCell>; 1] = [cells];
-        let count = self.snapshot.referrers(children, foreign_key, &wanted)?.into_iter().sum::<u64>();
-        Ok((count > 0).then(|| format!("{count} of {} (ON UPDATE {})", children.label(), foreign_key.on_update)))
+        self.snapshot.fetch(children, &foreign_key.columns, &wanted, &mut |_, row| {
+            let record = super::values(children, row);
+            if foreign_key.applies(|c| record[c].as_ref()) {
+                keys.push(tuple(&record, &children.key).map(|key| tuple_bytes(children, &children.key, &key)));
+            }
+            Ok(())
+        })?;
+        let mut count = 0;
+        for key in keys {
+            let found = match key {
+                Some(key) if !key.is_empty() => self.findings.find(child, &key)?,
+                _ => None,
+            };
+            count += u64::from(!found.is_some_and(|f| may_turn(&f, foreign_key)));
+        }
+        Ok(count)
+    }
+}
+
+/// Tells whether a record of a child table goes, or refers to something else where the backup's side of it is taken: whether
+/// it is, is known only when everything is decided.
+fn may_turn(finding: &Finding, foreign_key: &ForeignKey) -> bool {
+    let turns = || finding.fields.iter().any(|f| foreign_key.columns.contains(&f.column) && f.backup.is_some());
+    match finding.class {
+        Class::CurrentOnly => is_deletion(finding),
+        Class::Updated | Class::Conflict => turns(),
+        Class::New | Class::Unchanged | Class::Blocked | Class::Excluded => false,
     }
 }

@@ -1,11 +1,13 @@
 //! Unique values that one record takes while another still holds them: the holder is parked, moved for a moment to a value
 //! that the column, the table's checks and what is computed from it allow, and that nobody holds or takes.
 
-use super::room::Refused;
+use super::room::{Refused, name};
 use super::{Image, Parked, Prepare, Prepared, key_values};
 use crate::error::{Result, fail};
+use crate::executor::order::is_deferred;
 use crate::model::calendar::Timestamp;
-use crate::model::{Column, ColumnType, Key, OwnedCell, Table, Unique, Value};
+use crate::model::change::Reason;
+use crate::model::{Column, ColumnType, ForeignKey, Key, OwnedCell, Table, Unique, Value};
 use crate::plan::ActionKind;
 use std::collections::HashSet;
 
@@ -35,7 +37,7 @@ impl Prepare<'_> {
                         let Some(holder) = holder else { continue };
                         let taken = Taken { table, unique, claim, holder };
                         if let Some(why) = prepare.room_for(&target, image, &taken, prepared, &mut parked)? {
-                            refused.push(Refused { image: (*image).clone(), why });
+                            refused.push(Refused { image: (*image).clone(), reason: Reason::UniqueTaken, why });
                         }
                     }
                     Ok(())
@@ -76,7 +78,7 @@ impl Prepare<'_> {
     /// Returns what records claim of a unique key.
     fn claims(&mut self, target: &Table, unique: &Unique, records: &[Vec<OwnedCell>]) -> Result<Vec<Claim>> {
         if !unique.is_plain() {
-            return if records.is_empty() { Ok(Vec::new()) } else { self.transaction.claims(target, unique, records) };
+            return if records.is_empty() { Ok(Vec::new()) } else { self.view.claims(target, unique, records) };
         }
         let tuple = |record: &Vec<OwnedCell>| -> Claim {
             let cells: Vec<OwnedCell> = unique.columns.iter().map(|&c| record[c].clone()).collect();
@@ -101,8 +103,8 @@ impl Prepare<'_> {
             Ok(())
         };
         match unique.is_plain() {
-            true => self.transaction.fetch(target, &unique.columns, claims, &mut sink),
-            false => self.transaction.claimants(target, unique, claims, &mut sink),
+            true => self.view.fetch(target, &unique.columns, claims, &mut sink),
+            false => self.view.claimants(target, unique, claims, &mut sink),
         }
     }
 
@@ -143,21 +145,36 @@ impl Prepare<'_> {
         }
         let spoken_for = format!("{key:?}");
         let waits = unique.deferrable && self.database.capabilities().defers_declared;
-        if waits || self.is_parked(target, taken, &spoken_for, prepared, parked)? {
+        if waits {
             return Ok(None);
         }
+        if self.is_parked(target, taken, &spoken_for, prepared, parked)? {
+            let decides = |p: &&mut Parked| p.key == key && unique.decided_by().contains(&p.column);
+            let of_table = prepared.parked.iter_mut().filter(|p| p.table == image.table);
+            of_table.filter(decides).for_each(|p| p.takers.push(image.id));
+            return Ok(None);
+        }
+        let holder_image = mover.as_ref().map_or(0, |m| m.id);
         let free: Vec<usize> = given_up.into_iter().filter(|c| !target.key.contains(c)).collect();
         let after = mover.filter(|m| m.kind == ActionKind::Update).map(|m| m.after);
         let Some((column, value)) = self.passing(target, taken, after.as_deref(), &free, &prepared.parked)? else {
-            return Err(fail!(
-                Refused,
-                "{}: values of {names} swap places and none of the columns can hold a passing value",
-                target.label()
-            )
-            .hint("Leave one of the records out, or change one of them by hand first."));
+            let label = target.label();
+            let what = "swap places and none of the columns can hold a passing value";
+            let (holder, taker) = (name(target, &key), name(target, &image.key));
+            return Err(fail!(Refused, "{label}: values of {names} {what}")
+                .details(vec![format!("{holder}: has what {taker} gets, and no other value is free for it meanwhile")])
+                .hint("Leave one of the records out, or change one of them by hand first."));
         };
         parked.insert((spoken_for, column));
-        prepared.parked.push(Parked { table: image.table, key, column, before: holder[column].clone(), parked: value });
+        prepared.parked.push(Parked {
+            image: holder_image,
+            takers: vec![image.id],
+            table: image.table,
+            key,
+            column,
+            before: holder[column].clone(),
+            parked: value,
+        });
         Ok(None)
     }
 
@@ -198,9 +215,12 @@ impl Prepare<'_> {
         let mut candidates: Vec<(usize, OwnedCell)> = nullable.map(|&c| (c, OwnedCell::Null)).collect();
         for &c in columns {
             let column = &target.columns[c];
-            let stored = values(column, parked.len()).into_iter().filter_map(|v| self.database.store(column, &v).ok());
+            let stored = values(column, &taken.holder[c], parked.len())
+                .into_iter()
+                .filter_map(|v| self.database.store(column, &v).ok());
             candidates.extend(stored.map(|cell| (c, cell)));
         }
+        candidates.extend(self.referred_to(target, columns)?);
         // What it will be in the end may be possible at once: it is no longer active, say.
         candidates.extend(columns.iter().filter_map(|&c| Some((c, after?[c].clone()))));
         candidates.retain(|(column, value)| taken.holder[*column] != *value);
@@ -212,11 +232,11 @@ impl Prepare<'_> {
                 record
             };
             let records: Vec<Vec<OwnedCell>> = candidates.iter().map(with).collect();
-            let refused = self.transaction.violations(target, &records)?;
+            let refused = self.view.violations(target, &records)?;
             for (((column, value), record), refused) in candidates.iter().zip(&records).zip(refused) {
-                let passes = |p: &Parked| p.table == taken.table && p.column == *column && p.parked == *value;
+                let passes = |p: &Parked| p.table == taken.table && p.column == *column && alike(&p.parked, value);
                 let own = after.is_some_and(|after| after[*column] == *value);
-                if refused.is_some() {
+                if refused.is_some() || !self.leads_somewhere(target, *column, record)? {
                     continue;
                 }
                 let passes = match self.nobody_has(target, taken, *column, record)? {
@@ -224,12 +244,7 @@ impl Prepare<'_> {
                     Room::Any => true,
                     Room::Free if own => true,
                     Room::Free if parked.iter().any(passes) => false,
-                    Room::Free => match value {
-                        OwnedCell::Int(number) if (-COMMON..COMMON).contains(number) => {
-                            self.nobody_takes(taken.table, *column, *number)?
-                        }
-                        _ => true,
-                    },
+                    Room::Free => !is_common(value) || self.nobody_takes(taken.table, *column, value)?,
                 };
                 if passes {
                     return Ok(Some((*column, value.clone())));
@@ -264,15 +279,73 @@ impl Prepare<'_> {
         Ok(if claims == 0 { Room::Any } else { Room::Free })
     }
 
-    fn nobody_takes(&mut self, table: usize, column: usize, number: i64) -> Result<bool> {
+    /// Tells whether a value that stands in refers to a record, where the engine asks for one at once.
+    fn leads_somewhere(&mut self, target: &Table, column: usize, record: &[OwnedCell]) -> Result<bool> {
+        for foreign_key in self.asked_at_once(target, column) {
+            let tuple: Vec<OwnedCell> = foreign_key.columns.iter().map(|&c| record[c].clone()).collect();
+            let Some(parent) = foreign_key.table.filter(|_| !tuple.contains(&OwnedCell::Null)) else { continue };
+            let parent = self.plan.meta().schema.tables[parent].clone();
+            let mut present = false;
+            self.view.fetch(&parent, &foreign_key.references, &[tuple], &mut |_, _| {
+                present = true;
+                Ok(())
+            })?;
+            if !present {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Returns values that columns which refer to records can hold: of the last record there is.
+    fn referred_to(&mut self, target: &Table, columns: &[usize]) -> Result<Vec<(usize, OwnedCell)>> {
+        let mut found = Vec::new();
+        for &column in columns {
+            let single = |f: &ForeignKey| f.columns.len() == 1 && !target.columns[column].nullable;
+            for foreign_key in self.asked_at_once(target, column).into_iter().filter(single) {
+                let Some(parent) = foreign_key.table else { continue };
+                let parent = self.plan.meta().schema.tables[parent].clone();
+                let highest = self.view.highest(&parent, foreign_key.references[0])?;
+                found.extend(highest.map(|number| (column, OwnedCell::Int(number))));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Lists the references of a column that have to lead somewhere at any time.
+    fn asked_at_once(&self, target: &Table, column: usize) -> Vec<ForeignKey> {
+        let capabilities = self.database.capabilities();
+        let at_once = |f: &&ForeignKey| f.declared && f.columns.contains(&column) && !is_deferred(f, capabilities);
+        target.foreign_keys.iter().filter(at_once).cloned().collect()
+    }
+
+    fn nobody_takes(&mut self, table: usize, column: usize, value: &OwnedCell) -> Result<bool> {
         let mut taken = false;
         for kind in [ActionKind::Insert, ActionKind::Update] {
             self.images(kind, table, &mut |_, image: &Image| {
-                taken |= image.after.get(column) == Some(&OwnedCell::Int(number));
+                taken |= image.after.get(column).is_some_and(|after| alike(after, value));
                 Ok(())
             })?;
         }
         Ok(!taken)
+    }
+}
+
+/// Tells whether a value is one that a record may well take: it was not made so that none does.
+fn is_common(value: &OwnedCell) -> bool {
+    match value {
+        OwnedCell::Int(number) => (-COMMON..COMMON).contains(number),
+        OwnedCell::Text(text) => !text.starts_with(MADE),
+        _ => false,
+    }
+}
+
+/// Tells whether some collation might hold two values equal.
+fn alike(one: &OwnedCell, other: &OwnedCell) -> bool {
+    let folded = |text: &str| text.trim_end().to_lowercase();
+    match (one, other) {
+        (OwnedCell::Text(one), OwnedCell::Text(other)) => folded(one) == folded(other),
+        _ => one == other,
     }
 }
 
@@ -296,12 +369,10 @@ struct Taken<'a> {
 }
 
 /// Lists values that hardly any record has, to stand in for a unique value for a moment.
-fn values(column: &Column, number: usize) -> Vec<Value> {
-    // A control character and a number fit almost any code.
-    let texts = [format!("\u{1}parked {number}"), format!("\u{1}{number}")].map(Value::Text);
+fn values(column: &Column, held: &OwnedCell, number: usize) -> Vec<Value> {
     let far = i64::try_from(number).unwrap_or_default();
     match &column.ty {
-        ColumnType::Text { .. } | ColumnType::Any => texts.to_vec(),
+        ColumnType::Text { .. } | ColumnType::Any => texts(held, number).map(Value::Text).collect(),
         ColumnType::Bytes { .. } => vec![Value::Bytes(format!("\u{1}{number}").into_bytes())],
         ColumnType::Integer { min, max } => numbers(*min, i64::try_from(*max).unwrap_or(i64::MAX), number)
             .map(|n| Value::Integer(i128::from(n)))
@@ -323,6 +394,24 @@ fn values(column: &Column, number: usize) -> Vec<Value> {
         ColumnType::Json | ColumnType::Time { .. } | ColumnType::Other(_) => Vec::new(),
     }
 }
+
+/// Lists texts that hardly any record has: a control character and a number fit almost any code; a short one may have to be
+/// of letters or digits, and as long as the one that is held.
+fn texts(held: &OwnedCell, number: usize) -> impl Iterator<Item = String> {
+    let made = [format!("{MADE}parked {number}"), format!("{MADE}{number}")];
+    let length = match held {
+        OwnedCell::Text(text) => Some(text.trim_end().chars().count()).filter(|n| *n <= SHORT).unwrap_or(0),
+        _ => 0,
+    };
+    let codes = ('!'..='~').rev().filter(move |_| length > 0).map(move |c| c.to_string().repeat(length));
+    made.into_iter().chain(codes)
+}
+
+/// The most characters of a text for which others of its length are tried.
+const SHORT: usize = 8;
+
+/// What a text that was made to stand in begins with.
+const MADE: char = '\u{1}';
 
 /// Days from 1970 to about the year 8000.
 const DAYS: i64 = 2_200_000;

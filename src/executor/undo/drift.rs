@@ -61,6 +61,16 @@ impl Fitted {
             .hint("Take the other tables back with --only-tables."))
     }
 
+    /// Returns what is left of an image's record before: one cell per column as they are now.
+    pub(super) fn carried(&self, image: &Image) -> Vec<OwnedCell> {
+        let mut fitted = vec![OwnedCell::Absent; self.schema.tables[image.table].columns.len()];
+        let moved = self.columns[image.table].iter().flatten();
+        for (now, cell) in moved.zip(&image.before).filter_map(|(now, cell)| Some((now.as_ref()?, cell))) {
+            fitted[*now] = cell.clone();
+        }
+        fitted
+    }
+
     /// Addresses an image by the columns as they are now; says why that is impossible, where it is.
     ///
     /// Columns that came since were empty when the merge wrote a new record, and nobody's business in others.

@@ -5,7 +5,7 @@ use super::{Writing, shown};
 use crate::error::{Result, fail};
 use crate::model::compare::same;
 use crate::model::schema::Engine;
-use crate::model::{OwnedCell, Table, encode};
+use crate::model::{ForeignKey, OwnedCell, Table, encode};
 use crate::plan::{ActionKind, PlanKind};
 use std::collections::{BTreeMap, HashMap};
 
@@ -132,7 +132,7 @@ impl Writing<'_> {
 }
 
 impl Writing<'_> {
-    /// Checks that what was written refers to something, and that nothing refers to what was deleted, where the engine
+    /// Checks that what was written refers to something, and that nothing refers to what went or changed, where the engine
     /// itself says so only at the commit: a dry run would not see it.
     fn references_hold(&mut self, target: &Table, images: &[Image], found: &[Option<Vec<OwnedCell>>]) -> Result<()> {
         let schema = &self.plan.meta().schema;
@@ -171,24 +171,41 @@ impl Writing<'_> {
                 ));
             }
         }
-        let deleted: Vec<&Image> = images.iter().filter(|i| i.kind == ActionKind::Delete).collect();
-        for child in schema.tables.iter().filter(|_| !deleted.is_empty()) {
-            for foreign_key in child
-                .foreign_keys
-                .iter()
-                .filter(|f| f.declared && f.table.is_some_and(|p| schema.tables[p].label() == target.label()))
-            {
-                let wanted: Vec<Vec<OwnedCell>> = deleted
-                    .iter()
-                    .map(|i| foreign_key.references.iter().map(|&c| i.before[c].clone()).collect())
-                    .collect();
-                let counts = self.transaction.referrers(child, foreign_key, &wanted)?;
+        self.left_behind(target, images)
+    }
+
+    /// Checks that nothing refers to what a record was or had, where no other record has it now.
+    fn left_behind(&mut self, target: &Table, images: &[Image]) -> Result<()> {
+        let schema = &self.plan.meta().schema;
+        for child in &schema.tables {
+            let to =
+                |f: &&ForeignKey| f.declared && f.table.is_some_and(|p| schema.tables[p].label() == target.label());
+            for foreign_key in child.foreign_keys.iter().filter(to) {
+                let columns = &foreign_key.references;
+                let given_up = |i: &&Image| match i.kind {
+                    ActionKind::Delete => true,
+                    ActionKind::Update => columns.iter().any(|&c| i.before[c] != i.after[c]),
+                    ActionKind::Insert => false,
+                };
+                let given_up: Vec<&Image> = images.iter().filter(given_up).collect();
+                let wanted: Vec<Vec<OwnedCell>> =
+                    given_up.iter().map(|i| columns.iter().map(|&c| i.before[c].clone()).collect()).collect();
+                if wanted.is_empty() {
+                    continue;
+                }
+                let mut counts = self.transaction.referrers(child, foreign_key, &wanted)?;
+                if counts.iter().any(|&count| count > 0) {
+                    self.transaction.fetch(target, columns, &wanted, &mut |position, _| {
+                        counts[position] = 0;
+                        Ok(())
+                    })?;
+                }
                 if let Some(left) = counts.iter().position(|&c| c > 0) {
                     return Err(fail!(
                         Refused,
                         "{}/{}: {} records of {} still refer to it",
                         target.label(),
-                        shown(target, &deleted[left].key),
+                        shown(target, &given_up[left].key),
                         counts[left],
                         child.label()
                     ));

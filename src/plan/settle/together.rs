@@ -1,6 +1,7 @@
 //! What becomes of records because of what becomes of others: parents that don't arrive, unique keys that stay with their
 //! holder or are claimed twice, mixtures that collide.
 
+use super::values::StayingAway;
 use super::{Origin, Preview, Strategies, Target, arrives, exists, is_gone, is_mixed, mixes, origin, settle};
 use crate::analyzer::{Holder, Mixed, graph};
 use crate::error::Result;
@@ -124,7 +125,14 @@ impl Plan {
         preview: &mut Preview,
     ) -> Result<bool> {
         let own = self.meta().schema.tables[table].clone();
-        let references: Vec<_> = own.foreign_keys.iter().filter(|f| f.table.is_some_and(|p| dropped[p])).collect();
+        let mut references = Vec::new();
+        for foreign_key in &own.foreign_keys {
+            let Some(parent) = foreign_key.table else { continue };
+            let away = self.staying_away(strategies, parent, &foreign_key.references)?;
+            if dropped[parent] || !away.is_empty() {
+                references.push((foreign_key, away));
+            }
+        }
         if references.is_empty() {
             return Ok(false);
         }
@@ -144,7 +152,7 @@ impl Plan {
                     changed = true;
                     continue;
                 }
-                for foreign_key in &references {
+                for (foreign_key, away) in &references {
                     let value = |c: &usize| settled.writes.iter().find(|(w, _)| w == c).map(|(_, v)| v.clone());
                     let tuple: Option<Vec<Value>> = foreign_key.columns.iter().map(value).collect();
                     let Some(tuple) = tuple.filter(|t| !t.iter().any(Value::is_null)) else { continue };
@@ -156,7 +164,8 @@ impl Plan {
                         continue;
                     }
                     let parent = foreign_key.table.expect("filtered above");
-                    let Some(why) = self.absent_parent(parent, &foreign_key.references, &tuple)? else { continue };
+                    let absent = self.absent_parent(parent, &foreign_key.references, &tuple, away)?;
+                    let Some(why) = absent else { continue };
                     let before = record.outcome.expect("filtered above");
                     *preview.of(before) -= 1;
                     *preview.of(Outcome::Blocked) += 1;
@@ -331,14 +340,23 @@ impl Plan {
     }
 
     /// Says which parent is missing after the merge, if the plan knows of it that it is.
-    fn absent_parent(&self, parent: usize, references: &[usize], tuple: &[Value]) -> Result<Option<String>> {
+    fn absent_parent(
+        &self,
+        parent: usize,
+        references: &[usize],
+        tuple: &[Value],
+        away: &StayingAway,
+    ) -> Result<Option<String>> {
         let target = &self.meta().schema.tables[parent];
-        if references != target.key {
-            return Ok(None);
-        }
         let mut bytes = Vec::new();
         for (&column, value) in references.iter().zip(tuple) {
             encode::encode_key_part(value, target.columns[column].collation, &mut bytes);
+        }
+        if references != target.key {
+            return Ok(away.get(&bytes).map(|record| {
+                let columns = target.names(references).join("+");
+                format!("{record} does not get this {columns} in this merge")
+            }));
         }
         let mut found = self.stored_by_key(parent, &bytes)?;
         if found.is_none() {
