@@ -8,6 +8,7 @@
 //! cells that an undo writes back.
 
 pub mod action;
+pub mod answer;
 pub mod choices;
 pub mod count;
 pub mod decision;

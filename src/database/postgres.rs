@@ -28,6 +28,7 @@ use crate::model::schema::Engine;
 use crate::model::{Column, OwnedCell, Schema, Table, Value};
 use catalog::bind;
 pub(super) use catalog::quote;
+pub(super) use store::store as fits;
 use session::Session;
 use sqlx::Row;
 use std::time::{Duration, Instant};

@@ -54,7 +54,7 @@ pub(super) fn chosen(plan: &Plan, strategies: &Strategies, record: &Stored) -> O
     let (chosen, answer) = match &record.decision {
         Some(Decision::IntoExisting) => (Chosen::IntoExisting, Answer::IntoExisting),
         Some(Decision::NewKey) => (Chosen::NewKey, Answer::NewKey),
-        Some(Decision::Backup | Decision::Current | Decision::Skip | Decision::Fields { .. }) => return None,
+        Some(Decision::Backup | Decision::Current | Decision::Skip | Decision::Fields { .. } | Decision::Ask) => return None,
         None => match super::settle::by_strategy(plan, strategies.of_table(table), record) {
             Choice::IntoExisting => (Chosen::IntoExisting, Answer::IntoExisting),
             Choice::NewKey => (Chosen::NewKey, Answer::NewKey),

@@ -6,6 +6,27 @@ use crate::model::change::Class;
 use rusqlite::{OptionalExtension, params};
 
 impl Plan {
+    /// Notes that outcomes no longer follow from the answers.
+    pub(super) fn unsettle(&self) -> Result<()> {
+        self.sql("CREATE TABLE IF NOT EXISTS unsettled (mark INTEGER PRIMARY KEY) WITHOUT ROWID")?;
+        self.sql("INSERT OR IGNORE INTO unsettled VALUES (1)")
+    }
+
+    /// Notes that all outcomes follow from the answers again.
+    pub(super) fn outcomes_hold(&self) -> Result<()> {
+        if self.is_unsettled()? { self.sql("DELETE FROM unsettled") } else { Ok(()) }
+    }
+
+    /// Tells whether answers were given since the plan was settled last: whoever gave them was stopped.
+    ///
+    /// # Errors
+    /// `PlanMismatch` for a damaged plan.
+    pub fn is_unsettled(&self) -> Result<bool> {
+        let there = self.connection.table_exists(None, "unsettled").map_err(|e| lost(&self.path, e))?;
+        let marked = || self.connection.query_row("SELECT count(*) FROM unsettled", [], |r| r.get::<_, i64>(0));
+        Ok(there && marked().map_err(|e| lost(&self.path, e))? > 0)
+    }
+
     /// Counts records by table and outcome, as the plan was settled last.
     ///
     /// # Errors

@@ -128,7 +128,18 @@ impl Strategies {
 /// `Usage` for a decision whose value no longer fits.
 pub fn settle(plan: &Plan, strategies: &Strategies, record: &Stored) -> Result<Settled> {
     let settled = alone(plan, strategies, record)?;
-    Ok(touched(plan, record, identity::follow(plan, record, settled)?))
+    Ok(allowed(plan, record, touched(plan, record, identity::follow(plan, record, settled)?)))
+}
+
+/// Blocks a record of which a column would be written that is never written, whatever would write it.
+fn allowed(plan: &Plan, record: &Stored, settled: Settled) -> Settled {
+    let meta = plan.meta();
+    let table = &meta.schema.tables[record.finding.table];
+    let never = settled.writes.iter().find(|(column, _)| meta.options.never_writes(table, *column));
+    match never.map(|(column, _)| &table.columns[*column].name) {
+        Some(name) => Settled::plain(Outcome::Blocked, Some(format!("{name} would be written, which never is"))),
+        None => settled,
+    }
 }
 
 /// Sets the timestamp of a record that is written to the moment of the analysis, where that was asked.
@@ -136,7 +147,8 @@ fn touched(plan: &Plan, record: &Stored, mut settled: Settled) -> Settled {
     let meta = plan.meta();
     let table = &meta.schema.tables[record.finding.table];
     let is_written = matches!(settled.outcome, Outcome::Inserted | Outcome::Updated) && !settled.writes.is_empty();
-    let column = table.timestamp.filter(|&c| is_written && table.columns[c].writable());
+    let open = |c: &usize| table.columns[*c].writable() && !meta.options.never_writes(table, *c);
+    let column = table.timestamp.filter(|c| is_written && open(c));
     let (Some(column), Touch::Analysis) = (column, meta.options.touch) else { return settled };
     // To the second: whatever holds instants can hold that.
     let moment = format!("{}Z", meta.created_at.get(..19).unwrap_or(&meta.created_at));
@@ -352,6 +364,10 @@ fn decided(table: &Table, strategy: &Strategy, record: &Stored, decision: &Decis
     Ok(match decision {
         Decision::Skip => Settled::plain(Outcome::Skipped, None),
         Decision::Current => Settled::plain(Outcome::Kept, None),
+        Decision::Ask => {
+            let why = "it was decided before, and looks different by now: it is asked again";
+            Settled::plain(Outcome::Undecided, Some(why.to_owned()))
+        }
         // Only where they are possible do they come before this.
         Decision::IntoExisting | Decision::NewKey => Settled::plain(Outcome::Undecided, record.finding.note.clone()),
         Decision::Backup if unholdable => Settled::plain(Outcome::Undecided, record.finding.note.clone()),

@@ -338,6 +338,7 @@ pub fn decided(table: &Table, decision: &Decision, secrets: &Secrets) -> String 
         Decision::Skip => return "write nothing for it".to_owned(),
         Decision::IntoExisting => return "take the backup's fields into the existing record".to_owned(),
         Decision::NewKey => return "insert the backup's record under a new key".to_owned(),
+        Decision::Ask => return "none; an earlier one was to another question".to_owned(),
         Decision::Fields { fields } => fields,
     };
     let one = |(name, answer): (&String, &FieldDecision)| match answer {

@@ -209,6 +209,7 @@ fn decision_json(table: &str, decision: &Decision, secrets: &Secrets) -> Json {
         Decision::Skip => json!("skip"),
         Decision::IntoExisting => json!("into-existing"),
         Decision::NewKey => json!("new-key"),
+        Decision::Ask => Json::Null,
         Decision::Fields { fields } => {
             let one = |(name, answer): (&String, &FieldDecision)| {
                 let shown = match answer {

@@ -229,7 +229,7 @@ fn footer(session: &Session<'_>, width: usize) -> Result<Vec<Line<'static>>> {
         lines.push(Line::raw("Enter takes the value   Esc back"));
         return Ok(lines);
     }
-    let answer = match &record.decision {
+    let answer = match record.answer() {
         None => "none yet".to_owned(),
         Some(decision) => decided(session.table(), decision, session.secrets),
     };

@@ -6,7 +6,6 @@ use super::edit::{Key, Line};
 use crate::error::{Result, fail};
 use crate::model::Table;
 use crate::model::change::Field;
-use crate::plan::choices::{self, Choice};
 use crate::plan::settle::{Settled, Strategies, settle};
 use crate::plan::{Decision, Outcome, Plan, Selector, Stored};
 use crate::report::Secrets;
@@ -66,7 +65,7 @@ impl<'p> Session<'p> {
     ) -> Result<Option<Self>> {
         let mut records = Vec::new();
         plan.each(&Selector::default(), &mut |record| {
-            if record.decision.is_some() || record.outcome == Some(Outcome::Undecided) {
+            if record.answer().is_some() || record.outcome == Some(Outcome::Undecided) {
                 // An answer that can't be carried out leaves the record undecided.
                 records.push((record.finding.id, record.outcome != Some(Outcome::Undecided)));
             }
@@ -126,13 +125,14 @@ impl<'p> Session<'p> {
 
     /// Says why an answer is not possible, if it is not.
     pub(super) fn impossible(&self, decision: Decision) -> Result<Option<String>> {
-        // Keys are made when the plan is settled with the answer, so these are judged by what is known before.
-        match decision {
-            Decision::IntoExisting => return Ok(choices::refusal(self.plan, &self.record, Choice::IntoExisting)),
-            Decision::NewKey => return Ok(choices::refusal(self.plan, &self.record, Choice::NewKey)),
-            Decision::Backup | Decision::Current | Decision::Skip | Decision::Fields { .. } => {}
+        if let Some((_, why)) = self.plan.impossible(&self.record, &decision) {
+            return Ok(Some(why));
         }
-        let decision = decision.checked(self.table())?;
+        // Keys are made when the plan is settled with the answer, so these are judged by what is known before.
+        if matches!(decision, Decision::IntoExisting | Decision::NewKey) {
+            return Ok(None);
+        }
+        let decision = self.plan.checked(&self.record, decision)?;
         let settled = self.result(Some(decision))?;
         Ok(match settled.outcome {
             Outcome::Undecided | Outcome::Blocked => {

@@ -57,6 +57,7 @@ impl Plan {
                 break;
             }
         }
+        self.outcomes_hold()?;
         self.sql("RELEASE settle")?;
         let mut total = Preview::default();
         for (_, preview) in &previews {

@@ -6,7 +6,7 @@ use super::html::{Html, safe, share};
 use super::words;
 use crate::server::problem::{Answer, Problem};
 use crate::server::service::analyses::Which;
-use crate::server::service::decisions::{self, Bulk, Try};
+use crate::server::service::decisions::{self, Bulk, Doing};
 use askama::Template;
 use axum::response::Response;
 use serde::Deserialize;
@@ -136,7 +136,7 @@ fn asked(desk: &Desk, id: &str, pattern: &str, take: &str) -> Answer<Preview> {
     let which = Which { pattern: Some(pattern.to_owned()), ..Which::default() };
     let said = decisions::Said { answer: super::deciding::whole(take)?, note: None };
     let Bulk { matched: count, left_out, .. } =
-        decisions::bulk(&desk.app, desk.person()?, id, &which, &said, ("*", Try::Count))?;
+        decisions::bulk(&desk.app, desk.person()?, id, &which, &said, ("*", Doing::COUNTED))?;
     if count + left_out == 0 {
         return Err(Problem::not_found("pattern", pattern));
     }
