@@ -28,10 +28,10 @@ use crate::model::schema::Engine;
 use crate::model::{Column, OwnedCell, Schema, Table, Value};
 use catalog::bind;
 pub(super) use catalog::quote;
-pub(super) use store::store as fits;
 use session::Session;
 use sqlx::Row;
 use std::time::{Duration, Instant};
+pub(super) use store::store as fits;
 use view::{Lock, View};
 
 /// The advisory lock of a merge; the number is `mrgansr` in ASCII. Advisory locks are per database.

@@ -63,10 +63,8 @@ impl Plan {
 
     /// Writes the error for an impossible answer to a record, by the name that people know it by.
     pub fn refused(&self, name: &str, choice: Choice, why: &str) -> Error {
-        fail!(Usage, "{name}: {} is impossible here: {why}", choice.word()).hint(format!(
-            "What is possible: merganser show {} record {name}",
-            self.meta().id
-        ))
+        fail!(Usage, "{name}: {} is impossible here: {why}", choice.word())
+            .hint(format!("What is possible: merganser show {} record {name}", self.meta().id))
     }
 
     /// Checks that an answer can be given to a record, and gives its fields the table's own names.
@@ -179,9 +177,7 @@ impl Plan {
         let mut all = match &record.decision {
             Some(Decision::Fields { fields }) => fields.clone(),
             Some(Decision::Backup) => self.all_from_backup(record),
-            Some(
-                Decision::Current | Decision::Skip | Decision::IntoExisting | Decision::NewKey | Decision::Ask,
-            )
+            Some(Decision::Current | Decision::Skip | Decision::IntoExisting | Decision::NewKey | Decision::Ask)
             | None => BTreeMap::new(),
         };
         all.extend(fields);
@@ -226,7 +222,9 @@ impl Plan {
                 // Who leaves a record out means the record, whatever it looks like.
                 let decision = before.answer().filter(|d| alike || **d == Decision::Skip).cloned();
                 let Some(decision) = decision else {
-                    left.push(format!("{name}: the record looks different from when it was decided; it is asked again"));
+                    left.push(format!(
+                        "{name}: the record looks different from when it was decided; it is asked again"
+                    ));
                     plan.keep_decision(record.finding.id, Some(&Decision::Ask), who)?;
                     continue;
                 };
@@ -267,7 +265,9 @@ impl Plan {
                 }
                 let laid_over = entry.seen.is_none() && entry.id.is_empty();
                 let decision = match entry.decision {
-                    Decision::Fields { fields } if laid_over => Decision::Fields { fields: plan.laid_over(&record, fields) },
+                    Decision::Fields { fields } if laid_over => {
+                        Decision::Fields { fields: plan.laid_over(&record, fields) }
+                    }
                     other => other,
                 };
                 // What was possible there need not be possible here; the question stays open.
@@ -293,7 +293,11 @@ impl Plan {
     }
 
     /// Lays AccoReg's custom data over the backup's record: what it does not name comes from there.
-    fn laid_over(&self, record: &Stored, mut fields: BTreeMap<String, FieldDecision>) -> BTreeMap<String, FieldDecision> {
+    fn laid_over(
+        &self,
+        record: &Stored,
+        mut fields: BTreeMap<String, FieldDecision>,
+    ) -> BTreeMap<String, FieldDecision> {
         let table = &self.meta().schema.tables[record.finding.table];
         for field in record.finding.fields.iter().filter(|f| f.backup.is_some() && !table.key.contains(&f.column)) {
             fields.entry(table.columns[field.column].name.clone()).or_insert(FieldDecision::Backup);

@@ -1,6 +1,8 @@
 //! What a person can answer to a record: which choice is possible for which reason, why another is not, and what each
 //! would do. One table says it; `docs/choices.md` shows it.
 
+mod resulting;
+
 use super::decision::{Decision, FieldDecision};
 use super::identity::{self, Followers, Hindered};
 use super::store::Stored;
@@ -144,6 +146,12 @@ pub fn refusal(plan: &Plan, record: &Stored, choice: Choice) -> Option<String> {
         let known = finding.note.as_ref().filter(|_| finding.class == Class::Blocked);
         return Some(known.map_or_else(|| why.to_owned(), Clone::clone));
     }
+    alone(plan, record, choice).or_else(|| resulting::held_for_good(plan, record, choice))
+}
+
+/// Says what stands in the way of a choice within the record itself.
+fn alone(plan: &Plan, record: &Stored, choice: Choice) -> Option<String> {
+    let finding = &record.finding;
     let table = &plan.meta().schema.tables[finding.table];
     match choice {
         Choice::Current | Choice::Fields | Choice::Skip => None,
@@ -229,7 +237,10 @@ pub fn consequences(plan: &Plan, record: &Stored) -> Result<Vec<Offer>> {
     let followers = plan.followers(record)?;
     let mut offers = offers(plan, record);
     for offer in offers.iter_mut().filter(|o| o.legal) {
-        offer.consequence = Some(consequence(plan, record, offer.choice, &followers));
+        let said = consequence(plan, record, offer.choice, &followers);
+        let held = resulting::held_for_now(plan, record, offer.choice)?;
+        let held = held.map(|held| format!("; can't be written as it stands: {held}")).unwrap_or_default();
+        offer.consequence = Some(said + &held);
     }
     Ok(offers)
 }

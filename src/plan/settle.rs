@@ -2,7 +2,10 @@
 //!
 //! Preview, dry run and merge all use these outcomes; nothing else decides.
 
+mod made;
 mod together;
+
+pub(super) use made::made;
 
 use super::decision::{Decision, FieldDecision, typed};
 use super::store::Stored;

@@ -170,7 +170,8 @@ fn all(plan: &mut Plan, args: &ResolveArgs, by: &str, (tally, secrets): (&mut Ta
     })?;
     if !args.clear && tally.decided == 0 {
         let special = args.take.filter(|take| take.special().is_some());
-        let of_none = |take: Take| format!(": {} is possible for none of {}", take.word(), text::plural(looked, "record"));
+        let of_none =
+            |take: Take| format!(": {} is possible for none of {}", take.word(), text::plural(looked, "record"));
         tally.nothing = Some(format!("Nothing was answered{}.", special.map(of_none).unwrap_or_default()));
     }
     Ok(())

@@ -149,7 +149,9 @@ pub(super) fn pattern(desk: &Desk, id: &str, form: &Form) -> Answer<Response> {
     let said = Said { answer: whole(field(form, "take"))?, note: noted(form) };
     let which = Which { pattern: Some(field(form, "pattern").to_owned()), ..Which::default() };
     let shown = field(form, "expect");
-    let now = decisions::bulk(&desk.app, desk.person()?, id, &which, &said, ("*", Doing::COUNTED))?;
+    let answered = super::patterns::answered(Some(field(form, "replace")));
+    let count = Doing { answered, ..Doing::COUNTED };
+    let now = decisions::bulk(&desk.app, desk.person()?, id, &which, &said, ("*", count))?;
     if now.matched.to_string() != shown {
         return Err(Problem::own(
             "precondition_failed",
@@ -160,7 +162,7 @@ pub(super) fn pattern(desk: &Desk, id: &str, form: &Form) -> Answer<Response> {
             ),
         ));
     }
-    decisions::bulk(&desk.app, desk.person()?, id, &which, &said, (&now.etag, Doing::DONE))?;
+    decisions::bulk(&desk.app, desk.person()?, id, &which, &said, (&now.etag, Doing { answered, ..Doing::DONE }))?;
     go(&format!("/analyses/{id}/conflicts"))
 }
 

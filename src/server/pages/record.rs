@@ -260,7 +260,9 @@ fn decided(record: &Stored, answered: &(Option<String>, Option<String>)) -> Opti
             format!(words::phrase!(DECIDED_BY_FIELD), fields.keys().map(|k| safe(k)).collect::<Vec<_>>().join(", "))
         }
         Some(Decision::Ask) | None if outcome.is_empty() || outcome == "undecided" => return None,
-        Some(Decision::Ask) | None => return Some((format!(words::phrase!(AS_THE_STRATEGY_HAS_IT), words::outcome(outcome)), None)),
+        Some(Decision::Ask) | None => {
+            return Some((format!(words::phrase!(AS_THE_STRATEGY_HAS_IT), words::outcome(outcome)), None));
+        }
     };
     let by = answered.0.as_deref().zip(answered.1.as_deref()).map(|(by, at)| (safe(by), time(at)));
     Some((what, by))
