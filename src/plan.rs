@@ -76,6 +76,8 @@ pub struct Plan {
     changes: seal::Changes,
     /// What is taken out of findings before they are stored.
     withheld: withheld::Withheld,
+    /// The strategies as they were parsed for whoever looks at single records.
+    parsed: std::cell::OnceCell<settle::Strategies>,
 }
 
 impl Plan {
@@ -104,6 +106,7 @@ impl Plan {
             changes: Default::default(),
             early: None,
             withheld,
+            parsed: Default::default(),
         })
     }
 
@@ -118,6 +121,7 @@ impl Plan {
             self.early = None;
         }
         self.meta = meta;
+        self.parsed.take();
         self.write_meta()
     }
 
@@ -183,6 +187,7 @@ impl Plan {
             early: None,
             // What is stored already lacks what stays out.
             withheld: Default::default(),
+            parsed: Default::default(),
         };
         plan.load_remapped()?;
         Ok(plan)
@@ -199,8 +204,20 @@ impl Plan {
     /// `OutOfSpace`, `Failed`.
     pub fn update_meta(&mut self, state_key: &[u8; 32], change: impl FnOnce(&mut Meta)) -> Result<()> {
         change(&mut self.meta);
+        self.parsed.take();
         self.write_meta()?;
         self.write_seal(state_key)
+    }
+
+    /// Returns the plan's strategies.
+    ///
+    /// # Errors
+    /// As [`settle::Strategies::of`].
+    pub fn strategies(&self) -> Result<&settle::Strategies> {
+        if self.parsed.get().is_none() {
+            let _ = self.parsed.set(settle::Strategies::of(self)?);
+        }
+        Ok(self.parsed.get().expect("was just set"))
     }
 
     /// Returns the file's path.

@@ -62,9 +62,9 @@ impl Plan {
     }
 
     /// Writes the error for an impossible answer to a record, by the name that people know it by.
-    pub fn refused(&self, name: &str, choice: Choice, why: &str) -> Error {
+    pub fn refused(name: &str, choice: Choice, why: &str) -> Error {
         fail!(Usage, "{name}: {} is impossible here: {why}", choice.word())
-            .hint(format!("What is possible: merganser show {} record {name}", self.meta().id))
+            .hint(format!("What is possible: merganser show PLAN record {name}"))
     }
 
     /// Checks that an answer can be given to a record, and gives its fields the table's own names.
@@ -76,7 +76,7 @@ impl Plan {
         let table = &self.meta().schema.tables[record.finding.table];
         if let Some((choice, why)) = self.impossible(record, &decision) {
             let name = format!("{}/{}", table.label(), Key(record.finding.key.clone()));
-            return Err(self.refused(&name, choice, &why));
+            return Err(Self::refused(&name, choice, &why));
         }
         let decision = decision.checked(table)?;
         if let Decision::Fields { fields } = &decision {
@@ -272,7 +272,7 @@ impl Plan {
                 };
                 // What was possible there need not be possible here; the question stays open.
                 if let Some((choice, why)) = plan.impossible(&record, &decision) {
-                    left.push(plan.refused(&name, choice, &why).full_message());
+                    left.push(Plan::refused(&name, choice, &why).full_message());
                     plan.ask_again(&record, (by, &now))?;
                     continue;
                 }
@@ -316,6 +316,7 @@ impl Plan {
         let tried = change(self);
         self.sql("ROLLBACK TO trial; RELEASE trial")?;
         self.meta = meta;
+        self.parsed.take();
         self.load_remapped()?;
         tried
     }

@@ -281,30 +281,35 @@ pub fn record(plan: &Plan, record: &Stored, secrets: &Secrets) -> String {
     let finding = &record.finding;
     let table = &plan.meta().schema.tables[finding.table];
     let mut text = format!("{}   (id {})\n", shown(&line(plan, record, secrets)), record.conflict_id);
+    let made = super::view::made(plan, record);
     let has_base = finding.fields.iter().any(|f| f.base.is_some());
     let mut header = vec!["field"];
-    if has_base {
-        header.push("base");
-    }
-    header.extend(["current", "backup", ""]);
+    header.extend(has_base.then_some("base"));
+    header.extend(["current", "backup"]);
+    header.extend((!made.is_empty()).then_some("written"));
+    header.push("");
     let value = |column: usize, value: Option<&Value>| match value {
         None => "—".to_owned(),
         Some(value) => short(&quoted(table, column, value, secrets), 60),
     };
-    let rows: Vec<Vec<String>> = finding
-        .fields
-        .iter()
-        .map(|f| {
-            let mut row = vec![table.columns[f.column].name.clone()];
-            if has_base {
-                row.push(value(f.column, f.base.as_ref().and_then(Option::as_ref)));
-            }
-            row.push(value(f.column, f.current.as_ref()));
-            row.push(value(f.column, f.backup.as_ref()));
-            row.push(if f.in_conflict { "! conflict".to_owned() } else { String::new() });
-            row
-        })
-        .collect();
+    let beside = made.iter().map(|(c, _)| *c).filter(|c| !finding.fields.iter().any(|f| f.column == *c));
+    let columns = finding.fields.iter().map(|f| f.column).chain(beside);
+    let row = |column: usize| {
+        let field = finding.fields.iter().find(|f| f.column == column);
+        let mut row = vec![table.columns[column].name.clone()];
+        if has_base {
+            row.push(value(column, field.and_then(|f| f.base.as_ref()).and_then(Option::as_ref)));
+        }
+        row.push(value(column, field.and_then(|f| f.current.as_ref())));
+        row.push(value(column, field.and_then(|f| f.backup.as_ref())));
+        if !made.is_empty() {
+            let written = made.iter().find(|(c, _)| *c == column);
+            row.push(written.map_or_else(String::new, |(_, v)| value(column, Some(v))));
+        }
+        row.push(if field.is_some_and(|f| f.in_conflict) { "! conflict".to_owned() } else { String::new() });
+        row
+    };
+    let rows: Vec<Vec<String>> = columns.map(row).collect();
     text.push_str(&aligned(&header, &rows, header.len()));
     let decision = match &record.decision {
         None => "none".to_owned(),

@@ -119,7 +119,7 @@ fn one(
     }
     let table = &plan.meta().schema.tables[record.finding.table];
     let name = secrets.record_name(table, &record.finding.key);
-    let refused = |choice, why: &str| plan.refused(&name, choice, &secrets.scrub(table, &record.finding.fields, why));
+    let refused = |choice, why: &str| Plan::refused(&name, choice, &secrets.scrub(table, &record.finding.fields, why));
     let decision = match args.take {
         Some(take) => take.decision(plan, record).map_err(|why| refused(Choice::Undelete, &why))?,
         None => plan.extended(record, fields(args)?)?,

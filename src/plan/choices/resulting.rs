@@ -15,8 +15,7 @@ pub(super) fn held_for_good(plan: &Plan, record: &Stored, choice: Choice) -> Opt
         return None;
     }
     // What can't be read of the plan is told by whoever settles it.
-    let strategies = Strategies::of(plan).ok()?;
-    let settled = resulting(plan, &strategies, record, choice).ok()??;
+    let settled = resulting(plan, plan.strategies().ok()?, record, choice).ok()??;
     plan.in_the_way_for_good(record, &settled).ok()?
 }
 
@@ -29,9 +28,9 @@ pub(super) fn held_for_now(plan: &Plan, record: &Stored, choice: Choice) -> Resu
     if !is_near_others(record, choice) && limits.rivals.is_empty() && limits.turned.is_empty() {
         return Ok(None);
     }
-    let strategies = Strategies::of(plan)?;
-    match resulting(plan, &strategies, record, choice)? {
-        Some(settled) => plan.in_the_way(record.finding.table, &strategies, record, &settled),
+    let strategies = plan.strategies()?;
+    match resulting(plan, strategies, record, choice)? {
+        Some(settled) => plan.in_the_way(record.finding.table, strategies, record, &settled),
         None => Ok(None),
     }
 }

@@ -147,7 +147,7 @@ pub fn possible(secrets: &Secrets, plan: &Plan, record: &Stored, answer: Option<
     let Some((choice, why)) = answer.and_then(|answer| plan.impossible(record, answer)) else { return Ok(()) };
     let table = &plan.meta().schema.tables[record.finding.table];
     let name = secrets.record_name(table, &record.finding.key);
-    Err(plan.refused(&name, choice, &secrets.scrub(table, &record.finding.fields, &why)))
+    Err(Plan::refused(&name, choice, &secrets.scrub(table, &record.finding.fields, &why)))
 }
 
 /// Whether what is asked for is done, or only counted.
