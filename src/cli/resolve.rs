@@ -5,6 +5,7 @@ mod draw;
 mod edit;
 mod fields;
 mod marks;
+mod offers;
 mod session;
 mod terminal;
 

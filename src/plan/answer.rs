@@ -312,9 +312,9 @@ impl Plan {
     /// What the change returns.
     pub fn trial<T>(&mut self, change: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         let meta = self.meta().clone();
-        self.sql("SAVEPOINT trial")?;
+        self.sql("BEGIN")?;
         let tried = change(self);
-        self.sql("ROLLBACK TO trial; RELEASE trial")?;
+        self.sql("ROLLBACK")?;
         self.meta = meta;
         self.parsed.take();
         self.load_remapped()?;

@@ -234,7 +234,16 @@ pub fn offers(plan: &Plan, record: &Stored) -> Vec<Offer> {
 ///
 /// *Complexity:* one look at the plan's records of every table that refers to the record's.
 pub fn consequences(plan: &Plan, record: &Stored) -> Result<Vec<Offer>> {
-    let followers = plan.followers(record)?;
+    consequences_among(plan, record, u64::MAX)
+}
+
+/// As [`consequences`], but counts those that refer to the record only where no more records than these have to be looked
+/// through.
+///
+/// # Errors
+/// `PlanMismatch` for a damaged plan.
+pub fn consequences_among(plan: &Plan, record: &Stored, most: u64) -> Result<Vec<Offer>> {
+    let followers = if plan.may_follow(record)? <= most { plan.followers(record)? } else { Followers::default() };
     let mut offers = offers(plan, record);
     for offer in offers.iter_mut().filter(|o| o.legal) {
         let said = consequence(plan, record, offer.choice, &followers);

@@ -1,7 +1,8 @@
 //! Looking into a plan without settling it again: what the pages count and walk through.
 
-use super::{Outcome, Plan, lost};
+use super::{Outcome, Plan, Selector, Stored, lost};
 use crate::error::Result;
+use crate::model::Table;
 use crate::model::change::Class;
 use rusqlite::{OptionalExtension, params};
 
@@ -54,6 +55,14 @@ impl Plan {
             )
             .and_then(|mut s| s.query_row(params![table as i64, class.word(), id], |r| r.get(0)).optional())
             .map_err(|e| lost(&self.path, e))
+    }
+
+    /// Counts the records of the plan in tables that refer to a record's.
+    pub(super) fn may_follow(&self, record: &Stored) -> Result<u64> {
+        let table = record.finding.table;
+        let refers = |child: &Table| child.foreign_keys.iter().any(|f| f.table == Some(table));
+        let tables = self.meta().schema.tables.iter().enumerate().filter(|(_, child)| refers(child));
+        tables.map(|(child, _)| self.count(&Selector { table: Some(child), ..Selector::default() })).sum()
     }
 
     /// Counts the conflicts that wait for a decision, by pattern; patterns of which none waits are not listed.

@@ -254,6 +254,11 @@ fn u45_answers_outlive_a_killed_terminal_and_deciding_goes_on_where_it_stopped()
     terminal.shows("3 of 5, 3 to decide");
     terminal.child.kill().expect("kills");
     terminal.child.wait().expect("ends");
+    // Whoever looks now sees what the answers come to.
+    let listed = desk.run(0, &["show", "p.mplan", "records", "--json"]);
+    let outcome =
+        |key: &str| listed.lines().find(|l| l.contains(&format!("\"key\":{{\"id\":{key}}}"))).map(str::to_owned);
+    assert!(outcome("2").is_some_and(|l| l.contains("\"outcome\":\"updated\"")), "{listed}");
     assert_eq!(desk.decisions(), ["1 current", "2 backup"]);
     let mut terminal = desk.resolve(&[]);
     terminal.shows("3 of 5, 3 to decide");

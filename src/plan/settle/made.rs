@@ -25,7 +25,10 @@ pub(in crate::plan) fn made(table: &Table, record: &Stored, settled: &Settled) -
     }
     let sides = |column: usize, value: &Value| {
         let field = record.finding.fields.iter().find(|f| f.column == column);
-        field.is_some_and(|f| f.backup.as_ref() == Some(value) || f.current.as_ref() == Some(value))
+        field.is_some_and(|f| {
+            // Beside a record that is not there stand the values of the one that it meets.
+            f.backup.as_ref() == Some(value) || (exists(record) && f.current.as_ref() == Some(value))
+        })
     };
     // Keys that are made for records are made so that nobody has them.
     let own: Vec<usize> =
