@@ -21,6 +21,7 @@ pub mod restrategy;
 pub mod settle;
 
 mod codec;
+mod held;
 mod identity;
 mod look;
 mod seal;

@@ -9,8 +9,10 @@ use rusqlite::{OptionalExtension, params};
 impl Plan {
     /// Notes that outcomes no longer follow from the answers.
     pub(super) fn unsettle(&self) -> Result<()> {
-        self.sql("CREATE TABLE IF NOT EXISTS unsettled (mark INTEGER PRIMARY KEY) WITHOUT ROWID")?;
-        self.sql("INSERT OR IGNORE INTO unsettled VALUES (1)")
+        if self.is_unsettled()? {
+            return Ok(());
+        }
+        self.sql("CREATE TABLE IF NOT EXISTS unsettled (mark INTEGER PRIMARY KEY); INSERT INTO unsettled VALUES (1)")
     }
 
     /// Notes that all outcomes follow from the answers again.

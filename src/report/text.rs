@@ -253,7 +253,12 @@ fn needs(analyzed: &Analyzed, plan: &Plan, secrets: &Secrets) -> String {
 /// Names the command that gives a required column its value, for a record that the strategy brings without one.
 pub fn completing(plan: &Plan, record: &Stored, name: &str) -> Option<String> {
     let column = record.why.as_deref()?.strip_suffix(" needs a value, and the strategy brings none")?;
-    let table = plan.meta().schema.tables[record.finding.table].label();
+    let definition = &plan.meta().schema.tables[record.finding.table];
+    let never = definition.column(column).is_some_and(|c| plan.meta().options.never_writes(definition, c));
+    if never {
+        return None;
+    }
+    let table = definition.label();
     Some(format!(
         "give them a value with   merganser resolve {} --table {} --class {} --set {}=VALUE",
         shown(name),

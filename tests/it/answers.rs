@@ -353,6 +353,45 @@ fn typed_values_are_held_against_what_the_column_and_the_plan_hold() {
 }
 
 #[test]
+fn a_typed_value_that_an_unchanged_record_has_is_refused_at_once() {
+    let desk = desk();
+    // Only current has users/2, and the plan holds nothing of it.
+    let told = desk.text(2, &["resolve", "p.mplan", "--record", "users/20", "--set", "email=b@x"]);
+    assert!(told.contains("users/20: the value can't be taken: users/2 has the same email"), "{told}");
+    desk.text(0, &["resolve", "p.mplan", "--record", "users/20", "--set", "email=free@x"]);
+    // One's own value is no other's; and what another record of the plan has is seen when it is settled.
+    desk.text(0, &["resolve", "p.mplan", "--record", "users/1", "--set", "email=a@x"]);
+    let told =
+        desk.text(0, &["resolve", "p.mplan", "--record", "users/20", "--set", "email=free@x", "--set", "name=x"]);
+    assert!(told.contains("1 record answered."), "{told}");
+    // Where the database is away the merge finds it.
+    std::fs::rename(desk.path("app.db"), desk.path("away.db")).expect("moves");
+    let told = desk.text(0, &["resolve", "p.mplan", "--record", "users/20", "--set", "email=b@x"]);
+    assert!(told.contains("was not asked"), "{told}");
+    std::fs::rename(desk.path("away.db"), desk.path("app.db")).expect("moves");
+    desk.text(0, &["resolve", "p.mplan", "--take", "skip"]);
+    desk.text(3, &["merge", "p.mplan", "--dry-run"]);
+}
+
+#[test]
+fn a_typed_value_that_a_server_has_is_known() {
+    for live in both(PEOPLE) {
+        live.sql("INSERT INTO users VALUES (50, 'only@x', 'Only', 'h', 5)");
+        live.world.backup("b.json", &[("users", people())]);
+        let (plan, _) = live.analyze("b.json", None, "manual", Options::default()).expect("analyzes");
+        let record = plan.record("users/1").expect("is there");
+        let held = |email: &str| {
+            let decision = typed("email", json!(email));
+            assert!(plan.types_unique(&record, &decision));
+            plan.held_in(live.database().as_mut(), &record, &decision).expect("asks")
+        };
+        assert_eq!(held("only@x").as_deref(), Some("users/50 has the same email"), "{:?}", live.kind);
+        assert_eq!((held("free@x"), held("a@x")), (None, None));
+        assert!(!plan.types_unique(&record, &typed("name", json!("x"))));
+    }
+}
+
+#[test]
 fn what_is_written_is_shown_where_it_is_neither_sides() {
     let desk = Desk::new();
     desk.sql(

@@ -5,6 +5,7 @@ use crate::cli::context::Context;
 use crate::cli::merge::restrategy;
 use crate::cli::output::{Done, now};
 use crate::cli::show::selector;
+use crate::database::Database;
 use crate::error::{Result, fail};
 use crate::executor::Trust;
 use crate::model::change::Class;
@@ -98,15 +99,37 @@ pub(super) fn act(context: &Context<'_>, plan: &mut Plan, args: &ResolveArgs, by
             return Err(fail!(Usage, "what becomes of {name}?").hint("Add --take, --field, --set or --clear."));
         }
         let record = plan.record(name)?;
-        one(plan, args, &record, by, (&mut tally, &context.secrets(None)?))?;
+        one(context, plan, args, &record, by, (&mut tally, &context.secrets(None)?))?;
     } else if args.answers() {
-        all(plan, args, by, (&mut tally, &context.secrets(None)?))?;
+        all(context, plan, args, by, (&mut tally, &context.secrets(None)?))?;
     }
     Ok(tally)
 }
 
+/// The current database, where an answer needs it: connected to once, and done without where it can't be reached.
+#[derive(Default)]
+struct Current(Option<Option<Box<dyn Database>>>);
+
+impl Current {
+    /// Says which current record has what an answer types into a unique key, as far as that can be found out.
+    fn held(&mut self, context: &Context<'_>, plan: &Plan, record: &Stored, decision: &Decision) -> Option<String> {
+        if !plan.types_unique(record, decision) {
+            return None;
+        }
+        let unknown = |_| {
+            context
+                .out
+                .chat("The current database was not asked whether another record has the value; a merge asks it.");
+        };
+        let connected = || context.target_of(&plan.meta().database).and_then(|target| target.connect(context.out));
+        let database = self.0.get_or_insert_with(|| connected().map_err(unknown).ok()).as_mut()?;
+        plan.held_in(database.as_mut(), record, decision).map_err(unknown).ok()?
+    }
+}
+
 /// Answers one record: what is impossible for it is refused.
 fn one(
+    context: &Context<'_>,
     plan: &mut Plan,
     args: &ResolveArgs,
     record: &Stored,
@@ -127,6 +150,10 @@ fn one(
     if let Some((choice, why)) = plan.impossible(record, &decision) {
         return Err(refused(choice, &why));
     }
+    let decision = plan.checked(record, decision)?;
+    if let Some(why) = Current::default().held(context, plan, record, &decision) {
+        return Err(fail!(Usage, "{name}: the value can't be taken: {why}").hint("Give another value with --set."));
+    }
     plan.together(|plan| {
         plan.decide(record, Some(decision), by, &now())?;
         plan.annotate(record.finding.id, args.note.as_deref())
@@ -136,13 +163,20 @@ fn one(
 }
 
 /// Answers all records that are meant and open, or none of them.
-fn all(plan: &mut Plan, args: &ResolveArgs, by: &str, (tally, secrets): (&mut Tally, &Secrets)) -> Result<()> {
+fn all(
+    context: &Context<'_>,
+    plan: &mut Plan,
+    args: &ResolveArgs,
+    by: &str,
+    (tally, secrets): (&mut Tally, &Secrets),
+) -> Result<()> {
     let records = meant(plan, args)?;
     if records.is_empty() {
         tally.nothing = Some(nothing_matched(plan, args)?);
         return Ok(());
     }
     let (by_field, looked) = (fields(args)?, records.len() as u64);
+    let mut current = Current::default();
     let answered = if args.replace { Answered::Replaced } else { Answered::Stays };
     plan.together(|plan| {
         for record in &records {
@@ -155,6 +189,13 @@ fn all(plan: &mut Plan, args: &ResolveArgs, by: &str, (tally, secrets): (&mut Ta
                 Some(Err(why)) => Given::Impossible(why),
                 Some(Ok(decision)) => plan.given(record, &decision, answered)?,
                 None => plan.given(record, &Decision::Fields { fields: by_field.clone() }, answered)?,
+            };
+            let given = match given {
+                Given::Answer(decision) => match current.held(context, plan, record, &decision) {
+                    Some(why) => Given::Impossible(why),
+                    None => Given::Answer(decision),
+                },
+                other => other,
             };
             match given {
                 Given::Answer(decision) => {

@@ -27,6 +27,8 @@ pub(super) struct FieldView {
     choice: &'static str,
     own: String,
     why_not: &'static str,
+    /// What is written where it is neither side's value.
+    written: Option<Html>,
 }
 
 /// What stood in the way of a decision, or came in between.
@@ -244,6 +246,7 @@ fn field_view(
             (_, false) => words::STAYS_THE_BACKUP_DOES_NOT_CARRY_IT,
             _ => "",
         },
+        written: shown.written.as_ref().map(|v| value(Some(v), "", ALONE)),
     }
 }
 

@@ -136,6 +136,7 @@ pub fn decide(
         }
         within_own(person, plan, record.finding.table, said.answer.as_ref())?;
         possible(&app.secrets(), plan, &record, said.answer.as_ref())?;
+        free(app, plan, &record, said.answer.as_ref())?;
         plan.decide(&record, said.answer.clone(), &person.name, &now())?;
         Ok(plan.annotate(record.finding.id, said.note())?)
     })?;
@@ -148,6 +149,20 @@ pub fn possible(secrets: &Secrets, plan: &Plan, record: &Stored, answer: Option<
     let table = &plan.meta().schema.tables[record.finding.table];
     let name = secrets.record_name(table, &record.finding.key);
     Err(Plan::refused(&name, choice, &secrets.scrub(table, &record.finding.fields, &why)))
+}
+
+/// Refuses a value typed into a unique key that another current record has, as far as the database can be asked.
+fn free(app: &App, plan: &Plan, record: &Stored, answer: Option<&Decision>) -> Result<()> {
+    let Some(answer) = answer.filter(|answer| plan.types_unique(record, answer)) else { return Ok(()) };
+    // Fields and values that do not fit are told first.
+    let answer = plan.checked(record, answer.clone())?;
+    let connected = super::targets::of(app, &plan.meta().database).and_then(|target| Ok(target.connect()?));
+    let Ok(mut database) = connected else { return Ok(()) };
+    match plan.held_in(database.as_mut(), record, &answer) {
+        Ok(Some(why)) => Err(crate::error::fail!(Usage, "the value can't be taken: {why}").hint("Give another value.")),
+        // What can't be asked now is asked when the merge begins.
+        Ok(None) | Err(_) => Ok(()),
+    }
 }
 
 /// Whether what is asked for is done, or only counted.
@@ -218,8 +233,8 @@ pub fn bulk(
     let sorted = |plan: &Plan, page: &[Stored], bulk: &mut Bulk| -> Answer<Vec<(usize, Option<Decision>)>> {
         let mut given = Vec::new();
         for (at, record) in page.iter().enumerate() {
+            within_own(person, plan, record.finding.table, said.answer.as_ref())?;
             if let Some(answer) = bulk.sort(plan, record, (said.answer.as_ref(), doing.answered, which.security))? {
-                within_own(person, plan, record.finding.table, said.answer.as_ref())?;
                 given.push((at, answer));
             }
         }

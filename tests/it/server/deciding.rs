@@ -217,3 +217,28 @@ fn many_are_decided_without_replacing_what_was_decided_and_counted_alike_before(
     let none = none.json();
     assert_eq!((&none["matched"], none["impossible"].as_u64() > Some(0)), (&json!(0), true), "{none}");
 }
+
+#[test]
+fn an_analysis_that_is_made_again_leaves_out_what_was_left_out() {
+    let site = Site::new();
+    let token = site.token(Role::Operator);
+    let id = site.analyzed(&token);
+    let path = |id: &str, key: u32| format!("/api/v1/analyses/{id}/records/users/{key}");
+    let answer = |key: u32, action: &str| {
+        let said = site.ask(&token, "PATCH", &path(&id, key), &[("if-match", "*")], &json!({"action": action}));
+        assert_eq!(said.status, 200, "{}", said.text);
+    };
+    answer(2, "skip");
+    answer(3, "current");
+    site.world.sql("UPDATE users SET name = 'changed since' WHERE id IN (2, 3)");
+    let asked = json!({"backup": "friday.json", "target": "main", "strategy": "backup-wins", "preserve_newer": false, "again": id});
+    let operation = site.end(&token, &site.ask(&token, "POST", "/api/v1/analyses", &[], &asked));
+    assert_eq!(operation["state"], "done", "{operation}");
+    let again = operation["subject"].as_str().expect("an id");
+    let left_out = site.get(&token, &path(again, 2)).json();
+    assert_eq!((&left_out["decision"], &left_out["outcome"]), (&json!("skip"), &json!("skipped")), "{left_out}");
+    let open = site.get(&token, &path(again, 3)).json();
+    assert_eq!((&open["decision"], &open["outcome"]), (&json!(null), &json!("undecided")), "{open}");
+    let unknown = json!({"backup": "friday.json", "target": "main", "again": "p-nothing"});
+    assert_eq!(site.ask(&token, "POST", "/api/v1/analyses", &[], &unknown).status, 404);
+}
