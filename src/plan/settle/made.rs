@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::model::{Key, Table, Value};
 use crate::plan::identity::{known, tuple_bytes};
 use crate::plan::store::Stored;
-use crate::plan::{Outcome, Plan};
+use crate::plan::{Outcome, Plan, codec};
 use std::collections::HashMap;
 
 /// Records looked at in one go.
@@ -31,10 +31,11 @@ pub(in crate::plan) fn made(table: &Table, record: &Stored, settled: &Settled) -
         })
     };
     // Keys that are made for records are made so that nobody has them.
-    let own: Vec<usize> =
-        settled.writes.iter().filter(|(c, v)| !table.key.contains(c) && !sides(*c, v)).map(|(c, _)| *c).collect();
+    let makes = |c: &usize| {
+        !table.key.contains(c) && settled.writes.iter().any(|(column, value)| column == c && !sides(*c, value))
+    };
     let plain = table.uniques.iter().enumerate().filter(|(_, unique)| unique.is_plain());
-    plain.filter(|(_, unique)| unique.columns.iter().any(|c| own.contains(c))).map(|(at, _)| at).collect()
+    plain.filter(|(_, unique)| unique.columns.iter().any(makes)).map(|(at, _)| at).collect()
 }
 
 /// Encodes what a record would have of a unique key; none where it is not known, or where it may stand twice.
@@ -42,6 +43,27 @@ fn tuple(table: &Table, unique: usize, value: impl Fn(usize) -> Option<Value>) -
     let columns = &table.uniques[unique].columns;
     let values: Option<Vec<Value>> = columns.iter().map(|&c| value(c).filter(|v| !v.is_null())).collect();
     values.map(|values| tuple_bytes(table, columns, &values))
+}
+
+/// What a record has of a unique key, or gets: its values' bytes, whose they are, and the word for it.
+struct Had {
+    bytes: Vec<u8>,
+    key: Vec<Value>,
+    word: &'static str,
+}
+
+/// Tells whether a record arrives with values of a unique key.
+fn writes_into(table: &Table, unique: usize, record: &Stored, settled: &Settled) -> bool {
+    arrives(record) && settled.writes.iter().any(|(c, _)| table.uniques[unique].columns.contains(c))
+}
+
+/// Returns what a record gets of a unique key.
+fn gets(table: &Table, unique: usize, record: &Stored, settled: &Settled) -> Option<Had> {
+    if !writes_into(table, unique, record, settled) {
+        return None;
+    }
+    let bytes = tuple(table, unique, |c| known(table, record, settled, c))?;
+    Some(Had { bytes, key: record.finding.key.clone(), word: "gets" })
 }
 
 impl Plan {
@@ -67,7 +89,8 @@ impl Plan {
         let mut taken: HashMap<i64, String> = HashMap::new();
         self.each_settled(table, strategies, &mut |record, settled| {
             for &unique in &uniques {
-                for (bytes, key, word) in self.has_and_gets(&own, unique, record, settled)? {
+                let has = self.has(&own, unique, record, settled)?;
+                for Had { bytes, key, word } in gets(&own, unique, record, settled).into_iter().chain(has) {
                     let claimants = claims.get(&(unique, bytes)).into_iter().flatten();
                     for id in claimants.filter(|id| **id != record.finding.id) {
                         let names = own.names(&own.uniques[unique].columns).join(" + ");
@@ -91,45 +114,24 @@ impl Plan {
         Ok(!taken.is_empty())
     }
 
-    /// Returns what a record of the plan has of a unique key and keeps, and what it gets: with whose key, and the word for it.
-    fn has_and_gets(
-        &self,
-        table: &Table,
-        unique: usize,
-        record: &Stored,
-        settled: &Settled,
-    ) -> Result<Vec<(Vec<u8>, Vec<Value>, &'static str)>> {
+    /// Returns what the record beside which a record of the plan stands has of a unique key and keeps.
+    fn has(&self, table: &Table, unique: usize, record: &Stored, settled: &Settled) -> Result<Option<Had>> {
         let finding = &record.finding;
-        let columns = &table.uniques[unique].columns;
-        let mut found = Vec::new();
-        let writes = arrives(record) && settled.writes.iter().any(|(c, _)| columns.contains(c));
-        if writes && let Some(bytes) = tuple(table, unique, |c| known(table, record, settled, c)) {
-            found.push((bytes, finding.key.clone(), "gets"));
-        }
         let current = |column: usize| finding.fields.iter().find(|f| f.column == column)?.current.clone();
-        let Some(bytes) = tuple(table, unique, current) else { return Ok(found) };
-        // The current values beside a record that is not there are those of the record that it meets.
-        let holder = match (exists(record), &finding.limits.identity) {
-            (true, _) => Some((finding.key.clone(), matches!(settled.target, Target::Own))),
-            (false, Some(met)) => {
-                Some((crate::plan::codec::values_from_bytes(&met.key)?, matches!(settled.target, Target::Existing(..))))
-            }
-            (false, None) => None,
-        };
-        if let Some((key, is_written)) = holder {
-            let goes = record.outcome == Some(Outcome::Deleted) || (writes && is_written);
-            let own = finding.limits.identity.as_ref().filter(|_| !exists(record));
-            let elsewhere = match own {
-                Some(met) => self
-                    .stored_by_key(finding.table, &met.key_bytes)?
-                    .is_some_and(|r| r.outcome.is_some_and(Outcome::writes)),
-                None => false,
-            };
-            if !goes && !elsewhere {
-                found.push((bytes, key, "has"));
-            }
+        let Some(bytes) = tuple(table, unique, current) else { return Ok(None) };
+        let changes = writes_into(table, unique, record, settled);
+        if exists(record) {
+            let goes = record.outcome == Some(Outcome::Deleted) || (changes && settled.target == Target::Own);
+            return Ok((!goes).then(|| Had { bytes, key: finding.key.clone(), word: "has" }));
         }
-        Ok(found)
+        // The current values beside a record that is not there are those of the record that it meets.
+        let Some(met) = &finding.limits.identity else { return Ok(None) };
+        let own = self.stored_by_key(finding.table, &met.key_bytes)?;
+        let is_written = own.is_some_and(|r| r.outcome.is_some_and(Outcome::writes));
+        if is_written || (changes && matches!(settled.target, Target::Existing(..))) {
+            return Ok(None);
+        }
+        Ok(Some(Had { bytes, key: codec::values_from_bytes(&met.key)?, word: "has" }))
     }
 
     /// Visits every record of a table's, with what becomes of it by itself.
