@@ -212,6 +212,17 @@ fn u15_each_kind_of_answer_is_given_on_the_terminal_and_kept() {
     terminal.types("c");
     let screen = terminal.shows("users/9");
     assert!(screen.contains("users/5") && screen.contains("(b backup)"), "the other record is named: {screen}");
+    // What each choice would do, why another can't be, and the last of the keys.
+    for says in [
+        "(b backup)        not possible: another current record holds its unique key",
+        "i into existing   changes",
+        "(k new key)       not possible: email itself is taken",
+        "s skip            writes nothing for users/9",
+        "u undo",
+        "q end",
+    ] {
+        assert!(screen.contains(says), "{says:?}: {screen}");
+    }
     terminal.types("b");
     terminal.shows("not possible:");
     terminal.types("s");

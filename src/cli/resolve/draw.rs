@@ -64,8 +64,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, session: &Session<'_>, palette: Palett
     }
     let header = header(session, width, palette);
     let (lines, focus) = fields(session, width, palette);
-    // A third of the screen is the fields', where they need it.
-    let kept = lines.len().clamp(3, usize::from(area.height) / 3 + 1);
+    // A quarter of the screen is the fields', where they need it; they can be scrolled, the choices can't.
+    let kept = lines.len().clamp(3, usize::from(area.height).max(12) / 4);
     let footer = footer(session, width, usize::from(area.height).saturating_sub(header.len() + kept + 2));
     let rows = Layout::vertical([
         Constraint::Length(header.len() as u16),
