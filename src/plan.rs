@@ -21,7 +21,7 @@ pub mod restrategy;
 pub mod settle;
 
 mod codec;
-mod held;
+pub mod held;
 mod identity;
 mod look;
 mod seal;

@@ -9,7 +9,16 @@ use crate::analyzer::options::Reach;
 use crate::database::{Database, Snapshot};
 use crate::error::Result;
 use crate::model::change::Class;
-use crate::model::{Key, OwnedCell, Table, Value, encode};
+use crate::model::{OwnedCell, Table, Value, encode};
+
+/// A current record that has what an answer types.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Held {
+    /// Its key; none where it is not to be known.
+    pub key: Option<Vec<Value>>,
+    /// The columns of the unique key: `email`, `slug + lang`.
+    pub columns: String,
+}
 
 impl Plan {
     /// Tells whether an answer types a value into a unique key, so that the current database has to be asked who has it.
@@ -26,7 +35,7 @@ impl Plan {
     ///
     /// # Errors
     /// As reading the database.
-    pub fn held_in(&self, database: &mut dyn Database, record: &Stored, decision: &Decision) -> Result<Option<String>> {
+    pub fn held_in(&self, database: &mut dyn Database, record: &Stored, decision: &Decision) -> Result<Option<Held>> {
         if database.identity().id != self.meta().database.id {
             return Ok(None);
         }
@@ -48,11 +57,8 @@ impl Plan {
             if own || planned.is_some_and(|c| matches!(c, Class::Updated | Class::Conflict | Class::CurrentOnly)) {
                 continue;
             }
-            let names = table.names(columns).join(" + ");
-            return Ok(Some(match self.meta().options.reach {
-                Reach::Backup => format!("{}/{} has the same {names}", table.label(), Key(holder)),
-                Reach::Both => format!("another record of {} has the same {names}", table.label()),
-            }));
+            let key = Some(holder).filter(|_| self.meta().options.reach == Reach::Backup);
+            return Ok(Some(Held { key, columns: table.names(columns).join(" + ") }));
         }
         Ok(None)
     }

@@ -12,6 +12,7 @@ use crate::model::change::Class;
 use crate::plan::answer::{Answered, Given};
 use crate::plan::choices::{self, Choice};
 use crate::plan::decision::{self, FieldDecision};
+use crate::plan::held::Held;
 use crate::plan::{Decision, Plan, Preview, Stored};
 use crate::report::{Analyzed, Secrets, name_of, text};
 use serde_json::{Value as Json, json};
@@ -112,7 +113,7 @@ struct Current(Option<Option<Box<dyn Database>>>);
 
 impl Current {
     /// Says which current record has what an answer types into a unique key, as far as that can be found out.
-    fn held(&mut self, context: &Context<'_>, plan: &Plan, record: &Stored, decision: &Decision) -> Option<String> {
+    fn held(&mut self, context: &Context<'_>, plan: &Plan, record: &Stored, decision: &Decision) -> Option<Held> {
         if !plan.types_unique(record, decision) {
             return None;
         }
@@ -151,8 +152,9 @@ fn one(
         return Err(refused(choice, &why));
     }
     let decision = plan.checked(record, decision)?;
-    if let Some(why) = Current::default().held(context, plan, record, &decision) {
-        return Err(fail!(Usage, "{name}: the value can't be taken: {why}").hint("Give another value with --set."));
+    if let Some(held) = Current::default().held(context, plan, record, &decision) {
+        let why = secrets.held(table, &held);
+        return Err(fail!(Usage, "{name}: {why}").hint("Give another value with --set."));
     }
     plan.together(|plan| {
         plan.decide(record, Some(decision), by, &now())?;
@@ -192,7 +194,10 @@ fn all(
             };
             let given = match given {
                 Given::Answer(decision) => match current.held(context, plan, record, &decision) {
-                    Some(why) => Given::Impossible(why),
+                    Some(held) => {
+                        let table = &plan.meta().schema.tables[record.finding.table];
+                        Given::Impossible(secrets.held(table, &held))
+                    }
                     None => Given::Answer(decision),
                 },
                 other => other,

@@ -48,8 +48,19 @@ fn tuple(table: &Table, unique: usize, value: impl Fn(usize) -> Option<Value>) -
 /// What a record has of a unique key, or gets: its values' bytes, whose they are, and the word for it.
 struct Had {
     bytes: Vec<u8>,
-    key: Vec<Value>,
+    name: String,
     word: &'static str,
+}
+
+/// Names a record by its number, else by its id in the plan: a key of another kind may be a secret.
+fn named(table: &Table, key: &[Value], record: &Stored) -> String {
+    match key.iter().all(|part| matches!(part, Value::Integer(_))) {
+        true => format!("{}/{}", table.label(), Key(key.to_vec())),
+        false if exists(record) || record.finding.key == key => {
+            format!("the record {} of {}", record.conflict_id, table.label())
+        }
+        false => format!("another record of {}", table.label()),
+    }
 }
 
 /// Tells whether a record arrives with values of a unique key.
@@ -63,7 +74,7 @@ fn gets(table: &Table, unique: usize, record: &Stored, settled: &Settled) -> Opt
         return None;
     }
     let bytes = tuple(table, unique, |c| known(table, record, settled, c))?;
-    Some(Had { bytes, key: record.finding.key.clone(), word: "gets" })
+    Some(Had { bytes, name: named(table, &record.finding.key, record), word: "gets" })
 }
 
 impl Plan {
@@ -90,15 +101,11 @@ impl Plan {
         self.each_settled(table, strategies, &mut |record, settled| {
             for &unique in &uniques {
                 let has = self.has(&own, unique, record, settled)?;
-                for Had { bytes, key, word } in gets(&own, unique, record, settled).into_iter().chain(has) {
+                for Had { bytes, name, word } in gets(&own, unique, record, settled).into_iter().chain(has) {
                     let claimants = claims.get(&(unique, bytes)).into_iter().flatten();
                     for id in claimants.filter(|id| **id != record.finding.id) {
-                        let names = own.names(&own.uniques[unique].columns).join(" + ");
-                        taken.entry(*id).or_insert(format!(
-                            "{}/{} {word} the same {names}",
-                            own.label(),
-                            Key(key.clone())
-                        ));
+                        let columns = own.names(&own.uniques[unique].columns).join(" + ");
+                        taken.entry(*id).or_insert(format!("{name} {word} the same {columns}"));
                     }
                 }
             }
@@ -122,7 +129,7 @@ impl Plan {
         let changes = writes_into(table, unique, record, settled);
         if exists(record) {
             let goes = record.outcome == Some(Outcome::Deleted) || (changes && settled.target == Target::Own);
-            return Ok((!goes).then(|| Had { bytes, key: finding.key.clone(), word: "has" }));
+            return Ok((!goes).then(|| Had { bytes, name: named(table, &finding.key, record), word: "has" }));
         }
         // The current values beside a record that is not there are those of the record that it meets.
         let Some(met) = &finding.limits.identity else { return Ok(None) };
@@ -131,7 +138,7 @@ impl Plan {
         if is_written || (changes && matches!(settled.target, Target::Existing(..))) {
             return Ok(None);
         }
-        Ok(Some(Had { bytes, key: codec::values_from_bytes(&met.key)?, word: "has" }))
+        Ok(Some(Had { bytes, name: named(table, &codec::values_from_bytes(&met.key)?, record), word: "has" }))
     }
 
     /// Visits every record of a table's, with what becomes of it by itself.

@@ -159,7 +159,10 @@ fn free(app: &App, plan: &Plan, record: &Stored, answer: Option<&Decision>) -> R
     let connected = super::targets::of(app, &plan.meta().database).and_then(|target| Ok(target.connect()?));
     let Ok(mut database) = connected else { return Ok(()) };
     match plan.held_in(database.as_mut(), record, &answer) {
-        Ok(Some(why)) => Err(crate::error::fail!(Usage, "the value can't be taken: {why}").hint("Give another value.")),
+        Ok(Some(held)) => {
+            let table = &plan.meta().schema.tables[record.finding.table];
+            Err(crate::error::fail!(Usage, "{}", app.secrets().held(table, &held)).hint("Give another value."))
+        }
         // What can't be asked now is asked when the merge begins.
         Ok(None) | Err(_) => Ok(()),
     }
