@@ -315,6 +315,7 @@ impl Target {
             }
             let left_out = known.ignore_columns.iter().chain(&known.never_write);
             options.skip_columns.extend(left_out.map(|column| format!("{table}.{column}")));
+            options.never_write.extend(known.never_write.iter().map(|column| format!("{table}.{column}")));
         }
         Ok(())
     }

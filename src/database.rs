@@ -32,6 +32,19 @@ pub fn quoted(engine: Engine, name: &str) -> String {
     }
 }
 
+/// Says why a column of an engine can't hold a value, by the rules that a merge stores it by.
+///
+/// # Errors
+/// The reason.
+pub fn storable(engine: Engine, column: &Column, value: &Value) -> std::result::Result<(), String> {
+    let stored = match engine {
+        Engine::Sqlite => sqlite::fits(column, value),
+        Engine::Postgres => postgres::fits(column, value),
+        Engine::Mysql => mysql::fits(column, value),
+    };
+    stored.map(|_| ())
+}
+
 /// What tells one database from another.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Identity {

@@ -8,6 +8,7 @@
 //! cells that an undo writes back.
 
 pub mod action;
+pub mod answer;
 pub mod choices;
 pub mod count;
 pub mod decision;
@@ -20,6 +21,7 @@ pub mod restrategy;
 pub mod settle;
 
 mod codec;
+pub mod held;
 mod identity;
 mod look;
 mod seal;
@@ -75,6 +77,8 @@ pub struct Plan {
     changes: seal::Changes,
     /// What is taken out of findings before they are stored.
     withheld: withheld::Withheld,
+    /// The strategies as they were parsed for whoever looks at single records.
+    parsed: std::cell::OnceCell<settle::Strategies>,
 }
 
 impl Plan {
@@ -103,6 +107,7 @@ impl Plan {
             changes: Default::default(),
             early: None,
             withheld,
+            parsed: Default::default(),
         })
     }
 
@@ -117,6 +122,7 @@ impl Plan {
             self.early = None;
         }
         self.meta = meta;
+        self.parsed.take();
         self.write_meta()
     }
 
@@ -182,6 +188,7 @@ impl Plan {
             early: None,
             // What is stored already lacks what stays out.
             withheld: Default::default(),
+            parsed: Default::default(),
         };
         plan.load_remapped()?;
         Ok(plan)
@@ -198,8 +205,20 @@ impl Plan {
     /// `OutOfSpace`, `Failed`.
     pub fn update_meta(&mut self, state_key: &[u8; 32], change: impl FnOnce(&mut Meta)) -> Result<()> {
         change(&mut self.meta);
+        self.parsed.take();
         self.write_meta()?;
         self.write_seal(state_key)
+    }
+
+    /// Returns the plan's strategies.
+    ///
+    /// # Errors
+    /// As [`settle::Strategies::of`].
+    pub fn strategies(&self) -> Result<&settle::Strategies> {
+        if self.parsed.get().is_none() {
+            let _ = self.parsed.set(settle::Strategies::of(self)?);
+        }
+        Ok(self.parsed.get().expect("was just set"))
     }
 
     /// Returns the file's path.

@@ -357,6 +357,14 @@ fn names_column(options: &Options, pattern: &str, table: &Table, column: &str) -
         && (name == column || names::fold(name) == names::fold(column))
 }
 
+impl Options {
+    /// Tells whether nothing is ever written into a column: it is not part of a key and the configuration says so.
+    pub(crate) fn never_writes(&self, table: &Table, column: usize) -> bool {
+        let name = &table.columns[column].name;
+        !table.key.contains(&column) && self.never_write.iter().any(|p| names_column(self, p, table, name))
+    }
+}
+
 fn compared(schema: &Schema, options: &Options) -> Result<Vec<Vec<bool>>> {
     let matches = |pattern: &str, table: &Table, column: &str| names_column(options, pattern, table, column);
     for pattern in &options.only_columns {

@@ -81,6 +81,8 @@ pub struct Options {
     pub only_columns: Vec<String>,
     /// Not these columns.
     pub skip_columns: Vec<String>,
+    /// Columns `table.column` into which nothing is ever written, whoever asks for it.
+    pub never_write: Vec<String>,
     /// Conditions `table: column = value and …`.
     pub conditions: Vec<String>,
     /// Backup table → current table.
@@ -126,6 +128,7 @@ impl Default for Options {
             skip_tables: Vec::new(),
             only_columns: Vec::new(),
             skip_columns: Vec::new(),
+            never_write: Vec::new(),
             conditions: Vec::new(),
             map_tables: Vec::new(),
             map_columns: Vec::new(),

@@ -98,6 +98,10 @@ pub(super) fn run(context: &Context<'_>, args: &ShowArgs) -> Result<Done> {
         context.out.raw(&document);
         return Ok(Done::default());
     }
+    if plan.is_unsettled()? {
+        // Whoever answered last was stopped before the outcomes followed.
+        plan.settle(context.out)?;
+    }
     match args.what {
         What::Summary | What::Tables => {
             let (preview, _) = plan.settle(context.out)?;

@@ -140,6 +140,11 @@ impl Mysql {
     }
 }
 
+/// Turns a value into the column's cell, whatever the server's largest message is.
+pub(super) fn fits(column: &Column, value: &Value) -> std::result::Result<OwnedCell, String> {
+    store::store(column, value, u64::MAX)
+}
+
 impl Database for Mysql {
     fn identity(&self) -> &Identity {
         &self.identity

@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(super) use sql::quote;
+pub(super) use values::store as fits;
 
 /// An SQLite database file.
 #[derive(Debug)]

@@ -1,6 +1,8 @@
 //! What a person can answer to a record: which choice is possible for which reason, why another is not, and what each
 //! would do. One table says it; `docs/choices.md` shows it.
 
+mod resulting;
+
 use super::decision::{Decision, FieldDecision};
 use super::identity::{self, Followers, Hindered};
 use super::settle::exists;
@@ -145,6 +147,12 @@ pub fn refusal(plan: &Plan, record: &Stored, choice: Choice) -> Option<String> {
         let known = finding.note.as_ref().filter(|_| finding.class == Class::Blocked);
         return Some(known.map_or_else(|| why.to_owned(), Clone::clone));
     }
+    alone(plan, record, choice).or_else(|| resulting::held_for_good(plan, record, choice))
+}
+
+/// Says what stands in the way of a choice within the record itself.
+fn alone(plan: &Plan, record: &Stored, choice: Choice) -> Option<String> {
+    let finding = &record.finding;
     let table = &plan.meta().schema.tables[finding.table];
     let about_identity = matches!(choice, Choice::IntoExisting | Choice::NewKey);
     if about_identity && finding.reason == Reason::UniqueTaken && exists(record) {
@@ -234,10 +242,22 @@ pub fn offers(plan: &Plan, record: &Stored) -> Vec<Offer> {
 ///
 /// *Complexity:* one look at the plan's records of every table that refers to the record's.
 pub fn consequences(plan: &Plan, record: &Stored) -> Result<Vec<Offer>> {
-    let followers = plan.followers(record)?;
+    consequences_among(plan, record, u64::MAX)
+}
+
+/// As [`consequences`], but counts those that refer to the record only where no more records than these have to be looked
+/// through.
+///
+/// # Errors
+/// `PlanMismatch` for a damaged plan.
+pub fn consequences_among(plan: &Plan, record: &Stored, most: u64) -> Result<Vec<Offer>> {
+    let followers = if plan.may_follow(record)? <= most { plan.followers(record)? } else { Followers::default() };
     let mut offers = offers(plan, record);
     for offer in offers.iter_mut().filter(|o| o.legal) {
-        offer.consequence = Some(consequence(plan, record, offer.choice, &followers));
+        let said = consequence(plan, record, offer.choice, &followers);
+        let held = resulting::held_for_now(plan, record, offer.choice)?;
+        let held = held.map(|held| format!("; can't be written as it stands: {held}")).unwrap_or_default();
+        offer.consequence = Some(said + &held);
     }
     Ok(offers)
 }

@@ -32,6 +32,8 @@ pub enum Decision {
         /// The answers.
         fields: BTreeMap<String, FieldDecision>,
     },
+    /// No answer: one was given before, to what is another question by now. It is asked again, whatever the strategy says.
+    Ask,
 }
 
 /// An answer for one field.

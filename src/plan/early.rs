@@ -4,10 +4,11 @@
 //! becomes of a record by itself is known when it is found, so it is noted there and then, and the first settling reads
 //! only tables of which something turned out otherwise: a record that was looked at more closely, another schema.
 
-use super::settle::{Preview, Settled, Strategies, exists, settle};
+use super::settle::{Preview, Settled, Strategies, exists, made, settle};
 use super::store::Stored;
 use super::{Outcome, Plan};
 use crate::error::Result;
+use crate::model::Table;
 use crate::model::change::{Class, Reason};
 use std::collections::BTreeMap;
 
@@ -25,16 +26,19 @@ pub(super) struct Tally {
     pub(super) drops: bool,
     /// Whether a record is left out whose key current uses for another one.
     pub(super) strangers: bool,
+    /// Whether a record gets a value in a unique key that neither side has.
+    pub(super) makes: bool,
     /// Whether it has to be looked at again.
     stale: bool,
 }
 
 impl Tally {
     /// Counts a record.
-    pub(super) fn count(&mut self, record: &Stored, settled: &Settled) {
+    pub(super) fn count(&mut self, table: &Table, record: &Stored, settled: &Settled) {
         *self.preview.of(settled.outcome) += 1;
         let arrives = settled.outcome == Outcome::Inserted;
         self.strangers |= record.finding.reason == Reason::ReusedKey && !settled.outcome.writes();
+        self.makes |= !made(table, record, settled).is_empty();
         self.drops |= settled.outcome == Outcome::Deleted || (!exists(record) && !arrives);
     }
 }
@@ -76,7 +80,8 @@ impl Plan {
             _ => Some(settle(self, &early.strategies, record)?),
         };
         if let Some(settled) = &settled {
-            early.tables.entry(finding.table).or_default().count(record, settled);
+            let table = &self.meta().schema.tables[finding.table];
+            early.tables.entry(finding.table).or_default().count(table, record, settled);
         }
         self.early = Some(early);
         Ok(settled)

@@ -22,7 +22,7 @@ use crate::strategy::{Choice, Strategy};
 use rusqlite::{OptionalExtension, params};
 
 use follow::turn;
-pub(super) use follow::{claims, follow};
+pub(super) use follow::{claims, follow, known};
 pub(super) use moved::moved;
 
 /// Records looked at in one go.
@@ -62,7 +62,9 @@ pub(super) fn chosen(plan: &Plan, strategies: &Strategies, record: &Stored) -> O
     let (chosen, answer) = match &record.decision {
         Some(Decision::IntoExisting) => (Chosen::IntoExisting, Answer::IntoExisting),
         Some(Decision::NewKey) => (Chosen::NewKey, Answer::NewKey),
-        Some(Decision::Backup | Decision::Current | Decision::Skip | Decision::Fields { .. }) => return None,
+        Some(Decision::Backup | Decision::Current | Decision::Skip | Decision::Fields { .. } | Decision::Ask) => {
+            return None;
+        }
         None => match super::settle::by_strategy(plan, strategies.of_table(table), record) {
             Choice::IntoExisting => (Chosen::IntoExisting, Answer::IntoExisting),
             Choice::NewKey => (Chosen::NewKey, Answer::NewKey),
@@ -153,8 +155,22 @@ pub(super) fn new_key(plan: &Plan, strategy: &Strategy, record: &Stored) -> Resu
     Ok(settled)
 }
 
+/// Returns what would be written for a record under another key, before one is made for all of them.
+pub(super) fn under_another_key(plan: &Plan, strategies: &Strategies, record: &Stored) -> Option<Settled> {
+    let table = &plan.meta().schema.tables[record.finding.table];
+    let identity = record.finding.limits.identity.as_ref()?;
+    let column = identity.generated?;
+    let own = table.key.iter().position(|&k| k == column).and_then(|at| record.finding.key.get(at))?;
+    let next = identity.highest.unwrap_or(0).saturating_add(1);
+    let key = made_key(&table.columns[column], own, &record.conflict_id, next)?;
+    let mut writes = brought(table, strategies.of_table(table), record);
+    writes.retain(|(c, _)| *c != column);
+    writes.push((column, key));
+    Some(Settled { outcome: Outcome::Inserted, writes, why: None, target: Target::New })
+}
+
 /// Encodes a tuple as the analysis encodes keys.
-fn tuple_bytes(table: &Table, columns: &[usize], values: &[Value]) -> Vec<u8> {
+pub(super) fn tuple_bytes(table: &Table, columns: &[usize], values: &[Value]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (&column, value) in columns.iter().zip(values) {
         encode::encode_key_part(value, table.columns[column].collation, &mut bytes);

@@ -1,11 +1,35 @@
 //! Looking into a plan without settling it again: what the pages count and walk through.
 
-use super::{Outcome, Plan, lost};
+use super::{Outcome, Plan, Selector, Stored, lost};
 use crate::error::Result;
+use crate::model::Table;
 use crate::model::change::Class;
 use rusqlite::{OptionalExtension, params};
 
 impl Plan {
+    /// Notes that outcomes no longer follow from the answers.
+    pub(super) fn unsettle(&self) -> Result<()> {
+        if self.is_unsettled()? {
+            return Ok(());
+        }
+        self.sql("CREATE TABLE IF NOT EXISTS unsettled (mark INTEGER PRIMARY KEY); INSERT INTO unsettled VALUES (1)")
+    }
+
+    /// Notes that all outcomes follow from the answers again.
+    pub(super) fn outcomes_hold(&self) -> Result<()> {
+        if self.is_unsettled()? { self.sql("DELETE FROM unsettled") } else { Ok(()) }
+    }
+
+    /// Tells whether answers were given since the plan was settled last: whoever gave them was stopped.
+    ///
+    /// # Errors
+    /// `PlanMismatch` for a damaged plan.
+    pub fn is_unsettled(&self) -> Result<bool> {
+        let there = self.connection.table_exists(None, "unsettled").map_err(|e| lost(&self.path, e))?;
+        let marked = || self.connection.query_row("SELECT count(*) FROM unsettled", [], |r| r.get::<_, i64>(0));
+        Ok(there && marked().map_err(|e| lost(&self.path, e))? > 0)
+    }
+
     /// Counts records by table and outcome, as the plan was settled last.
     ///
     /// # Errors
@@ -33,6 +57,14 @@ impl Plan {
             )
             .and_then(|mut s| s.query_row(params![table as i64, class.word(), id], |r| r.get(0)).optional())
             .map_err(|e| lost(&self.path, e))
+    }
+
+    /// Counts the records of the plan in tables that refer to a record's.
+    pub(super) fn may_follow(&self, record: &Stored) -> Result<u64> {
+        let table = record.finding.table;
+        let refers = |child: &Table| child.foreign_keys.iter().any(|f| f.table == Some(table));
+        let tables = self.meta().schema.tables.iter().enumerate().filter(|(_, child)| refers(child));
+        tables.map(|(child, _)| self.count(&Selector { table: Some(child), ..Selector::default() })).sum()
     }
 
     /// Counts the conflicts that wait for a decision, by pattern; patterns of which none waits are not listed.

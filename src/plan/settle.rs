@@ -2,9 +2,12 @@
 //!
 //! Preview, dry run and merge all use these outcomes; nothing else decides.
 
+mod made;
 mod together;
 mod touch;
 mod values;
+
+pub(super) use made::made;
 
 use super::decision::{Decision, FieldDecision, typed};
 use super::store::Stored;
@@ -126,6 +129,11 @@ impl Strategies {
 /// # Errors
 /// `Usage` for a decision whose value no longer fits.
 pub fn settle(plan: &Plan, strategies: &Strategies, record: &Stored) -> Result<Settled> {
+    Ok(allowed(plan, record, followed(plan, strategies, record)?))
+}
+
+/// Says what becomes of a record once its references have followed.
+fn followed(plan: &Plan, strategies: &Strategies, record: &Stored) -> Result<Settled> {
     match identity::moved(plan, record)? {
         None => {
             let settled = alone(plan, strategies, record)?;
@@ -140,6 +148,17 @@ pub fn settle(plan: &Plan, strategies: &Strategies, record: &Stored) -> Result<S
             }
             Ok(settled)
         }
+    }
+}
+
+/// Blocks a record of which a column would be written that is never written, whatever would write it.
+fn allowed(plan: &Plan, record: &Stored, settled: Settled) -> Settled {
+    let meta = plan.meta();
+    let table = &meta.schema.tables[record.finding.table];
+    let never = settled.writes.iter().find(|(column, _)| meta.options.never_writes(table, *column));
+    match never.map(|(column, _)| &table.columns[*column].name) {
+        Some(name) => Settled::plain(Outcome::Blocked, Some(format!("{name} would be written, which never is"))),
+        None => settled,
     }
 }
 
@@ -323,6 +342,10 @@ fn decided(table: &Table, strategy: &Strategy, record: &Stored, decision: &Decis
     Ok(match decision {
         Decision::Skip => Settled::plain(Outcome::Skipped, None),
         Decision::Current => Settled::plain(Outcome::Kept, None),
+        Decision::Ask => {
+            let why = "it was decided before, and looks different by now: it is asked again";
+            Settled::plain(Outcome::Undecided, Some(why.to_owned()))
+        }
         // Only where they are possible do they come before this.
         Decision::IntoExisting | Decision::NewKey => Settled::plain(Outcome::Undecided, record.finding.note.clone()),
         Decision::Backup if unholdable => Settled::plain(Outcome::Undecided, record.finding.note.clone()),

@@ -1,7 +1,6 @@
 //! Records in and out of the plan file: storing, paging, finding, deciding.
 
 use super::action::{Action, ActionKind, Outcome};
-use super::choices::{self, Choice};
 use super::decision::{Decision, Entry};
 use super::{Plan, codec, lost, sound};
 use crate::analyzer::filter::Filter;
@@ -43,6 +42,8 @@ pub struct Selector {
     pub table: Option<usize>,
     /// Only these classes; empty: all.
     pub classes: Vec<Class>,
+    /// Besides the classes, records of any class that wait for an answer.
+    pub or_waiting: bool,
     /// Only records with this outcome.
     pub outcome: Option<Outcome>,
     /// Only these reasons; empty: all.
@@ -138,6 +139,10 @@ fn page_text(selector: &Selector) -> String {
     }
     match selector.classes.as_slice() {
         [] => {}
+        several if selector.or_waiting => {
+            let classes = words(several.iter().map(|c| c.word()));
+            conditions.push(format!("(+class IN ({classes}) OR outcome = 'undecided')"));
+        }
         [one] => conditions.push(format!("class = '{}'", one.word())),
         // Several classes from the index of classes would have to be sorted again for every page; the plus sign
         // keeps to the order of numbers (https://sqlite.org/optoverview.html#uplus).
@@ -161,7 +166,9 @@ pub(super) fn counting_text(selector: &Selector) -> String {
     let mut conditions = vec!["(?1 IS NULL OR pattern = ?1)".to_owned()];
     conditions.extend(selector.table.map(|table| format!("table_id = {table}")));
     if !selector.classes.is_empty() {
-        conditions.push(format!("class IN ({})", words(selector.classes.iter().map(|c| c.word()))));
+        let classes = words(selector.classes.iter().map(|c| c.word()));
+        let waiting = if selector.or_waiting { " OR outcome = 'undecided'" } else { "" };
+        conditions.push(format!("(class IN ({classes}){waiting})"));
     }
     if !selector.reasons.is_empty() {
         conditions.push(format!("reason IN ({})", words(selector.reasons.iter().map(|r| r.word()))));
@@ -340,33 +347,6 @@ impl Plan {
         Ok(())
     }
 
-    /// Notes a person's answer to a record; `None` takes it back.
-    ///
-    /// # Errors
-    /// `Usage` for a field or value that does not fit; `OutOfSpace`.
-    pub fn decide(&mut self, record: &Stored, decision: Option<Decision>, by: &str, at: &str) -> Result<()> {
-        let table = &self.meta.schema.tables[record.finding.table];
-        let decision = decision.map(|d| d.checked(table)).transpose()?;
-        let about_identity = match &decision {
-            Some(Decision::IntoExisting) => Some(Choice::IntoExisting),
-            Some(Decision::NewKey) => Some(Choice::NewKey),
-            Some(Decision::Backup | Decision::Current | Decision::Skip | Decision::Fields { .. }) | None => None,
-        };
-        if let Some((choice, why)) = about_identity.and_then(|c| Some((c, choices::refusal(self, record, c)?))) {
-            let name = format!("{}/{}", table.label(), Key(record.finding.key.clone()));
-            return Err(fail!(Usage, "{name}: {} is impossible here: {why}", choice.word())
-                .hint(format!("What is possible: merganser show PLAN record {name}")));
-        }
-        let text = decision.map(|d| serde_json::to_string(&d).expect("a decision always serialises"));
-        self.touch(record.finding.id)?;
-        self.connection
-            .prepare_cached("UPDATE records SET decision = ?2, decided_by = ?3, decided_at = ?4 WHERE id = ?1")
-            .and_then(|mut s| s.execute(params![record.finding.id, text, by, at]))
-            .map_err(|e| lost(&self.path, e))?;
-        // What was noted was noted beside the answer before.
-        self.annotate(record.finding.id, None)
-    }
-
     /// Lists all decisions, for export.
     ///
     /// # Errors
@@ -374,7 +354,7 @@ impl Plan {
     pub fn decisions(&self) -> Result<Vec<Entry>> {
         let mut entries = Vec::new();
         self.each(&Selector::default(), &mut |record| {
-            if let Some(decision) = record.decision.clone() {
+            if let Some(decision) = record.answer().cloned() {
                 entries.push(Entry {
                     id: record.conflict_id.clone(),
                     table: self.meta.schema.tables[record.finding.table].label(),

@@ -153,9 +153,11 @@ fn records(page: &mut String, plan: &Plan, table: usize, name: &str, secrets: &S
         let table = &plan.meta().schema.tables[record.finding.table];
         let outcome = view.outcome.map(|o| format!(" → {o}")).unwrap_or_default();
         let note = view.note.as_deref().map(|n| format!(": {n}")).unwrap_or_default();
+        let is_made = view.fields.iter().any(|f| f.written.is_some());
+        let (head, span) = if is_made { ("<th scope=\"col\">written</th>", 4) } else { ("", 3) };
         let _ = writeln!(
             page,
-            "<table><caption>{} — {}, {}{}{}</caption>\n<thead><tr><th scope=\"col\">field</th><th scope=\"col\">base</th><th scope=\"col\">Current</th><th scope=\"col\">Backup</th></tr></thead><tbody>",
+            "<table><caption>{} — {}, {}{}{}</caption>\n<thead><tr><th scope=\"col\">field</th><th scope=\"col\">base</th><th scope=\"col\">Current</th><th scope=\"col\">Backup</th>{head}</tr></thead><tbody>",
             escape(&secrets.record_name(table, &record.finding.key)),
             escape(&view.class),
             escape(&view.reason),
@@ -164,14 +166,15 @@ fn records(page: &mut String, plan: &Plan, table: usize, name: &str, secrets: &S
         );
         let _ = writeln!(
             page,
-            "<tr><th scope=\"row\">why</th><td colspan=\"3\">{}</td></tr>",
+            "<tr><th scope=\"row\">why</th><td colspan=\"{span}\">{}</td></tr>",
             escape(explained(record.finding.reason))
         );
         for field in &view.fields {
             let mark = if field.conflict { " (! conflict)" } else { "" };
+            let made = if is_made { format!("<td>{}</td>", value(field.written.as_ref())) } else { String::new() };
             let _ = writeln!(
                 page,
-                "<tr><th scope=\"row\">{}{mark}</th><td>{}</td><td>{}</td><td>{}</td></tr>",
+                "<tr><th scope=\"row\">{}{mark}</th><td>{}</td><td>{}</td><td>{}</td>{made}</tr>",
                 escape(&field.name),
                 value(field.base.as_ref()),
                 value(field.current.as_ref()),

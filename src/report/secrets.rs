@@ -2,6 +2,7 @@
 
 use crate::model::change::Field;
 use crate::model::{Table, Value, names};
+use crate::plan::held::Held;
 use serde_json::{Value as Json, json};
 
 /// Parts of folded column names that mark a secret.
@@ -66,6 +67,13 @@ impl Secrets {
     /// Returns the name of a record, `users/41`, without secrets.
     pub fn record_name(&self, table: &Table, key: &[Value]) -> String {
         format!("{}/{}", table.label(), self.key_text(table, key))
+    }
+
+    /// Says which current record has a value that was typed.
+    pub fn held(&self, table: &Table, held: &Held) -> String {
+        let other = || format!("another record of {}", table.label());
+        let name = held.key.as_ref().map_or_else(other, |key| self.record_name(table, key));
+        format!("the value can't be taken: {name} has the same {}", held.columns)
     }
 
     /// Returns the key as people see it, without secrets.

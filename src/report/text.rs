@@ -253,7 +253,12 @@ fn needs(analyzed: &Analyzed, plan: &Plan, secrets: &Secrets) -> String {
 /// Names the command that gives a required column its value, for a record that the strategy brings without one.
 pub fn completing(plan: &Plan, record: &Stored, name: &str) -> Option<String> {
     let column = record.why.as_deref()?.strip_suffix(" needs a value, and the strategy brings none")?;
-    let table = plan.meta().schema.tables[record.finding.table].label();
+    let definition = &plan.meta().schema.tables[record.finding.table];
+    let never = definition.column(column).is_some_and(|c| plan.meta().options.never_writes(definition, c));
+    if never {
+        return None;
+    }
+    let table = definition.label();
     Some(format!(
         "give them a value with   merganser resolve {} --table {} --class {} --set {}=VALUE",
         shown(name),
@@ -281,30 +286,35 @@ pub fn record(plan: &Plan, record: &Stored, secrets: &Secrets) -> String {
     let finding = &record.finding;
     let table = &plan.meta().schema.tables[finding.table];
     let mut text = format!("{}   (id {})\n", shown(&line(plan, record, secrets)), record.conflict_id);
+    let made = super::view::made(plan, record);
     let has_base = finding.fields.iter().any(|f| f.base.is_some());
     let mut header = vec!["field"];
-    if has_base {
-        header.push("base");
-    }
-    header.extend(["current", "backup", ""]);
+    header.extend(has_base.then_some("base"));
+    header.extend(["current", "backup"]);
+    header.extend((!made.is_empty()).then_some("written"));
+    header.push("");
     let value = |column: usize, value: Option<&Value>| match value {
         None => "—".to_owned(),
         Some(value) => short(&quoted(table, column, value, secrets), 60),
     };
-    let rows: Vec<Vec<String>> = finding
-        .fields
-        .iter()
-        .map(|f| {
-            let mut row = vec![table.columns[f.column].name.clone()];
-            if has_base {
-                row.push(value(f.column, f.base.as_ref().and_then(Option::as_ref)));
-            }
-            row.push(value(f.column, f.current.as_ref()));
-            row.push(value(f.column, f.backup.as_ref()));
-            row.push(if f.in_conflict { "! conflict".to_owned() } else { String::new() });
-            row
-        })
-        .collect();
+    let beside = made.iter().map(|(c, _)| *c).filter(|c| !finding.fields.iter().any(|f| f.column == *c));
+    let columns = finding.fields.iter().map(|f| f.column).chain(beside);
+    let row = |column: usize| {
+        let field = finding.fields.iter().find(|f| f.column == column);
+        let mut row = vec![table.columns[column].name.clone()];
+        if has_base {
+            row.push(value(column, field.and_then(|f| f.base.as_ref()).and_then(Option::as_ref)));
+        }
+        row.push(value(column, field.and_then(|f| f.current.as_ref())));
+        row.push(value(column, field.and_then(|f| f.backup.as_ref())));
+        if !made.is_empty() {
+            let written = made.iter().find(|(c, _)| *c == column);
+            row.push(written.map_or_else(String::new, |(_, v)| value(column, Some(v))));
+        }
+        row.push(if field.is_some_and(|f| f.in_conflict) { "! conflict".to_owned() } else { String::new() });
+        row
+    };
+    let rows: Vec<Vec<String>> = columns.map(row).collect();
     text.push_str(&aligned(&header, &rows, header.len()));
     let decision = match &record.decision {
         None => "none".to_owned(),
@@ -338,6 +348,7 @@ pub fn decided(table: &Table, decision: &Decision, secrets: &Secrets) -> String 
         Decision::Skip => return "write nothing for it".to_owned(),
         Decision::IntoExisting => return "take the backup's fields into the existing record".to_owned(),
         Decision::NewKey => return "insert the backup's record under a new key".to_owned(),
+        Decision::Ask => return "none; an earlier one was to another question".to_owned(),
         Decision::Fields { fields } => fields,
     };
     let one = |(name, answer): (&String, &FieldDecision)| match answer {

@@ -4,10 +4,11 @@ use super::Secrets;
 use crate::error::{Error, Result};
 use crate::executor::{MergeReport, Receipt};
 use crate::model::change::{Class, Counts};
-use crate::model::encode;
+use crate::model::{Value, encode};
 use crate::plan::choices::{self, Offer};
 use crate::plan::decision::{Decision, FieldDecision};
-use crate::plan::{ActionKind, Outcome, Plan, Preview, Selector, Stored};
+use crate::plan::settle::settle;
+use crate::plan::{ActionKind, Outcome, Plan, PlanKind, Preview, Selector, Stored};
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
@@ -110,6 +111,10 @@ pub struct FieldView {
     /// The backup's value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backup: Option<Json>,
+    /// The value that the merge writes, where it is neither the backup's nor the current one: a reference that follows, a
+    /// key that is made, fields merged, a value typed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub written: Option<Json>,
     /// Whether it is part of the conflict.
     pub conflict: bool,
 }
@@ -151,9 +156,24 @@ impl RecordView {
     pub fn of(plan: &Plan, record: &Stored, secrets: &Secrets) -> Self {
         let finding = &record.finding;
         let table = &plan.meta().schema.tables[finding.table];
+        let made = made(plan, record);
+        let written = |column: usize| {
+            let value = made.iter().find(|(c, _)| *c == column).map(|(_, value)| value);
+            value.map(|value| secrets.json(table, column, value))
+        };
+        let beside = made.iter().filter(|(c, _)| !finding.fields.iter().any(|f| f.column == *c));
+        let beside = beside.map(|(column, _)| FieldView {
+            name: table.columns[*column].name.clone(),
+            base: None,
+            current: None,
+            backup: None,
+            written: written(*column),
+            conflict: false,
+        });
         let fields = finding.fields.iter().map(|field| {
             let shown = |value: &crate::model::Value| secrets.json(table, field.column, value);
             FieldView {
+                written: written(field.column),
                 name: table.columns[field.column].name.clone(),
                 base: field.base.as_ref().map(|b| b.as_ref().map_or(Json::Null, shown)),
                 current: field.current.as_ref().map(shown),
@@ -174,10 +194,29 @@ impl RecordView {
             note: super::text::because(record).map(|note| secrets.scrub(table, &finding.fields, &note)),
             outcome: record.outcome.map(Outcome::word),
             backup_record: Some(finding.place.record).filter(|r| *r > 0),
-            fields: fields.collect(),
+            fields: fields.chain(beside).collect(),
             table: label,
         }
     }
+}
+
+/// Lists what the merge writes of a record that is neither the backup's value nor the current one, by column.
+pub(super) fn made(plan: &Plan, record: &Stored) -> Vec<(usize, Value)> {
+    let is_written = record.outcome.is_some_and(|o| matches!(o, Outcome::Inserted | Outcome::Updated));
+    if plan.meta().kind != PlanKind::Merge || !is_written {
+        return Vec::new();
+    }
+    // What can't be settled any more is told where the plan is settled.
+    let settled = plan.strategies().and_then(|strategies| settle(plan, strategies, record));
+    let mut writes = settled.map(|s| s.writes).unwrap_or_default();
+    let table = &plan.meta().schema.tables[record.finding.table];
+    writes.retain(|(column, value)| {
+        let field = record.finding.fields.iter().find(|f| f.column == *column);
+        let of_key = table.key.iter().position(|k| k == column).and_then(|at| record.finding.key.get(at));
+        let sides = field.map(|f| [f.backup.as_ref(), f.current.as_ref()]).unwrap_or([of_key, None]);
+        !sides.into_iter().flatten().any(|side| side == value)
+    });
+    writes
 }
 
 /// Removes secrets from what is said of choices.
@@ -209,6 +248,7 @@ fn decision_json(table: &str, decision: &Decision, secrets: &Secrets) -> Json {
         Decision::Skip => json!("skip"),
         Decision::IntoExisting => json!("into-existing"),
         Decision::NewKey => json!("new-key"),
+        Decision::Ask => Json::Null,
         Decision::Fields { fields } => {
             let one = |(name, answer): (&String, &FieldDecision)| {
                 let shown = match answer {

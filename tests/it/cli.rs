@@ -493,7 +493,10 @@ fn answers_in_bulk_extend_earlier_ones() {
     assert_eq!(world.result(0, &many)["decided"], 3);
     assert_eq!(answers("users/2"), serde_json::json!({"name": {"value": "one"}, "email": {"value": "e@x"}}));
     assert_eq!(answers("users/4"), serde_json::json!({"email": {"value": "e@x"}}));
-    world.result(0, &["resolve", "p.mplan", "--table", "users", "--class", "new", "--field", "Email=backup"]);
+    let other = ["resolve", "p.mplan", "--table", "users", "--class", "new", "--field", "Email=backup", "--replace"];
+    let stays = world.result(0, &other[..8]);
+    assert_eq!((&stays["decided"], &stays["answered_before"]), (&serde_json::json!(0), &serde_json::json!(1)));
+    world.result(0, &other);
     assert_eq!(answers("users/4"), serde_json::json!({"email": "backup"}));
     assert!(world.text(0, &["resolve", "p.mplan", "--clear"]).contains("3 answers removed"));
     assert!(world.text(0, &["resolve", "p.mplan", "--export", "-"]).contains("\"decisions\": []"));

@@ -3,6 +3,7 @@
 #![allow(unreachable_pub)] // pub here means: for the other test files
 
 mod accoreg;
+mod answers;
 mod archives;
 mod asked;
 mod bad_input;

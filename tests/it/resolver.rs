@@ -212,6 +212,17 @@ fn u15_each_kind_of_answer_is_given_on_the_terminal_and_kept() {
     terminal.types("c");
     let screen = terminal.shows("users/9");
     assert!(screen.contains("users/5") && screen.contains("(b backup)"), "the other record is named: {screen}");
+    // What each choice would do, why another can't be, and the last of the keys.
+    for says in [
+        "(b backup)        not possible: another current record holds its unique key",
+        "i into existing   changes",
+        "(k new key)       not possible: email itself is taken",
+        "s skip            writes nothing for users/9",
+        "u undo",
+        "q end",
+    ] {
+        assert!(screen.contains(says), "{says:?}: {screen}");
+    }
     terminal.types("b");
     terminal.shows("not possible:");
     terminal.types("s");
@@ -254,6 +265,11 @@ fn u45_answers_outlive_a_killed_terminal_and_deciding_goes_on_where_it_stopped()
     terminal.shows("3 of 5, 3 to decide");
     terminal.child.kill().expect("kills");
     terminal.child.wait().expect("ends");
+    // Whoever looks now sees what the answers come to.
+    let listed = desk.run(0, &["show", "p.mplan", "records", "--json"]);
+    let outcome =
+        |key: &str| listed.lines().find(|l| l.contains(&format!("\"key\":{{\"id\":{key}}}"))).map(str::to_owned);
+    assert!(outcome("2").is_some_and(|l| l.contains("\"outcome\":\"updated\"")), "{listed}");
     assert_eq!(desk.decisions(), ["1 current", "2 backup"]);
     let mut terminal = desk.resolve(&[]);
     terminal.shows("3 of 5, 3 to decide");

@@ -7,7 +7,7 @@ use super::marks::{Piece, compared, plain};
 use super::session::{Mode, Session};
 use crate::error::Result;
 use crate::model::change::Field;
-use crate::plan::{Decision, FieldDecision};
+use crate::plan::FieldDecision;
 use crate::report::text::{decided, explained, plural, quoted, shown};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Position};
@@ -25,12 +25,13 @@ pub(super) enum Palette {
 /// How wide the column of field names is at most.
 const NAMES: usize = 18;
 
-const HELP: [&str; 19] = [
+const HELP: [&str; 20] = [
     "b    take the backup's record",
     "c    keep the current record",
     "s    write nothing for this record",
     "i    take the backup's fields into the record that holds the unique key",
     "k    insert the backup's record under a new key",
+    "d    take back only what marks the current record as deleted",
     "f    decide field by field: up and down choose, b backup, c current, space",
     "     turns from one to the other, e types a value, Enter ends",
     "e    type a value for a field: JSON or plain text; null empties it",
@@ -56,8 +57,16 @@ pub(super) fn draw(frame: &mut Frame<'_>, session: &Session<'_>, palette: Palett
         frame.render_widget(Paragraph::new(text), area);
         return Ok(0);
     }
+    if session.mode == Mode::Help {
+        let lines: Vec<Line<'_>> = HELP.iter().flat_map(|l| wrapped("", &plain(l), width, palette)).collect();
+        frame.render_widget(Paragraph::new(lines), area);
+        return Ok(0);
+    }
     let header = header(session, width, palette);
-    let footer = footer(session, width)?;
+    let (lines, focus) = fields(session, width, palette);
+    // A quarter of the screen is the fields', where they need it; they can be scrolled, the choices can't.
+    let kept = lines.len().clamp(3, usize::from(area.height).max(12) / 4);
+    let footer = footer(session, width, usize::from(area.height).saturating_sub(header.len() + kept + 2));
     let rows = Layout::vertical([
         Constraint::Length(header.len() as u16),
         Constraint::Min(3),
@@ -71,12 +80,6 @@ pub(super) fn draw(frame: &mut Frame<'_>, session: &Session<'_>, palette: Palett
     let body = Block::new().borders(Borders::TOP).border_style(bar);
     let inside = body.inner(rows[1]);
     frame.render_widget(body, rows[1]);
-    if session.mode == Mode::Help {
-        let lines: Vec<Line<'_>> = HELP.iter().flat_map(|l| wrapped("", &plain(l), width, palette)).collect();
-        frame.render_widget(Paragraph::new(lines), inside);
-        return Ok(0);
-    }
-    let (lines, focus) = fields(session, width, palette);
     let height = usize::from(inside.height);
     let most = lines.len().saturating_sub(height);
     let mut scroll = session.scroll.min(most);
@@ -218,38 +221,32 @@ fn one_field(
     lines
 }
 
-fn footer(session: &Session<'_>, width: usize) -> Result<Vec<Line<'static>>> {
+/// Lines of a message that are shown.
+const SAID: usize = 4;
+
+/// Writes what stands below the fields, in so many lines where that can be.
+fn footer(session: &Session<'_>, width: usize, room: usize) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
-    let record = session.record();
     let bold = Style::new().add_modifier(Modifier::BOLD);
-    let message = session.message.as_deref().map(|m| Line::styled(shown(m), bold));
+    let message = session.message.as_deref().map(|message| {
+        let mut said = wrapped("", &plain(&shown(message)), width, Palette::Colored);
+        said.truncate(SAID);
+        said.into_iter().map(|line| line.style(bold)).collect::<Vec<_>>()
+    });
     if let Mode::Edit { .. } = session.mode {
         lines.push(Line::raw(""));
-        lines.push(message.unwrap_or_else(|| Line::raw("  JSON or plain text; null empties the field")));
+        lines.extend(message.unwrap_or_else(|| vec![Line::raw("  JSON or plain text; null empties the field")]));
         lines.push(Line::raw("Enter takes the value   Esc back"));
-        return Ok(lines);
+        return lines;
     }
-    let answer = match &record.decision {
+    let answer = match session.record().answer() {
         None => "none yet".to_owned(),
         Some(decision) => decided(session.table(), decision, session.secrets),
     };
     lines.push(Line::raw(crate::report::text::short(&format!("Answer: {}", shown(&answer)), width)));
-    lines.push(message.unwrap_or_else(|| Line::raw(crate::report::text::short(&consequence(session), width))));
+    lines.extend(message.unwrap_or_else(|| vec![Line::raw(crate::report::text::short(&consequence(session), width))]));
     let keys = match &session.mode {
-        Mode::Record => {
-            let mark = |text: &str, decision: Decision| -> Result<String> {
-                Ok(if session.impossible(decision)?.is_some() { format!("({text})") } else { text.to_owned() })
-            };
-            let mut whole =
-                format!("{}  {}", mark("b backup", Decision::Backup)?, mark("c current", Decision::Current)?);
-            for (text, decision) in [("  i into existing", Decision::IntoExisting), ("  k new key", Decision::NewKey)] {
-                if session.impossible(decision)?.is_none() {
-                    whole.push_str(text);
-                }
-            }
-            lines.push(Line::raw(format!("{whole}  s skip  f fields  e edit  a all alike  u undo")));
-            "n next  p previous  ] next undecided  ? help  q end".to_owned()
-        }
+        Mode::Record => "e edit  a all alike  u undo  n next  p previous  ] undecided  ? help  q end".to_owned(),
         Mode::Fields { .. } => {
             "up/down field   b backup   c current   space other   e edit   u undo   Enter done".to_owned()
         }
@@ -258,8 +255,13 @@ fn footer(session: &Session<'_>, width: usize) -> Result<Vec<Line<'static>>> {
         }
         Mode::Help | Mode::Edit { .. } => "Any key goes back".to_owned(),
     };
-    lines.extend(wrapped("", &plain(&keys), width, Palette::Colored));
-    Ok(lines)
+    let keys = wrapped("", &plain(&keys), width, Palette::Colored);
+    if session.mode == Mode::Record {
+        let room = room.saturating_sub(lines.len() + keys.len());
+        lines.extend(super::offers::lines(session, width, room));
+    }
+    lines.extend(keys);
+    lines
 }
 
 /// Says what a merge would do with the record as it is answered.
@@ -285,7 +287,7 @@ fn consequence(session: &Session<'_>) -> String {
 }
 
 /// Lays pieces out in lines of a width, after a lead; further lines are indented by the lead's width.
-fn wrapped(lead: &str, pieces: &[Piece], width: usize, palette: Palette) -> Vec<Line<'static>> {
+pub(super) fn wrapped(lead: &str, pieces: &[Piece], width: usize, palette: Palette) -> Vec<Line<'static>> {
     let differs = match palette {
         Palette::Colored => Style::new().fg(Color::Yellow).add_modifier(Modifier::REVERSED | Modifier::BOLD),
         Palette::Plain => Style::new().add_modifier(Modifier::BOLD),

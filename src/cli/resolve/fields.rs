@@ -3,7 +3,6 @@
 use super::edit::{Key, Line, editable, read};
 use super::session::{Mode, Session};
 use crate::error::Result;
-use crate::model::change::Field;
 use crate::plan::{Decision, FieldDecision};
 use std::collections::BTreeMap;
 
@@ -112,19 +111,9 @@ impl Session<'_> {
 
     /// Returns the answers by field that the record's answer amounts to.
     fn answers(&self) -> BTreeMap<String, FieldDecision> {
-        let table = self.table();
-        let open =
-            |f: &&Field| f.backup.is_some() && !table.key.contains(&f.column) && table.columns[f.column].writable();
         match &self.record.decision {
             Some(Decision::Fields { fields }) => fields.clone(),
-            Some(Decision::Backup) => self
-                .record
-                .finding
-                .fields
-                .iter()
-                .filter(open)
-                .map(|f| (table.columns[f.column].name.clone(), FieldDecision::Backup))
-                .collect(),
+            Some(Decision::Backup) => self.plan.all_from_backup(&self.record),
             _ => BTreeMap::new(),
         }
     }
@@ -132,7 +121,7 @@ impl Session<'_> {
     /// Returns what was answered for a field.
     pub(super) fn answer_of(&self, at: usize) -> Option<FieldDecision> {
         let field = *self.fields().get(at)?;
-        match self.record.decision.as_ref()? {
+        match self.record.answer()? {
             Decision::Backup => field.backup.is_some().then_some(FieldDecision::Backup),
             Decision::Fields { fields } => {
                 let name = &self.table().columns[field.column].name;

@@ -6,11 +6,14 @@ use super::edit::{Key, Line};
 use crate::error::{Result, fail};
 use crate::model::Table;
 use crate::model::change::Field;
-use crate::plan::choices::{self, Choice};
+use crate::plan::choices::{self, Offer};
 use crate::plan::settle::{Settled, Strategies, settle};
 use crate::plan::{Decision, Outcome, Plan, Selector, Stored};
 use crate::report::Secrets;
 use std::collections::BTreeMap;
+
+/// Records that are looked through for those that refer to the one on the screen; beyond that they are not counted.
+const FOLLOWERS: u64 = 20_000;
 
 /// What is being done with the record on the screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +48,8 @@ pub(super) struct Session<'p> {
     records: Vec<(i64, bool)>,
     at: usize,
     pub(super) record: Stored,
+    /// What can be answered to it, and what each answer would do.
+    offers: Vec<Offer>,
     pub(super) mode: Mode,
     pub(super) message: Option<String>,
     /// How far the record is scrolled.
@@ -66,7 +71,7 @@ impl<'p> Session<'p> {
     ) -> Result<Option<Self>> {
         let mut records = Vec::new();
         plan.each(&Selector::default(), &mut |record| {
-            if record.decision.is_some() || record.outcome == Some(Outcome::Undecided) {
+            if record.answer().is_some() || record.outcome == Some(Outcome::Undecided) {
                 // An answer that can't be carried out leaves the record undecided.
                 records.push((record.finding.id, record.outcome != Some(Outcome::Undecided)));
             }
@@ -76,7 +81,9 @@ impl<'p> Session<'p> {
         let Some(&(id, _)) = records.get(at) else { return Ok(None) };
         let record = fetched(plan, id)?;
         let strategies = Strategies::of(plan)?;
+        let offers = choices::consequences_among(plan, &record, FOLLOWERS)?;
         Ok(Some(Self {
+            offers,
             plan,
             secrets,
             strategies,
@@ -90,6 +97,11 @@ impl<'p> Session<'p> {
             scroll: 0,
             done: Vec::new(),
         }))
+    }
+
+    /// Returns what can be answered to the record on the screen.
+    pub(super) fn offers(&self) -> &[Offer] {
+        &self.offers
     }
 
     /// Returns the record on the screen.
@@ -126,13 +138,14 @@ impl<'p> Session<'p> {
 
     /// Says why an answer is not possible, if it is not.
     pub(super) fn impossible(&self, decision: Decision) -> Result<Option<String>> {
-        // Keys are made when the plan is settled with the answer, so these are judged by what is known before.
-        match decision {
-            Decision::IntoExisting => return Ok(choices::refusal(self.plan, &self.record, Choice::IntoExisting)),
-            Decision::NewKey => return Ok(choices::refusal(self.plan, &self.record, Choice::NewKey)),
-            Decision::Backup | Decision::Current | Decision::Skip | Decision::Fields { .. } => {}
+        if let Some((_, why)) = self.plan.impossible(&self.record, &decision) {
+            return Ok(Some(why));
         }
-        let decision = decision.checked(self.table())?;
+        // Keys are made when the plan is settled with the answer, so these are judged by what is known before.
+        if matches!(decision, Decision::IntoExisting | Decision::NewKey) {
+            return Ok(None);
+        }
+        let decision = self.plan.checked(&self.record, decision)?;
         let settled = self.result(Some(decision))?;
         Ok(match settled.outcome {
             Outcome::Undecided | Outcome::Blocked => {
@@ -168,6 +181,10 @@ impl<'p> Session<'p> {
             Key::Char('s') => self.answer(Decision::Skip)?,
             Key::Char('i') => self.answer(Decision::IntoExisting)?,
             Key::Char('k') => self.answer(Decision::NewKey)?,
+            Key::Char('d') => match choices::undeletion(self.plan, &self.record) {
+                Some(decision) => self.answer(decision)?,
+                None => self.message = Some("not possible: the current record is not marked as deleted".to_owned()),
+            },
             Key::Char('f') => self.choose_field(0),
             Key::Char('e') => self.choose_value()?,
             Key::Char('a') => self.find_alike()?,
@@ -252,7 +269,13 @@ impl<'p> Session<'p> {
                 *state = *now;
             }
         }
-        self.record = fetched(self.plan, self.record.finding.id)?;
+        self.look_at(self.record.finding.id)
+    }
+
+    /// Reads a record for the screen.
+    fn look_at(&mut self, id: i64) -> Result<()> {
+        self.record = fetched(self.plan, id)?;
+        self.offers = choices::consequences_among(self.plan, &self.record, FOLLOWERS)?;
         Ok(())
     }
 
@@ -333,7 +356,7 @@ impl<'p> Session<'p> {
     }
 
     fn show(&mut self, at: usize) -> Result<()> {
-        self.record = fetched(self.plan, self.records[at].0)?;
+        self.look_at(self.records[at].0)?;
         (self.at, self.scroll) = (at, 0);
         Ok(())
     }

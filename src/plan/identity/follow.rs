@@ -108,7 +108,7 @@ pub(super) fn turn(plan: &Plan, record: &Stored, settled: &mut Settled) -> Resul
 }
 
 /// Returns what a column will hold, as far as the plan knows.
-fn known(table: &Table, record: &Stored, settled: &Settled, column: usize) -> Option<Value> {
+pub(in crate::plan) fn known(table: &Table, record: &Stored, settled: &Settled, column: usize) -> Option<Value> {
     let finding = &record.finding;
     let written = settled.writes.iter().find(|(c, _)| *c == column).map(|(_, v)| v.clone());
     written

@@ -2,7 +2,7 @@
 //! holder or are claimed twice, mixtures that collide.
 
 use super::values::StayingAway;
-use super::{Origin, Preview, Strategies, Target, arrives, exists, is_gone, is_mixed, mixes, origin, settle};
+use super::{Origin, Preview, Settled, Strategies, Target, arrives, exists, is_gone, is_mixed, mixes, origin, settle};
 use crate::analyzer::{Holder, Mixed, graph};
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
@@ -16,7 +16,18 @@ use crate::progress::Progress;
 const PAGE: usize = 1_000;
 
 /// The classes whose records a merge may write.
-const DECIDABLE: [Class; 5] = [Class::New, Class::Updated, Class::Conflict, Class::Blocked, Class::CurrentOnly];
+pub(super) const DECIDABLE: [Class; 5] =
+    [Class::New, Class::Updated, Class::Conflict, Class::Blocked, Class::CurrentOnly];
+
+/// Tells whether a record, as it would be written, wants what another has: only with the backup's values in it.
+fn touches(record: &Stored, settled: &Settled, other: &Holder) -> bool {
+    let own = match settled.target {
+        Target::Existing(..) => record.finding.limits.identity.as_ref().map(|i| &i.key_bytes),
+        Target::Own | Target::New => None,
+    };
+    let origins: Vec<Origin> = other.columns.iter().map(|&c| origin(record, &settled.writes, c)).collect();
+    origins.contains(&Origin::Backup) && !origins.contains(&Origin::Elsewhere) && own != Some(&other.key_bytes)
+}
 
 impl Plan {
     /// Settles every record and stores the outcomes; returns the counts per table, in the plan's order, and in all.
@@ -38,6 +49,7 @@ impl Plan {
         let mut dropped = vec![false; self.meta().schema.tables.len()];
         // Tables of which some record is left out whose key current uses for another one.
         let mut strangers = dropped.clone();
+        let mut making: Vec<usize> = Vec::new();
         let planned: Vec<usize> =
             order.into_iter().filter(|t| self.meta().tables.iter().any(|r| r.table == *t)).collect();
         for &table in &planned {
@@ -47,6 +59,7 @@ impl Plan {
             };
             dropped[table] = tally.drops;
             strangers[table] = tally.strangers;
+            making.extend(tally.makes.then_some(table));
             previews.push((table, tally.preview));
         }
         // A parent that turned out not to arrive takes its children with it, however the tables refer to each other.
@@ -54,6 +67,9 @@ impl Plan {
             let mut changed = false;
             for (table, preview) in &mut previews {
                 changed |= self.crowded(*table, &strategies, &mut dropped, preview)?;
+                if making.contains(table) {
+                    changed |= self.taken_by_made(*table, &strategies, &mut dropped, preview)?;
+                }
                 changed |= self.orphans(*table, &strategies, &mut dropped, preview)?;
                 changed |= self.held(*table, &strategies, preview)?;
             }
@@ -64,6 +80,7 @@ impl Plan {
         for &table in &planned {
             self.adopted(table, &strategies, &strangers)?;
         }
+        self.outcomes_hold()?;
         self.sql("RELEASE settle")?;
         let mut total = Preview::default();
         for (_, preview) in &previews {
@@ -105,7 +122,7 @@ impl Plan {
             done += page.len() as u64;
             for record in &page {
                 let settled = settle(self, strategies, record)?;
-                tally.count(record, &settled);
+                tally.count(&self.meta().schema.tables[table], record, &settled);
                 // Under its old key is another one.
                 tally.drops |= settled.outcome != Outcome::Inserted && identity::moved(self, record)?.is_some();
                 if record.outcome != Some(settled.outcome) || record.why != settled.why {
@@ -247,37 +264,7 @@ impl Plan {
                     continue;
                 }
                 let settled = settle(self, strategies, &record)?;
-                let writes = &settled.writes;
-                let own = match settled.target {
-                    Target::Existing(..) => record.finding.limits.identity.as_ref().map(|i| &i.key_bytes),
-                    Target::Own | Target::New => None,
-                };
-                let touches = |other: &&Holder| {
-                    // Only with the backup's values in it does it want what the other has.
-                    let origins: Vec<Origin> = other.columns.iter().map(|&c| origin(&record, writes, c)).collect();
-                    origins.contains(&Origin::Backup)
-                        && !origins.contains(&Origin::Elsewhere)
-                        && own != Some(&other.key_bytes)
-                };
-                let mut in_the_way = self.met_twice(&record, &settled)?;
-                for holder in limits.holders.iter().filter(touches) {
-                    if !self.gives_up(table, strategies, holder)? {
-                        in_the_way = Some(holder.text.clone());
-                    }
-                }
-                for mixed in mixes(&record, writes) {
-                    in_the_way = self.collides(table, strategies, mixed)?.or(in_the_way);
-                }
-                for turned in limits.turned.iter().filter(|t| identity::claims(self, &record, &settled, t)) {
-                    if !self.gives_up(table, strategies, &turned.holder)? {
-                        in_the_way = Some(turned.holder.text.clone());
-                    }
-                }
-                for rival in limits.rivals.iter().filter(touches) {
-                    if self.claims(table, strategies, rival)? {
-                        in_the_way = Some(rival.text.clone());
-                    }
-                }
+                let in_the_way = self.in_the_way(table, strategies, &record, &settled)?;
                 crowded.extend(in_the_way.map(|why| (record, why)));
             }
         }
@@ -289,6 +276,55 @@ impl Plan {
             self.set_outcome(record.finding.id, Outcome::Blocked, Some(why))?;
         }
         Ok(!crowded.is_empty())
+    }
+
+    /// Says what has a unique key of a record as it would be written, if anything keeps it or claims it too.
+    pub(in crate::plan) fn in_the_way(
+        &self,
+        table: usize,
+        strategies: &Strategies,
+        record: &Stored,
+        settled: &Settled,
+    ) -> Result<Option<String>> {
+        let limits = &record.finding.limits;
+        let mut in_the_way = self.met_twice(record, settled)?;
+        for holder in limits.holders.iter().filter(|h| touches(record, settled, h)) {
+            if !self.gives_up(table, strategies, holder)? {
+                in_the_way = Some(holder.text.clone());
+            }
+        }
+        for mixed in mixes(record, &settled.writes) {
+            in_the_way = self.collides(table, strategies, mixed)?.or(in_the_way);
+        }
+        for turned in limits.turned.iter().filter(|t| identity::claims(self, record, settled, t)) {
+            if !self.gives_up(table, strategies, &turned.holder)? {
+                in_the_way = Some(turned.holder.text.clone());
+            }
+        }
+        for rival in limits.rivals.iter().filter(|r| touches(record, settled, r)) {
+            if self.claims(table, strategies, rival)? {
+                in_the_way = Some(rival.text.clone());
+            }
+        }
+        Ok(in_the_way)
+    }
+
+    /// Says what keeps a unique key of a record as it would be written, whatever is answered to others: a current record
+    /// that this merge can't change.
+    pub(in crate::plan) fn in_the_way_for_good(&self, record: &Stored, settled: &Settled) -> Result<Option<String>> {
+        let limits = &record.finding.limits;
+        let mixed = mixes(record, &settled.writes).filter_map(|mixed| match mixed {
+            Mixed::Held(holder) => Some(holder),
+            Mixed::Refused(_) | Mixed::Needs { .. } | Mixed::Claimed { .. } => None,
+        });
+        for holder in limits.holders.iter().filter(|h| touches(record, settled, h)).chain(mixed) {
+            let found = self.stored_by_key(record.finding.table, &holder.key_bytes)?;
+            let changeable = |class| matches!(class, Class::Updated | Class::Conflict | Class::CurrentOnly);
+            if !found.is_some_and(|found| changeable(found.finding.class)) {
+                return Ok(Some(holder.text.clone()));
+            }
+        }
+        Ok(None)
     }
 
     /// Says which record a mixture of both sides refers to that is not there after the merge.

@@ -12,10 +12,11 @@ use crate::plan::{Outcome, Plan};
 /// Sets the timestamp of a record that is written to the moment of the analysis, where that was asked.
 pub(super) fn touched(plan: &Plan, record: &Stored, mut settled: Settled) -> Settled {
     let meta = plan.meta();
-    if meta.options.touch == Touch::Analysis {
+    let table = &meta.schema.tables[record.finding.table];
+    let never = table.timestamp.is_some_and(|c| meta.options.never_writes(table, c));
+    if meta.options.touch == Touch::Analysis && !never {
         // To the second: whatever holds instants can hold that.
         let moment = format!("{}Z", meta.created_at.get(..19).unwrap_or(&meta.created_at));
-        let table = &meta.schema.tables[record.finding.table];
         stamp(table, &record.finding.fields, &moment, &mut settled);
     }
     settled

@@ -5,13 +5,14 @@ use super::parts::{
     Asked, At, Body, Listed, Paging, accepted, cursor, if_match, page, passphrase, report as html, tagged,
 };
 use crate::plan::Decision;
+use crate::plan::answer::Answered;
 use crate::plan::decision::FieldDecision;
 use crate::server::access::Person;
 use crate::server::app::{App, blocking};
 use crate::server::problem::{Answer, Problem};
 use crate::server::service::analyses::{self, AnalysisView, NewAnalysis, PatternView, Which};
 use crate::server::service::approvals::{self, Approval};
-use crate::server::service::decisions::{self, Bulk, Restrategy, Said, Try};
+use crate::server::service::decisions::{self, Bulk, Doing, Restrategy, Said, Try};
 use crate::server::service::operations::Operation;
 use axum::Json;
 use axum::extract::State;
@@ -222,6 +223,9 @@ pub(super) struct AskedBulk {
     /// Nothing is decided; it is only said how many records are meant.
     #[serde(default)]
     dry_run: bool,
+    /// Records that were decided before are decided anew; without it they stay as they were decided.
+    #[serde(default)]
+    replace: bool,
 }
 
 /// Decides many records at once, or says how many that would be.
@@ -236,8 +240,11 @@ pub(super) async fn bulk(
 ) -> Answer<Response> {
     let etag = if_match(&headers)?;
     let said = asked.decision.said()?;
-    let trying = if asked.dry_run { Try::Count } else { Try::Do };
-    let done = blocking(move || decisions::bulk(&app, &person, &id, &asked.selector, &said, (&etag, trying))).await?;
+    let doing = Doing {
+        trying: if asked.dry_run { Try::Count } else { Try::Do },
+        answered: if asked.replace { Answered::Replaced } else { Answered::Stays },
+    };
+    let done = blocking(move || decisions::bulk(&app, &person, &id, &asked.selector, &said, (&etag, doing))).await?;
     Ok(tagged(&HeaderMap::new(), &done.etag, &done))
 }
 

@@ -8,7 +8,7 @@ use crate::model::Key;
 use crate::plan::{Decision, FieldDecision, Plan};
 use crate::server::problem::{Answer, Problem};
 use crate::server::service::analyses::{Which, record_etag};
-use crate::server::service::decisions::{self, Restrategy, Said, Try};
+use crate::server::service::decisions::{self, Doing, Restrategy, Said};
 use crate::server::service::merges::{self, NewMerge, NewUndo};
 use crate::server::service::operations::{self, Once};
 use axum::response::Response;
@@ -127,9 +127,13 @@ pub(super) fn ticked(desk: &Desk, id: &str, form: &Form) -> Answer<Response> {
     let said = Said { answer: whole(field(form, "take"))?, note: noted(form) };
     let back = Some(field(form, "back")).filter(|b| b.starts_with(&format!("/analyses/{id}/"))).map(str::to_owned);
     let plan = desk.app.plan(id)?;
+    let records = form.iter().filter(|(n, _)| n == "id").map(|(_, conflict)| plan.record(conflict));
+    let records = records.collect::<crate::error::Result<Vec<_>>>()?;
+    // Before the first is decided: all of them or none.
+    let secrets = desk.app.secrets();
+    records.iter().try_for_each(|r| decisions::possible(&secrets, &plan, r, said.answer.as_ref()))?;
     let mut count = 0;
-    for (_, conflict) in form.iter().filter(|(n, _)| n == "id") {
-        let found = plan.record(conflict)?;
+    for found in records {
         let (table, key) = named(&plan, &found);
         decisions::decide(&desk.app, desk.person()?, id, (&table, &key), &said, &record_etag(&plan, &found)?)?;
         count += 1;
@@ -145,7 +149,9 @@ pub(super) fn pattern(desk: &Desk, id: &str, form: &Form) -> Answer<Response> {
     let said = Said { answer: whole(field(form, "take"))?, note: noted(form) };
     let which = Which { pattern: Some(field(form, "pattern").to_owned()), ..Which::default() };
     let shown = field(form, "expect");
-    let now = decisions::bulk(&desk.app, desk.person()?, id, &which, &said, ("*", Try::Count))?;
+    let answered = super::patterns::answered(Some(field(form, "replace")));
+    let count = Doing { answered, ..Doing::COUNTED };
+    let now = decisions::bulk(&desk.app, desk.person()?, id, &which, &said, ("*", count))?;
     if now.matched.to_string() != shown {
         return Err(Problem::own(
             "precondition_failed",
@@ -156,7 +162,7 @@ pub(super) fn pattern(desk: &Desk, id: &str, form: &Form) -> Answer<Response> {
             ),
         ));
     }
-    decisions::bulk(&desk.app, desk.person()?, id, &which, &said, (&now.etag, Try::Do))?;
+    decisions::bulk(&desk.app, desk.person()?, id, &which, &said, (&now.etag, Doing { answered, ..Doing::DONE }))?;
     go(&format!("/analyses/{id}/conflicts"))
 }
 

@@ -1,12 +1,13 @@
 //! Conflicts by pattern: the same fields, for the same reason, decided together after their number was shown.
 
 use super::analysis::Head;
-use super::chrome::{Chrome, Desk, Step, draw, way};
+use super::chrome::{Chrome, Desk, Step, draw, encoded, way};
 use super::html::{Html, safe, share};
 use super::words;
+use crate::plan::answer::Answered;
 use crate::server::problem::{Answer, Problem};
 use crate::server::service::analyses::Which;
-use crate::server::service::decisions::{self, Bulk, Try};
+use crate::server::service::decisions::{self, Bulk, Doing};
 use askama::Template;
 use axum::response::Response;
 use serde::Deserialize;
@@ -16,6 +17,8 @@ use serde::Deserialize;
 pub(super) struct Query {
     pattern: Option<String>,
     take: Option<String>,
+    /// Set where those that were decided before are meant, too.
+    replace: Option<String>,
 }
 
 struct PatternRow {
@@ -43,6 +46,12 @@ struct Preview {
     sentence: String,
     /// What is said of those that are never decided together with others.
     alone: Option<String>,
+    /// What is said of those that stay as they were decided, or can't be decided so.
+    stay: Vec<String>,
+    /// Where those that were decided before are decided anew.
+    anew: Option<String>,
+    /// Whether they are.
+    replace: bool,
     consequence: &'static str,
     button: String,
 }
@@ -87,7 +96,7 @@ pub(super) fn patterns(desk: &Desk, id: &str, query: &Query) -> Answer<Response>
         });
     }
     let preview = match (&query.pattern, &query.take) {
-        (Some(pattern), Some(take)) => Some(asked(desk, id, pattern, take)?),
+        (Some(pattern), Some(take)) => Some(asked(desk, id, pattern, take, answered(query.replace.as_deref()))?),
         _ => None,
     };
     let preview =
@@ -121,7 +130,12 @@ fn said(rows: &[PatternRow], pattern: &str) -> String {
     rows.iter().find(|r| r.pattern == pattern).map_or_else(|| safe(pattern), |r| format!("{}, {}", r.table, r.fields))
 }
 
-fn asked(desk: &Desk, id: &str, pattern: &str, take: &str) -> Answer<Preview> {
+/// Reads what becomes of conflicts that were decided before.
+pub(super) fn answered(replace: Option<&str>) -> Answered {
+    if replace.is_some_and(|r| !r.is_empty()) { Answered::Replaced } else { Answered::Stays }
+}
+
+fn asked(desk: &Desk, id: &str, pattern: &str, take: &str, answered: Answered) -> Answer<Preview> {
     let (verb, consequence) = match take {
         "backup" => (words::TAKE_BACKUP_2, words::THE_BACKUPS_RECORDS_REPLACE_THE_CURRENT_ONES),
         "current" => (words::KEEP_CURRENT_2, words::THE_CURRENT_RECORDS_STAY_AS_THEY_ARE),
@@ -135,15 +149,23 @@ fn asked(desk: &Desk, id: &str, pattern: &str, take: &str) -> Answer<Preview> {
     };
     let which = Which { pattern: Some(pattern.to_owned()), ..Which::default() };
     let said = decisions::Said { answer: super::deciding::whole(take)?, note: None };
-    let Bulk { matched: count, left_out, .. } =
-        decisions::bulk(&desk.app, desk.person()?, id, &which, &said, ("*", Try::Count))?;
-    if count + left_out == 0 {
+    let doing = Doing { answered, ..Doing::COUNTED };
+    let Bulk { matched: count, left_out, answered: before, impossible, .. } =
+        decisions::bulk(&desk.app, desk.person()?, id, &which, &said, ("*", doing))?;
+    if count + left_out + before + impossible == 0 {
         return Err(Problem::not_found("pattern", pattern));
     }
     let many = words::plural(count, "conflict");
+    let mut stay = Vec::new();
+    stay.extend((before > 0).then(|| words::decided_before(before)));
+    stay.extend((impossible > 0).then(|| words::impossible_for(impossible)));
+    let link = || format!("/analyses/{id}/conflicts?pattern={}&take={take}&replace=1", encoded(pattern));
     Ok(Preview {
         sentence: String::new(),
         alone: (left_out > 0).then(|| words::decided_alone(left_out)),
+        stay,
+        anew: (before > 0).then(link),
+        replace: answered == Answered::Replaced,
         button: format!("{verb} for {many}"),
         consequence,
         pattern: pattern.to_owned(),

@@ -27,6 +27,8 @@ pub(super) struct FieldView {
     choice: &'static str,
     own: String,
     why_not: &'static str,
+    /// What is written where it is neither side's value.
+    written: Option<Html>,
 }
 
 /// What stood in the way of a decision, or came in between.
@@ -143,9 +145,9 @@ pub(super) fn record(desk: &Desk, id: &str, name: &str, hitch: &Hitch) -> Answer
         error: hitch.error.as_deref().map(safe),
         reason: text::explained(finding.reason),
         note: because(&found).map(|n| safe(&secrets.scrub(table, &finding.fields, &n))),
-        all_decided: found.decision.is_some() && finding.class == Class::Conflict && plan.settled()?.undecided == 0,
+        all_decided: found.answer().is_some() && finding.class == Class::Conflict && plan.settled()?.undecided == 0,
         named: chrome.title != safe(&secrets.record_name(table, &finding.key)),
-        can_clear: found.decision.is_some(),
+        can_clear: found.answer().is_some(),
         decided,
         seen: record_etag(&plan, &found)?,
         noted: plan.decision_note(finding.id)?.unwrap_or_default(),
@@ -244,13 +246,14 @@ fn field_view(
             (_, false) => words::STAYS_THE_BACKUP_DOES_NOT_CARRY_IT,
             _ => "",
         },
+        written: shown.written.as_ref().map(|v| value(Some(v), "", ALONE)),
     }
 }
 
 /// Says in words what was decided, and by whom.
 fn decided(record: &Stored, answered: &(Option<String>, Option<String>)) -> Option<(String, Option<(String, Html)>)> {
     let outcome = record.outcome.map_or("", Outcome::word);
-    let what = match &record.decision {
+    let what = match record.answer() {
         Some(Decision::Backup) => words::DECIDED_TAKE_THE_BACKUPS_RECORD.to_owned(),
         Some(Decision::Current) => words::DECIDED_KEEP_THE_CURRENT_RECORD.to_owned(),
         Some(Decision::Skip) => words::DECIDED_WRITE_NOTHING_FOR_IT.to_owned(),
@@ -259,8 +262,10 @@ fn decided(record: &Stored, answered: &(Option<String>, Option<String>)) -> Opti
         Some(Decision::Fields { fields }) => {
             format!(words::phrase!(DECIDED_BY_FIELD), fields.keys().map(|k| safe(k)).collect::<Vec<_>>().join(", "))
         }
-        None if outcome.is_empty() || outcome == "undecided" => return None,
-        None => return Some((format!(words::phrase!(AS_THE_STRATEGY_HAS_IT), words::outcome(outcome)), None)),
+        Some(Decision::Ask) | None if outcome.is_empty() || outcome == "undecided" => return None,
+        Some(Decision::Ask) | None => {
+            return Some((format!(words::phrase!(AS_THE_STRATEGY_HAS_IT), words::outcome(outcome)), None));
+        }
     };
     let by = answered.0.as_deref().zip(answered.1.as_deref()).map(|(by, at)| (safe(by), time(at)));
     Some((what, by))

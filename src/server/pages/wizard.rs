@@ -43,6 +43,8 @@ struct Wizard {
     skip_columns: String,
     timestamp: String,
     deletes: String,
+    /// The analysis that is made again; its decisions are taken over.
+    again: String,
 }
 
 /// A table of the backup, and which of the database's it is taken for.
@@ -228,6 +230,8 @@ pub(super) fn wizard(desk: &Desk, form: &Form, problem: Option<&Problem>) -> Ans
         skip_columns: text("skip_columns"),
         timestamp: text("timestamp"),
         deletes: text("deletes"),
+        // One that was merged since may be gone.
+        again: Some(text("again")).filter(|id| desk.app.plan(id).is_ok()).unwrap_or_default(),
     };
     match problem.filter(|_| refused) {
         Some(problem) => draw_with(StatusCode::from_u16(problem.status).unwrap_or(StatusCode::CONFLICT), &page),
@@ -329,6 +333,7 @@ fn request(form: &Form) -> Answer<NewAnalysis> {
         map_columns,
         skip_unknown: !field(form, "skip_unknown").is_empty(),
         timestamps,
+        again: Some(field(form, "again").to_owned()).filter(|again| !again.is_empty()),
         ..NewAnalysis::default()
     })
 }

@@ -532,6 +532,17 @@ pub(super) fn decided_alone(count: u64) -> String {
     )
 }
 
+/// Says how many conflicts of a pattern stay as they were decided.
+pub(super) fn decided_before(count: u64) -> String {
+    let stays = if count == 1 { "is decided already and stays so." } else { "are decided already and stay so." };
+    format!("{} {stays}", plural(count, "conflict"))
+}
+
+/// Says for how many conflicts of a pattern an answer is impossible.
+pub(super) fn impossible_for(count: u64) -> String {
+    format!("For {} it is impossible: open one under “One by one” to see why.", plural(count, "conflict"))
+}
+
 /// Says how many records would change who may do what.
 pub(super) fn power_needs(count: u64) -> String {
     format!("{} would change who may do what: roles, rights, passwords or tokens", plural(count, "record"))

@@ -62,6 +62,9 @@ pub struct NewAnalysis {
     pub skip_unknown: bool,
     /// Columns that say when a record was last changed: table to column, or to `none`.
     pub timestamps: std::collections::BTreeMap<String, String>,
+    /// An earlier analysis whose decisions are taken over: those to questions that are still the same, and every `skip`; the
+    /// others are asked again.
+    pub again: Option<String>,
     /// What opens the backup and its base, where they are encrypted; never written anywhere.
     #[serde(skip)]
     #[schema(ignore)]
@@ -183,6 +186,12 @@ pub fn start(app: &App, person: &Person, id: String, request: &NewAnalysis) -> A
     if person.own.is_some() {
         // Not even as a possible parent may another's record be looked at, nor under a key that the backup gives it.
         (options.parents, options.reach) = (Parents::Require, Reach::Both);
+        if request.again.is_some() {
+            return Err(Problem::forbidden("another analysis's decisions may be about more than your own records"));
+        }
+    }
+    if let Some(again) = &request.again {
+        app.plan(again)?;
     }
     let chosen = request.strategy(app)?;
     let tables = request
@@ -220,7 +229,12 @@ pub fn start(app: &App, person: &Person, id: String, request: &NewAnalysis) -> A
             out: &out,
             state_key: app.home().key()?,
         };
-        let (plan, _) = make(&wanted, database.as_mut(), job)?;
+        let (mut plan, _) = make(&wanted, database.as_mut(), job)?;
+        if let Some(again) = &request.again {
+            plan.adopt(&app.plan(again)?)?;
+            plan.settle(job)?;
+            plan.write_seal(&app.home().key()?)?;
+        }
         Ok(json!(view(app, &plan)?))
     })
 }

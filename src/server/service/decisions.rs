@@ -8,9 +8,11 @@ use crate::analyzer::filter;
 use crate::error::Result;
 use crate::model::change::Class;
 use crate::model::names;
+use crate::plan::answer::{Answered, Given};
 use crate::plan::decision::{self, FieldDecision};
-use crate::plan::{Decision, Plan, PlanKind, Selector};
+use crate::plan::{Decision, Plan, PlanKind, Selector, Stored};
 use crate::progress::Quiet;
+use crate::report::Secrets;
 use crate::report::power::would_change;
 use crate::server::access::Person;
 use crate::server::app::App;
@@ -69,7 +71,7 @@ fn within_own(person: &Person, plan: &Plan, table: usize, answer: Option<&Decisi
     let Some(own) = &person.own else { return Ok(()) };
     let beyond = |why: &str| Err(Problem::forbidden(why));
     match answer {
-        None | Some(Decision::Backup | Decision::Current | Decision::Skip) => Ok(()),
+        None | Some(Decision::Backup | Decision::Current | Decision::Skip | Decision::Ask) => Ok(()),
         Some(Decision::IntoExisting | Decision::NewKey) => beyond("another record is not yours to write"),
         Some(Decision::Fields { fields }) => {
             let schema = &plan.meta().schema.tables[table];
@@ -133,10 +135,37 @@ pub fn decide(
                 .hint("Read it again; the other decision is kept."));
         }
         within_own(person, plan, record.finding.table, said.answer.as_ref())?;
+        possible(&app.secrets(), plan, &record, said.answer.as_ref())?;
+        free(app, plan, &record, said.answer.as_ref())?;
         plan.decide(&record, said.answer.clone(), &person.name, &now())?;
         Ok(plan.annotate(record.finding.id, said.note())?)
     })?;
     record_json(app, &plan, &stored(&plan, table, key)?)
+}
+
+/// Refuses an answer that is impossible for a record, and says so without secrets.
+pub fn possible(secrets: &Secrets, plan: &Plan, record: &Stored, answer: Option<&Decision>) -> Result<()> {
+    let Some((choice, why)) = answer.and_then(|answer| plan.impossible(record, answer)) else { return Ok(()) };
+    let table = &plan.meta().schema.tables[record.finding.table];
+    let name = secrets.record_name(table, &record.finding.key);
+    Err(Plan::refused(&name, choice, &secrets.scrub(table, &record.finding.fields, &why)))
+}
+
+/// Refuses a value typed into a unique key that another current record has, as far as the database can be asked.
+fn free(app: &App, plan: &Plan, record: &Stored, answer: Option<&Decision>) -> Result<()> {
+    let Some(answer) = answer.filter(|answer| plan.types_unique(record, answer)) else { return Ok(()) };
+    // Fields and values that do not fit are told first.
+    let answer = plan.checked(record, answer.clone())?;
+    let connected = super::targets::of(app, &plan.meta().database).and_then(|target| Ok(target.connect()?));
+    let Ok(mut database) = connected else { return Ok(()) };
+    match plan.held_in(database.as_mut(), record, &answer) {
+        Ok(Some(held)) => {
+            let table = &plan.meta().schema.tables[record.finding.table];
+            Err(crate::error::fail!(Usage, "{}", app.secrets().held(table, &held)).hint("Give another value."))
+        }
+        // What can't be asked now is asked when the merge begins.
+        Ok(None) | Err(_) => Ok(()),
+    }
 }
 
 /// Whether what is asked for is done, or only counted.
@@ -149,12 +178,16 @@ pub enum Try {
 }
 
 /// What deciding many records did, or would do.
-#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Default, Serialize, utoipa::ToSchema)]
 pub struct Bulk {
     /// How many records are meant.
     pub matched: u64,
     /// How many more are left out, because their backup side changes who may do what: each is decided by itself.
     pub left_out: u64,
+    /// How many more stay as they were decided before.
+    pub answered: u64,
+    /// For how many more the answer is impossible.
+    pub impossible: u64,
     /// Whether they were decided.
     pub decided: bool,
     /// The analysis's ETag afterwards.
@@ -163,7 +196,24 @@ pub struct Bulk {
     pub undecided: u64,
 }
 
-/// Decides all records that are meant: conflicts, where no class is named. With [`Try::Count`] it only says how many.
+/// What is to be done with many records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Doing {
+    /// Whether it is done, or only counted.
+    pub trying: Try,
+    /// What becomes of those that were decided before.
+    pub answered: Answered,
+}
+
+impl Doing {
+    /// Only counts.
+    pub const COUNTED: Self = Self { trying: Try::Count, answered: Answered::Stays };
+    /// Decides what is open.
+    pub const DONE: Self = Self { trying: Try::Do, answered: Answered::Stays };
+}
+
+/// Decides all records that are meant and open: conflicts, where no class is named. With [`Try::Count`] it only says how
+/// many.
 ///
 /// # Errors
 /// `precondition_failed` when the analysis was changed since; `usage`.
@@ -173,65 +223,86 @@ pub fn bulk(
     id: &str,
     which: &Which,
     said: &Said,
-    (etag, trying): (&str, Try),
+    (etag, doing): (&str, Doing),
 ) -> Answer<Bulk> {
-    let answer = said.answer.as_ref();
     let secrets = app.secrets();
     let selector = |plan: &Plan| -> Result<Selector> {
         let mut selector = which.selector(plan, &secrets)?;
         if selector.classes.is_empty() {
-            selector.classes = vec![Class::Conflict];
+            (selector.classes, selector.or_waiting) = (vec![Class::Conflict], true);
         }
         Ok(selector)
     };
-    // What keeps current changes nothing; what takes the backup's side may make somebody an administrator.
-    let keeps = matches!(answer, None | Some(Decision::Current | Decision::Skip));
-    let guarded = !keeps && !which.security;
-    if trying == Try::Count {
-        let plan = app.plan(id)?;
-        let selector = selector(&plan)?;
-        let left_out = match guarded {
-            false => 0,
-            true => {
-                let mut left_out = 0;
-                plan.each(&selector, &mut |record| {
-                    left_out += u64::from(would_change(&plan, &record));
-                    Ok(())
-                })?;
-                left_out
+    let sorted = |plan: &Plan, page: &[Stored], bulk: &mut Bulk| -> Answer<Vec<(usize, Option<Decision>)>> {
+        let mut given = Vec::new();
+        for (at, record) in page.iter().enumerate() {
+            within_own(person, plan, record.finding.table, said.answer.as_ref())?;
+            if let Some(answer) = bulk.sort(plan, record, (said.answer.as_ref(), doing.answered, which.security))? {
+                given.push((at, answer));
             }
-        };
-        return Ok(Bulk {
-            matched: plan.count(&selector)? - left_out,
-            left_out,
-            decided: false,
-            etag: plan.revision()?,
-            undecided: plan.settled()?.undecided,
-        });
-    }
-    let at = now();
-    let ((matched, left_out), plan) = change(app, id, Some(etag), |plan| {
-        let selector = selector(plan)?;
-        let (mut after, mut matched, mut left_out) = (0, 0, 0);
+        }
+        Ok(given)
+    };
+    if doing.trying == Try::Count {
+        let plan = app.plan(id)?;
+        let (selector, mut bulk, mut after) = (selector(&plan)?, Bulk::default(), 0);
         loop {
             let page = plan.page(&selector, after, 500)?;
-            for record in &page.records {
-                if guarded && would_change(plan, record) {
-                    left_out += 1;
-                    continue;
-                }
-                within_own(person, plan, record.finding.table, answer)?;
-                plan.decide(record, answer.cloned(), &person.name, &at)?;
+            bulk.matched += sorted(&plan, &page.records, &mut bulk)?.len() as u64;
+            match page.next {
+                Some(next) => after = next,
+                None => break,
+            }
+        }
+        return Ok(Bulk { etag: plan.revision()?, undecided: plan.settled()?.undecided, ..bulk });
+    }
+    let at = now();
+    let (bulk, plan) = change(app, id, Some(etag), |plan| {
+        let (selector, mut bulk, mut after) = (selector(plan)?, Bulk { decided: true, ..Bulk::default() }, 0);
+        loop {
+            let page = plan.page(&selector, after, 500)?;
+            for (position, answer) in sorted(plan, &page.records, &mut bulk)? {
+                let record = &page.records[position];
+                plan.decide(record, answer, &person.name, &at)?;
                 plan.annotate(record.finding.id, said.note())?;
-                matched += 1;
+                bulk.matched += 1;
             }
             match page.next {
                 Some(next) => after = next,
-                None => return Ok((matched, left_out)),
+                None => return Ok(bulk),
             }
         }
     })?;
-    Ok(Bulk { matched, left_out, decided: true, etag: plan.revision()?, undecided: plan.settled()?.undecided })
+    Ok(Bulk { etag: plan.revision()?, undecided: plan.settled()?.undecided, ..bulk })
+}
+
+impl Bulk {
+    /// Returns what one of many records is answered, if it is; and counts it where it is left as it is.
+    fn sort(
+        &mut self,
+        plan: &Plan,
+        record: &Stored,
+        (answer, answered, security): (Option<&Decision>, Answered, bool),
+    ) -> Result<Option<Option<Decision>>> {
+        // What keeps current changes nothing; what takes the backup's side may make somebody an administrator.
+        let keeps = matches!(answer, None | Some(Decision::Current | Decision::Skip));
+        if !keeps && !security && would_change(plan, record) {
+            self.left_out += 1;
+            return Ok(None);
+        }
+        let Some(answer) = answer else { return Ok(record.decision.is_some().then_some(None)) };
+        Ok(match plan.given(record, answer, answered)? {
+            Given::Answer(decision) => Some(Some(decision)),
+            Given::Before => {
+                self.answered += 1;
+                None
+            }
+            Given::Impossible(_) => {
+                self.impossible += 1;
+                None
+            }
+        })
+    }
 }
 
 /// Writes all decisions of an analysis as a decisions file.

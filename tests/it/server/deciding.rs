@@ -35,7 +35,7 @@ fn a_note_stays_beside_its_decision_and_goes_with_it() {
     assert_eq!(site.get(&token, &path).json()["decision_note"], "asked Ana: the older name is right");
     let other = site.ask(&token, "PATCH", &path, &[("if-match", "*")], &json!({"action": "skip"}));
     assert_eq!(other.json()["decision_note"], json!(null), "another decision has no note of the one before");
-    let pattern = json!({"decision": {"action": "current", "note": "all of them"}});
+    let pattern = json!({"decision": {"action": "current", "note": "all of them"}, "replace": true});
     site.ask(&token, "POST", &format!("/api/v1/analyses/{id}/decisions"), &[("if-match", "*")], &pattern);
     assert_eq!(site.get(&token, &path).json()["decision_note"], "all of them");
     let cleared = site.ask(&token, "PATCH", &path, &[("if-match", "*")], &json!({"action": "clear"}));
@@ -176,4 +176,69 @@ fn a_plan_of_before_there_were_pieces_is_decided_on() {
     let decided = site.ask(&token, "PATCH", &record, &[("if-match", "*")], &json!({"action": "backup", "note": "x"}));
     assert_eq!(decided.status, 200, "{}", decided.text);
     Plan::open(&path).expect("opens").verify_seal(&key).expect("sealed in pieces");
+}
+
+#[test]
+fn many_are_decided_without_replacing_what_was_decided_and_counted_alike_before() {
+    let site = Site::new();
+    let token = site.token(Role::Operator);
+    let id = site.analyzed(&token);
+    let path = format!("/api/v1/analyses/{id}/records/users/2");
+    let typed = json!({"action": "fields", "fields": {"name": {"value": "carefully typed"}}});
+    assert_eq!(site.ask(&token, "PATCH", &path, &[("if-match", "*")], &typed).status, 200);
+    let many = |more: serde_json::Value| {
+        let mut body = json!({"decision": {"action": "current"}});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        site.ask(&token, "POST", &format!("/api/v1/analyses/{id}/decisions"), &[("if-match", "*")], &body).json()
+    };
+    let dry = many(json!({"dry_run": true}));
+    let done = many(json!({}));
+    assert_eq!((&dry["decided"], &done["decided"]), (&json!(false), &json!(true)));
+    for name in ["matched", "answered", "impossible", "left_out"] {
+        assert_eq!(dry[name], done[name], "{name}: {dry} {done}");
+    }
+    assert_eq!(done["answered"], 1, "{done}");
+    let kept = site.get(&token, &path).json();
+    assert_eq!(kept["decision"]["fields"]["name"], json!({"value": "carefully typed"}), "{kept}");
+    let anew = many(json!({"replace": true}));
+    assert_eq!(anew["matched"].as_u64().unwrap(), done["matched"].as_u64().unwrap() + 1, "{anew}");
+    assert_eq!(site.get(&token, &path).json()["decision"], "current");
+    // What is impossible for a record is refused with its reason.
+    let refused = site.ask(&token, "PATCH", &path, &[("if-match", "*")], &json!({"action": "new-key"}));
+    assert_eq!(refused.status, 422, "{}", refused.text);
+    assert!(refused.text.contains("new-key is impossible here"), "{}", refused.text);
+    let none = site.ask(
+        &token,
+        "POST",
+        &format!("/api/v1/analyses/{id}/decisions"),
+        &[("if-match", "*")],
+        &json!({"decision": {"action": "new-key"}, "replace": true}),
+    );
+    let none = none.json();
+    assert_eq!((&none["matched"], none["impossible"].as_u64() > Some(0)), (&json!(0), true), "{none}");
+}
+
+#[test]
+fn an_analysis_that_is_made_again_leaves_out_what_was_left_out() {
+    let site = Site::new();
+    let token = site.token(Role::Operator);
+    let id = site.analyzed(&token);
+    let path = |id: &str, key: u32| format!("/api/v1/analyses/{id}/records/users/{key}");
+    let answer = |key: u32, action: &str| {
+        let said = site.ask(&token, "PATCH", &path(&id, key), &[("if-match", "*")], &json!({"action": action}));
+        assert_eq!(said.status, 200, "{}", said.text);
+    };
+    answer(2, "skip");
+    answer(3, "current");
+    site.world.sql("UPDATE users SET name = 'changed since' WHERE id IN (2, 3)");
+    let asked = json!({"backup": "friday.json", "target": "main", "strategy": "backup-wins", "preserve_newer": false, "again": id});
+    let operation = site.end(&token, &site.ask(&token, "POST", "/api/v1/analyses", &[], &asked));
+    assert_eq!(operation["state"], "done", "{operation}");
+    let again = operation["subject"].as_str().expect("an id");
+    let left_out = site.get(&token, &path(again, 2)).json();
+    assert_eq!((&left_out["decision"], &left_out["outcome"]), (&json!("skip"), &json!("skipped")), "{left_out}");
+    let open = site.get(&token, &path(again, 3)).json();
+    assert_eq!((&open["decision"], &open["outcome"]), (&json!(null), &json!("undecided")), "{open}");
+    let unknown = json!({"backup": "friday.json", "target": "main", "again": "p-nothing"});
+    assert_eq!(site.ask(&token, "POST", "/api/v1/analyses", &[], &unknown).status, 404);
 }

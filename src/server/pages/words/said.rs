@@ -18,6 +18,8 @@ pub(in crate::server::pages) const CHOOSE_A_FILE_AND_UPLOAD_IT: &str = "Choose a
 pub(in crate::server::pages) const THE_FORM_HOLDS_NO_FILE: &str = "the form holds no file";
 // chrome.rs
 pub(in crate::server::pages) const NOBODY_IS_LOGGED_IN: &str = "nobody is logged in";
+// patterns.rs
+pub(in crate::server::pages) const DECIDE_THOSE_ANEW_TOO: &str = "Decide those anew, too";
 // deciding.rs
 pub(in crate::server::pages) const SOMEBODY_ELSE: &str = "somebody else";
 pub(in crate::server::pages) const NO_RECORD_WAS_TICKED: &str = "no record was ticked";
