@@ -24,6 +24,7 @@ mod identity;
 mod look;
 mod seal;
 mod sound;
+mod spellings;
 mod staying;
 mod store;
 mod withheld;
@@ -73,6 +74,10 @@ pub struct Plan {
     early: Option<early::Early>,
     /// What is changed and not sealed yet, where answers are sealed by themselves.
     changes: seal::Changes,
+    /// Columns in which the database holds texts equal that are spelled differently, by table.
+    spelled: std::collections::BTreeSet<(usize, usize)>,
+    /// Tables of which the analysis asked for spellings.
+    forms_begun: std::collections::BTreeSet<usize>,
     /// What is taken out of findings before they are stored.
     withheld: withheld::Withheld,
 }
@@ -102,6 +107,8 @@ impl Plan {
             remapped: Default::default(),
             changes: Default::default(),
             early: None,
+            spelled: Default::default(),
+            forms_begun: Default::default(),
             withheld,
         })
     }
@@ -112,6 +119,7 @@ impl Plan {
     /// `OutOfSpace`, `Failed`.
     pub fn complete(&mut self, meta: Meta) -> Result<()> {
         self.index()?;
+        self.forget_forms()?;
         // What was settled under another schema counts for nothing.
         if self.meta.schema != meta.schema || self.meta.options != meta.options {
             self.early = None;
@@ -180,10 +188,13 @@ impl Plan {
             remapped: Default::default(),
             changes: Default::default(),
             early: None,
+            spelled: Default::default(),
+            forms_begun: Default::default(),
             // What is stored already lacks what stays out.
             withheld: Default::default(),
         };
         plan.load_remapped()?;
+        plan.load_spellings()?;
         Ok(plan)
     }
 

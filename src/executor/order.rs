@@ -7,9 +7,10 @@
 
 use super::receipt::{Image, Receipt};
 use crate::analyzer::graph;
-use crate::database::Capabilities;
+use crate::database::{Capabilities, Transaction};
 use crate::error::{Error, Result, fail};
-use crate::model::{ForeignKey, OwnedCell, Schema, Table, encode};
+use crate::model::schema::Collation;
+use crate::model::{ForeignKey, OwnedCell, Schema, Table, Value, encode};
 use crate::plan::ActionKind;
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -48,6 +49,7 @@ pub(super) fn order(
     schema: &Schema,
     planned: &[usize],
     capabilities: Capabilities,
+    transaction: &mut dyn Transaction,
     receipt: &mut Receipt,
 ) -> Result<Order> {
     let graph::Order { tables, cycles } = graph::order(schema);
@@ -66,7 +68,7 @@ pub(super) fn order(
             if records.references.is_empty() {
                 continue;
             }
-            records.load(receipt)?;
+            records.load(transaction, receipt)?;
             let levels = records.levels(&mut order.opened).map_err(|circle| records.refused(receipt, &circle))?;
             for (&(id, _), &level) in records.nodes.iter().zip(&levels).filter(|(_, level)| **level > 0) {
                 receipt.set_level(id, level)?;
@@ -120,6 +122,8 @@ struct Records<'a> {
     /// Number and table of each image.
     nodes: Vec<(i64, usize)>,
     edges: Vec<Edge>,
+    /// What texts of a column have in common that only the database knows to be equal: by table, column and text.
+    forms: HashMap<(usize, usize, String), String>,
 }
 
 impl<'a> Records<'a> {
@@ -142,11 +146,20 @@ impl<'a> Records<'a> {
                 }
             }
         }
-        Self { schema, kind, tables, capabilities, references, nodes: Vec::new(), edges: Vec::new() }
+        Self {
+            schema,
+            kind,
+            tables,
+            capabilities,
+            references,
+            nodes: Vec::new(),
+            edges: Vec::new(),
+            forms: HashMap::new(),
+        }
     }
 
     /// Reads the images and finds which refers to which.
-    fn load(&mut self, receipt: &Receipt) -> Result<()> {
+    fn load(&mut self, transaction: &mut dyn Transaction, receipt: &Receipt) -> Result<()> {
         let mut named: HashMap<u128, usize> = HashMap::new();
         let mut refers: Vec<(usize, usize, u128)> = Vec::new();
         for &table in self.tables {
@@ -155,6 +168,7 @@ impl<'a> Records<'a> {
                 let images = receipt.ordered(self.kind, table, after, PAGE)?;
                 let Some(last) = images.last() else { break };
                 after = (last.level, last.id);
+                self.learn(transaction, table, &images)?;
                 for image in &images {
                     let node = self.nodes.len();
                     self.nodes.push((image.id, table));
@@ -187,17 +201,48 @@ impl<'a> Records<'a> {
         Ok(())
     }
 
+    /// Asks which of the names in images of a table the database holds equal, where only it can tell.
+    fn learn(&mut self, transaction: &mut dyn Transaction, table: usize, images: &[Image]) -> Result<()> {
+        let kind = self.kind;
+        for reference in &self.references {
+            let parent = reference.key.table.expect("only references inside the group are kept");
+            let target = &self.schema.tables[parent];
+            for (&column, &named) in reference.key.columns.iter().zip(&reference.key.references) {
+                if target.columns[named].collation != Collation::Database {
+                    continue;
+                }
+                let own = [(reference.table, column), (parent, named)].into_iter().filter(|(t, _)| *t == table);
+                let cells = own.flat_map(|(_, c)| images.iter().map(move |image| &known(kind, image)[c]));
+                let text = |cell: &OwnedCell| match encode::value_of(cell.as_cell(), &target.columns[named]) {
+                    Some(Value::Text(text)) => Some((text, cell.clone())),
+                    _ => None,
+                };
+                let (texts, cells): (Vec<String>, Vec<OwnedCell>) = cells.filter_map(text).unzip();
+                if texts.is_empty() {
+                    continue;
+                }
+                let forms = transaction.forms(target, named, &cells)?;
+                self.forms.extend(texts.into_iter().map(|text| (parent, named, text)).zip(forms));
+            }
+        }
+        Ok(())
+    }
+
     /// Returns a digest of what a reference names, or of a record's own name for it; none where a part is null.
     fn name(&self, image: &Image, own: (usize, &[usize]), parent: (usize, &[usize])) -> Option<u128> {
-        let cells: &[OwnedCell] = if self.kind == ActionKind::Delete { &image.before } else { &image.after };
+        let cells = known(self.kind, image);
         let mut bytes = format!("{}:{:?}:", parent.0, parent.1).into_bytes();
         for (&column, &named) in own.1.iter().zip(parent.1) {
             let value = encode::value_of(cells[column].as_cell(), &self.schema.tables[own.0].columns[column])?;
             if value.is_null() {
                 return None;
             }
+            let form = match &value {
+                Value::Text(text) => self.forms.get(&(parent.0, named, text.clone())).cloned().map(Value::Text),
+                _ => None,
+            };
             let collation = self.schema.tables[parent.0].columns[named].collation;
-            encode::encode_key_part(&value, collation, &mut bytes);
+            encode::encode_key_part(form.as_ref().unwrap_or(&value), collation, &mut bytes);
         }
         let digest = blake3::hash(&bytes);
         Some(u128::from_be_bytes(digest.as_bytes()[..16].try_into().expect("a digest has 32 bytes")))
@@ -330,6 +375,11 @@ impl<'a> Records<'a> {
         let key = image.map(|i| super::write::shown(table, &i.key)).unwrap_or_default();
         format!("{}/{key}", table.label())
     }
+}
+
+/// Returns the cells by which an image's record is known while it is inserted or deleted.
+fn known(kind: ActionKind, image: &Image) -> &[OwnedCell] {
+    if kind == ActionKind::Delete { &image.before } else { &image.after }
 }
 
 /// Returns the columns of a foreign key that can be null so that it refers to nothing.

@@ -39,7 +39,7 @@ pub(super) fn attempt(
     let planned: Vec<usize> = plan.meta().tables.iter().map(|t| t.table).collect();
     let capabilities = database.capabilities();
     let ordered = prepare(plan, database, transaction.as_mut(), &mut receipt, options, progress).and_then(|prepared| {
-        let order = order::order(&plan.meta().schema, &planned, capabilities, &mut receipt)?;
+        let order = order::order(&plan.meta().schema, &planned, capabilities, transaction.as_mut(), &mut receipt)?;
         Ok((prepared, order))
     });
     let (prepared, order) = match ordered {

@@ -9,11 +9,11 @@ use super::decision::Decision;
 use super::settle::{Settled, Strategies, Target, exists, inserted, refused};
 use super::store::Stored;
 use super::{Outcome, Plan, codec, lost};
-use crate::analyzer::{Turned, graph, made_key};
+use crate::analyzer::{Turned, graph, made_key, next_number};
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
 use crate::model::compare::same;
-use crate::model::{ForeignKey, Key, Table, Value, encode};
+use crate::model::{ForeignKey, Key, Table, Value};
 use crate::strategy::{Choice, Strategy};
 use rusqlite::{OptionalExtension, params};
 
@@ -147,7 +147,8 @@ pub(super) fn follow(plan: &Plan, record: &Stored, mut settled: Settled) -> Resu
     };
     if turned && !exists(record) {
         let key: Option<Vec<Value>> = table.key.iter().map(|&c| known(table, record, &settled, c)).collect();
-        let bytes = key.as_ref().map(|key| tuple_bytes(table, &table.key, key));
+        let own = record.finding.table;
+        let bytes = key.as_ref().map(|key| plan.tuple_bytes(own, &table.key, key)).transpose()?;
         if let (Some(already), Some(key)) = (&record.finding.limits.already, key)
             && bytes.as_ref() == Some(&already.key_bytes)
         {
@@ -221,20 +222,12 @@ fn known(table: &Table, record: &Stored, settled: &Settled, column: usize) -> Op
 }
 
 /// Tells whether a record claims what it was foreseen to claim once its references follow.
-pub(super) fn claims(plan: &Plan, record: &Stored, settled: &Settled, turned: &Turned) -> bool {
+pub(super) fn claims(plan: &Plan, record: &Stored, settled: &Settled, turned: &Turned) -> Result<bool> {
     let table = &plan.meta().schema.tables[record.finding.table];
     let columns = &turned.holder.columns;
     let values: Option<Vec<Value>> = columns.iter().map(|&c| known(table, record, settled, c)).collect();
-    values.is_some_and(|values| tuple_bytes(table, columns, &values) == turned.tuple)
-}
-
-/// Encodes a tuple as the analysis encodes keys.
-fn tuple_bytes(table: &Table, columns: &[usize], values: &[Value]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for (&column, value) in columns.iter().zip(values) {
-        encode::encode_key_part(value, table.columns[column].collation, &mut bytes);
-    }
-    bytes
+    let bytes = values.map(|values| plan.tuple_bytes(record.finding.table, columns, &values)).transpose()?;
+    Ok(bytes.as_ref() == Some(&turned.tuple))
 }
 
 fn columns_text(columns: &[usize]) -> String {
@@ -348,12 +341,12 @@ impl Plan {
         let made = match (chosen, identity.generated) {
             (Chosen::NewKey, Some(column)) => {
                 let Some(old) = backup(column) else { return Ok(()) };
-                let next = number.or(identity.highest).unwrap_or(0).saturating_add(1);
+                let next = next_number(number.or(identity.highest));
                 let Some(new) = made_key(&table.columns[column], &old, &record.conflict_id, next) else {
                     return Ok(());
                 };
                 if matches!(new, Value::Integer(_)) {
-                    *number = Some(next);
+                    *number = next;
                 }
                 Some((column, new))
             }
@@ -386,8 +379,9 @@ impl Plan {
             let old: Option<Vec<Value>> = columns.iter().map(|&c| backup(c)).collect();
             let new: Option<Vec<Value>> = columns.iter().map(|&c| renamed(c)).collect();
             let (Some(old), Some(new)) = (old, new) else { continue };
-            let bytes = tuple_bytes(&table, &columns, &old);
-            let stays = columns != table.key && tuple_bytes(&table, &columns, &new) == bytes;
+            let bytes = self.tuple_bytes(finding.table, &columns, &old)?;
+            let new_bytes = self.tuple_bytes(finding.table, &columns, &new)?;
+            let stays = columns != table.key && new_bytes == bytes;
             if stays || old.iter().any(|v| v.is_null()) {
                 continue;
             }
@@ -399,7 +393,7 @@ impl Plan {
                         columns_text(&columns),
                         bytes,
                         codec::values_to_bytes(&new),
-                        tuple_bytes(&table, &columns, &new),
+                        new_bytes,
                         finding.id,
                     ])
                 })
@@ -421,7 +415,7 @@ impl Plan {
 
     /// Returns what a reference to a record that is written under another key becomes.
     fn renamed(&self, parent: usize, foreign_key: &ForeignKey, tuple: &[Value]) -> Result<Option<Vec<Value>>> {
-        let bytes = tuple_bytes(&self.meta().schema.tables[parent], &foreign_key.references, tuple);
+        let bytes = self.tuple_bytes(parent, &foreign_key.references, tuple)?;
         let found: Option<Vec<u8>> = self
             .connection
             .prepare_cached("SELECT new_values FROM remaps WHERE table_id = ?1 AND columns = ?2 AND old = ?3")
@@ -479,7 +473,7 @@ impl Plan {
         let Target::Existing(key, _) = &settled.target else { return Ok(None) };
         let table = record.finding.table;
         let target = &self.meta().schema.tables[table];
-        let bytes = tuple_bytes(target, &target.key, key);
+        let bytes = self.tuple_bytes(table, &target.key, key)?;
         let name = format!("{}/{}", target.label(), Key(key.clone()));
         if self.stored_by_key(table, &bytes)?.is_some_and(|r| r.outcome.is_some_and(Outcome::writes)) {
             return Ok(Some(format!("the backup's own record {name} is written too")));
@@ -515,8 +509,9 @@ impl Plan {
                         |c: &usize| other.finding.fields.iter().find(|f| f.column == *c).and_then(|f| f.backup.clone());
                     let tuple: Option<Vec<Value>> = foreign_key.columns.iter().map(value).collect();
                     let kind = foreign_key.when.as_ref().and_then(|(c, _)| value(c));
-                    let refers = foreign_key.applies(|_| kind.as_ref())
-                        && tuple.is_some_and(|t| tuple_bytes(target, &target.key, &t) == record.finding.key_bytes);
+                    let bytes = tuple.map(|t| self.tuple_bytes(table, &target.key, &t)).transpose()?;
+                    let refers =
+                        foreign_key.applies(|_| kind.as_ref()) && bytes.as_ref() == Some(&record.finding.key_bytes);
                     count += u64::from(refers);
                     let mut turned = other.finding.limits.turned.iter();
                     let turned = turned.find(|t| t.holder.columns.iter().any(|c| foreign_key.columns.contains(c)));
@@ -541,7 +536,5 @@ impl Plan {
 /// Tells whether a new key can be made for a record.
 pub(super) fn can_make(table: &Table, column: usize, record: &Stored, highest: Option<i64>) -> bool {
     let own = table.key.iter().position(|&k| k == column).and_then(|at| record.finding.key.get(at));
-    own.is_some_and(|old| {
-        made_key(&table.columns[column], old, &record.conflict_id, highest.unwrap_or(0).saturating_add(1)).is_some()
-    })
+    own.is_some_and(|old| made_key(&table.columns[column], old, &record.conflict_id, next_number(highest)).is_some())
 }

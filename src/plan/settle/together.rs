@@ -4,8 +4,8 @@
 use super::{Origin, Preview, Strategies, Target, arrives, exists, is_gone, is_mixed, mixes, origin, settle};
 use crate::analyzer::{Holder, Mixed, graph};
 use crate::error::Result;
+use crate::model::Value;
 use crate::model::change::Class;
-use crate::model::{Value, encode};
 use crate::plan::early::Tally;
 use crate::plan::store::Stored;
 use crate::plan::{Outcome, Plan, PlanKind, identity};
@@ -209,8 +209,10 @@ impl Plan {
                 for mixed in mixes(&record, writes) {
                     in_the_way = self.collides(table, strategies, mixed)?.or(in_the_way);
                 }
-                for turned in limits.turned.iter().filter(|t| identity::claims(self, &record, &settled, t)) {
-                    if !self.gives_up(table, strategies, &turned.holder)? {
+                for turned in &limits.turned {
+                    if identity::claims(self, &record, &settled, turned)?
+                        && !self.gives_up(table, strategies, &turned.holder)?
+                    {
                         in_the_way = Some(turned.holder.text.clone());
                     }
                 }
@@ -286,10 +288,7 @@ impl Plan {
         if references != target.key {
             return Ok(None);
         }
-        let mut bytes = Vec::new();
-        for (&column, value) in references.iter().zip(tuple) {
-            encode::encode_key_part(value, target.columns[column].collation, &mut bytes);
-        }
+        let bytes = self.tuple_bytes(parent, references, tuple)?;
         let mut found = self.stored_by_key(parent, &bytes)?;
         if found.is_none() {
             found = self.under_new_key(parent, references, &bytes)?.filter(|r| r.outcome == Some(Outcome::Blocked));
