@@ -21,7 +21,7 @@ mod spill;
 #[cfg(test)]
 mod tests;
 
-pub use keys::made_key;
+pub use keys::{made_key, next_number};
 pub(crate) use mapping::column_of;
 pub use matching::Matched;
 pub use options::{Options, VirtualKey};
@@ -75,6 +75,9 @@ pub struct Limits {
     /// Records of the backup that claim the same unique key: at most one of them can be written.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rivals: Vec<Holder>,
+    /// For a record that others of the backup block: class and reason that it has once none of those claims what it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub otherwise: Option<(Class, Reason)>,
     /// Columns whose backup value can't be stored, with the reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unstorable: Vec<(usize, String)>,
@@ -240,6 +243,23 @@ pub trait Findings {
     /// # Errors
     /// As `add`.
     fn remove(&mut self, id: i64) -> Result<()>;
+
+    /// Puts a finding under a key, and under the canonical bytes by which that key is found.
+    ///
+    /// # Errors
+    /// As `add`.
+    fn rename(&mut self, _id: i64, _key: &[Value], _key_bytes: &[u8]) -> Result<()> {
+        Ok(())
+    }
+
+    /// Returns the text that stands for a text of a column: the first one with the same form. It is remembered which
+    /// texts are not their own.
+    ///
+    /// # Errors
+    /// As `add`.
+    fn spelling(&mut self, _table: usize, _column: usize, _form: &str, text: &str) -> Result<String> {
+        Ok(text.to_owned())
+    }
 
     /// Tells whether values of a column are taken out of what is stored: they are never brought, and not missed.
     fn withholds(&self, _table: usize, _column: usize) -> bool {

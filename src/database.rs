@@ -267,6 +267,11 @@ pub trait Database: Send {
     fn transaction_outcome(&mut self, id: &str) -> Result<Option<bool>>;
 }
 
+/// Returns a number, or the outermost one of 64 bits where it is beyond that.
+pub(crate) fn whole(number: i128) -> i64 {
+    i64::try_from(number).unwrap_or(if number < 0 { i64::MIN } else { i64::MAX })
+}
+
 /// A consistent view of a database.
 pub trait Snapshot: Send {
     /// Streams every record of a table, in the order that is cheapest for the engine; primary-key order where that costs nothing.
@@ -310,7 +315,7 @@ pub trait Snapshot: Send {
     /// As `scan`.
     fn count(&mut self, table: &Table) -> Result<u64>;
 
-    /// Returns the largest whole number in a column; none where there is no number.
+    /// Returns the largest whole number in a column, `i64::MAX` where it is larger; none where there is no number.
     ///
     /// # Errors
     /// As `scan`.
@@ -319,7 +324,8 @@ pub trait Snapshot: Send {
         self.scan(table, &mut |cells| {
             let found = match cells[column] {
                 Cell::Int(number) => Some(number),
-                Cell::Number(text) | Cell::Text(text) => text.parse().ok(),
+                Cell::UInt(number) => Some(whole(number.into())),
+                Cell::Number(text) | Cell::Text(text) => text.parse().ok().map(whole),
                 _ => None,
             };
             highest = highest.max(found);
@@ -361,6 +367,17 @@ pub trait Snapshot: Send {
         claims: &[Vec<OwnedCell>],
         sink: &mut FetchSink<'_>,
     ) -> Result<()>;
+
+    /// Returns for each text a form that is the same exactly where the database holds texts of a column equal; for columns
+    /// of which only it can tell ([`crate::model::schema::Collation::Database`]).
+    ///
+    /// *Shape:* cells as [`Database::store`] made them; as many forms.
+    ///
+    /// # Errors
+    /// As `scan`.
+    fn forms(&mut self, _table: &Table, _column: usize, texts: &[OwnedCell]) -> Result<Vec<String>> {
+        Ok(texts.iter().map(|text| format!("{text:?}")).collect())
+    }
 
     /// Returns how many records refer to each of the wanted keys of a table through a foreign key.
     ///

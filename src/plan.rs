@@ -26,6 +26,7 @@ mod identity;
 mod look;
 mod seal;
 mod sound;
+mod spellings;
 mod staying;
 mod store;
 mod withheld;
@@ -75,6 +76,10 @@ pub struct Plan {
     early: Option<early::Early>,
     /// What is changed and not sealed yet, where answers are sealed by themselves.
     changes: seal::Changes,
+    /// Columns in which the database holds texts equal that are spelled differently, by table.
+    spelled: std::collections::BTreeSet<(usize, usize)>,
+    /// Tables of which the analysis asked for spellings.
+    forms_begun: std::collections::BTreeSet<usize>,
     /// What is taken out of findings before they are stored.
     withheld: withheld::Withheld,
     /// The strategies as they were parsed for whoever looks at single records.
@@ -106,6 +111,8 @@ impl Plan {
             remapped: Default::default(),
             changes: Default::default(),
             early: None,
+            spelled: Default::default(),
+            forms_begun: Default::default(),
             withheld,
             parsed: Default::default(),
         })
@@ -117,6 +124,7 @@ impl Plan {
     /// `OutOfSpace`, `Failed`.
     pub fn complete(&mut self, meta: Meta) -> Result<()> {
         self.index()?;
+        self.forget_forms()?;
         // What was settled under another schema counts for nothing.
         if self.meta.schema != meta.schema || self.meta.options != meta.options {
             self.early = None;
@@ -186,11 +194,14 @@ impl Plan {
             remapped: Default::default(),
             changes: Default::default(),
             early: None,
+            spelled: Default::default(),
+            forms_begun: Default::default(),
             // What is stored already lacks what stays out.
             withheld: Default::default(),
             parsed: Default::default(),
         };
         plan.load_remapped()?;
+        plan.load_spellings()?;
         Ok(plan)
     }
 

@@ -10,6 +10,7 @@ mod follow;
 mod identity;
 mod mixed;
 mod parents;
+mod spellings;
 mod storing;
 mod twice;
 
@@ -22,6 +23,7 @@ use crate::error::Result;
 use crate::model::change::{Class, Reason};
 use crate::model::{Cell, OwnedCell, Table, Value, encode};
 use crate::progress::Progress;
+pub(super) use spellings::{Spellings, by_database, forms};
 use std::collections::BTreeSet;
 pub(super) use storing::{Native, Storing};
 
@@ -44,6 +46,8 @@ pub(super) struct Check<'a> {
     pub(super) doubtful: Vec<(usize, Repeats)>,
     /// Tables of which a record was pulled in as a parent since they were checked.
     pub(super) pulled_in: BTreeSet<usize>,
+    /// Which spelling stands for texts that the database holds equal.
+    pub(super) spelled: Spellings,
     pub(super) progress: &'a dyn Progress,
 }
 
@@ -54,9 +58,10 @@ impl Check<'_> {
         for &table in &order {
             if let Some(at) = self.doubtful.iter().position(|(t, _)| *t == table) {
                 let (_, repeats) = self.doubtful.swap_remove(at);
-                self.twice(table, &repeats)?;
+                self.twice(table, repeats)?;
             }
         }
+        self.spellings(&order)?;
         for &table in &order {
             if self.unproven.contains(&table) {
                 self.storable(table)?;
@@ -189,7 +194,7 @@ fn tuple(record: &[Option<Value>], columns: &[usize]) -> Option<Vec<Value>> {
     columns.iter().map(|&c| record[c].clone().filter(|v| !v.is_null())).collect()
 }
 
-/// Encodes a tuple as the join encodes keys.
+/// Encodes a tuple as the join encodes keys: by its spelling, where only the database knows what is equal.
 fn tuple_bytes(table: &Table, columns: &[usize], values: &[Value]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (&column, value) in columns.iter().zip(values) {

@@ -3,9 +3,14 @@
 use crate::model::schema::Generated;
 use crate::model::{Column, ColumnType, Schema, Value};
 
+/// Returns the number after the highest in use; none where no number is higher.
+pub fn next_number(highest: Option<i64>) -> Option<i64> {
+    highest.unwrap_or(0).checked_add(1)
+}
+
 /// Makes a new value for a key column: the next number, or a text or UUID that follows from the record itself, so that
 /// settling the plan again makes the same one.
-pub fn made_key(column: &Column, old: &Value, seed: &str, number: i64) -> Option<Value> {
+pub fn made_key(column: &Column, old: &Value, seed: &str, next: Option<i64>) -> Option<Value> {
     let digest = blake3::hash(format!("new key:{seed}").as_bytes());
     let uuid = || {
         let mut bytes: [u8; 16] = digest.as_bytes()[..16].try_into().expect("a digest has 32 bytes");
@@ -16,9 +21,10 @@ pub fn made_key(column: &Column, old: &Value, seed: &str, number: i64) -> Option
     };
     match (&column.ty, old) {
         (ColumnType::Integer { max, .. }, Value::Integer(_)) => {
-            u64::try_from(number).is_ok_and(|n| n <= *max).then_some(Value::Integer(number.into()))
+            let fits = |n: &i64| u64::try_from(*n).is_ok_and(|n| n <= *max);
+            next.filter(fits).map(|n| Value::Integer(n.into()))
         }
-        (ColumnType::Any, Value::Integer(_)) => Some(Value::Integer(number.into())),
+        (ColumnType::Any, Value::Integer(_)) => next.map(|n| Value::Integer(n.into())),
         (_, Value::Uuid(_)) => Some(Value::Uuid(u128::from_be_bytes(uuid()))),
         (ColumnType::Text { max_chars }, Value::Text(old)) => {
             let new = if old.len() == 36 && old.bytes().filter(|b| *b == b'-').count() == 4 {

@@ -6,17 +6,20 @@
 //!
 //! *Memory:* the ids that differ, and with a base the natural keys that current does not have; bounded by the budget.
 
+mod spellings;
+
 use super::graph;
-use super::keys::{generated, made_key};
+use super::keys::{generated, made_key, next_number};
 use super::mapping::{Found, Mapping, find_column, find_table};
 use super::options::Options;
 use super::rows::{Form, RowRef};
 use super::sides::{BackupSink, Wanted};
 use crate::backup::Reader;
-use crate::database::{Database, Snapshot};
+use crate::database::{Database, Snapshot, whole};
 use crate::error::{Error, Result, fail};
-use crate::model::{ColumnType, OwnedCell, Schema, Table, Value, encode};
-use std::collections::HashMap;
+use crate::model::{ColumnType, Key, OwnedCell, Schema, Table, Value, encode};
+use std::collections::{HashMap, HashSet};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Records looked up in one go.
 const PAGE: usize = 500;
@@ -109,6 +112,15 @@ impl Ids {
         self.tables.get(&table)?.get(key).map(Vec::as_slice)
     }
 
+    /// Lets another spelling of a key stand for what the key stands for.
+    fn also(&mut self, table: usize, old: &[u8], spelled: Vec<u8>) {
+        let Some(of_table) = self.tables.get_mut(&table) else { return };
+        if let Some(new) = of_table.get(old).cloned() {
+            self.bytes += spelled.len() + new.iter().map(Vec::len).sum::<usize>() + 96;
+            of_table.entry(spelled).or_insert(new);
+        }
+    }
+
     fn insert(&mut self, table: usize, old: Vec<u8>, new: &[Value], budget: usize) -> Result<()> {
         let encoded: Vec<Vec<u8>> = new
             .iter()
@@ -154,9 +166,18 @@ pub fn prepare(
     let mut matched = Matched::default();
     for table in graph::order(&mapping.schema).tables {
         let Some(columns) = asked.get(&table) else { continue };
-        let mut pass = Pass { mapping: &mapping, database, snapshot, table, columns, budget: options.budget_bytes };
+        let mut pass = Pass {
+            mapping: &mapping,
+            database,
+            snapshot,
+            table,
+            columns,
+            budget: options.budget_bytes,
+            name: "backup",
+        };
         let (own, kept) = pass.side(backup, &mut matched.sides[0], &HashMap::new())?;
         if let Some(base) = base {
+            pass.name = "base";
             pass.side(base, &mut matched.sides[1], &kept)?;
         }
         let target = &mapping.schema.tables[table];
@@ -248,10 +269,30 @@ type Kept = HashMap<Vec<u8>, Vec<Value>>;
 struct Sorted {
     /// Keys that stand for a current one.
     found: Vec<(Vec<u8>, Vec<Value>)>,
+    /// The side's own key of each record that stands for a current one under another key, by the canonical bytes of that.
+    claimed: HashMap<Vec<u8>, Vec<Value>>,
+    /// Digests of the keys that stand for themselves.
+    own: HashSet<u64>,
     /// Records whose key another entity has.
     homeless: Vec<Met>,
     /// Those that keep theirs.
     kept: Kept,
+}
+
+impl Sorted {
+    /// Notes that a record stands for a current one; returns the key of another that does, if there is one.
+    fn claim(&mut self, stands: &[u8], old: &[u8], (own, key): (&[Value], &[Value])) -> Option<Vec<Value>> {
+        let digest = xxh3_64(stands);
+        if stands == old {
+            self.own.insert(digest);
+            return self.claimed.get(stands).cloned();
+        }
+        if self.own.contains(&digest) {
+            return Some(key.to_vec());
+        }
+        // The same record may come twice; whether it is the same is seen when it is compared.
+        self.claimed.insert(stands.to_vec(), own.to_vec()).filter(|other| other != own)
+    }
 }
 
 /// A record as far as matching needs it.
@@ -267,6 +308,8 @@ struct Pass<'a> {
     table: usize,
     columns: &'a [usize],
     budget: usize,
+    /// The side that is read, for people.
+    name: &'static str,
 }
 
 impl Pass<'_> {
@@ -280,10 +323,10 @@ impl Pass<'_> {
         let mut held = 0;
         let part = generated.and_then(|c| self.target().key.iter().position(|&k| k == c));
         let (mapping, table, columns) = (self.mapping, self.table, self.columns);
-        rows(mapping, table, ids, open, &mut |row| {
+        rows(mapping, table, Some(ids), open, &mut |row| {
             let Some(met) = read(mapping, table, columns, row) else { return Ok(()) };
             if let Some(Value::Integer(number)) = part.and_then(|p| met.key.get(p)) {
-                highest = highest.max(i64::try_from(*number).ok());
+                highest = highest.max(Some(whole(*number)));
             }
             page.push(met);
             if page.len() >= PAGE {
@@ -299,15 +342,30 @@ impl Pass<'_> {
             Ok(())
         })?;
         self.page(page, elsewhere, &mut sorted, &mut tally)?;
-        let Sorted { found, homeless, mut kept } = sorted;
+        let Sorted { found, homeless, mut kept, claimed, .. } = sorted;
+        let renamed: Vec<Vec<Value>> = claimed.into_values().chain(homeless.iter().map(|m| m.key.clone())).collect();
         for (old, new) in found {
             ids.insert(table, old, &new, self.budget)?;
         }
-        if homeless.is_empty() {
-            return Ok((tally, kept));
+        if !homeless.is_empty() {
+            tally.made += homeless.len() as u64;
+            self.house(homeless, (generated.zip(part), highest), ids, &mut kept)?;
         }
-        let target = &mapping.schema.tables[table];
-        let (Some(column), Some(part)) = (generated, part) else {
+        self.spellings(open, ids, &renamed)?;
+        Ok((tally, kept))
+    }
+
+    /// Makes new keys for records whose own another entity has.
+    fn house(
+        &mut self,
+        homeless: Vec<Met>,
+        (generated, mut highest): (Option<(usize, usize)>, Option<i64>),
+        ids: &mut Ids,
+        kept: &mut Kept,
+    ) -> Result<()> {
+        let (table, columns) = (self.table, self.columns);
+        let target = &self.mapping.schema.tables[table];
+        let Some((column, part)) = generated else {
             return Err(fail!(
                 Usage,
                 "--match: {} records of {} have a key that another entity holds, and no new one can be made for it",
@@ -319,22 +377,34 @@ impl Pass<'_> {
             highest = highest.max(self.snapshot.highest(target, column)?);
         }
         for met in homeless {
-            let next = highest.unwrap_or(0).saturating_add(1);
+            let next = next_number(highest);
             let natural = tuple_bytes(target, columns, &met.natural);
             let seed = blake3::hash(&natural).to_hex().to_string();
             let made = made_key(&target.columns[column], &met.key[part], &seed, next).ok_or_else(|| {
                 fail!(Usage, "--match: no free value of {}.{} can be made", target.label(), target.columns[column].name)
             })?;
             if matches!(made, Value::Integer(_)) {
-                highest = Some(next);
+                highest = next;
             }
             let mut new = met.key.clone();
             new[part] = made;
             ids.insert(table, tuple_bytes(target, &target.key, &met.key), &new, self.budget)?;
             kept.insert(natural, new);
-            tally.made += 1;
         }
-        Ok((tally, kept))
+        Ok(())
+    }
+
+    /// Says that two records of a side are one here.
+    fn matched_twice(&self, of_side: [Vec<Value>; 2], here: Vec<Value>) -> Error {
+        let (target, [one, other]) = (self.target(), of_side.map(Key));
+        let (label, by) = (target.label(), target.names(self.columns).join(" + "));
+        fail!(
+            BackupDamaged,
+            "--match: {label}/{one} and {label}/{other} of the {} have the same {by}; both would be {label}/{} here",
+            self.name,
+            Key(here)
+        )
+        .hint(format!("Remove one of the two from it, or analyze without --match for {label}."))
     }
 
     fn target(&self) -> &Table {
@@ -353,8 +423,13 @@ impl Pass<'_> {
             let stands_for = current.or_else(|| elsewhere.get(&natural).cloned());
             match stands_for {
                 Some(key) => {
-                    if tuple_bytes(target, &target.key, &key) != old {
-                        held += old.len() + 128;
+                    let stands = tuple_bytes(target, &target.key, &key);
+                    if let Some(other) = sorted.claim(&stands, &old, (&met.key, &key)) {
+                        return Err(self.matched_twice([other, met.key], key));
+                    }
+                    held += 24;
+                    if stands != old {
+                        held += old.len() + 2 * stands.len() + 256;
                         tally.matched += 1;
                         sorted.found.push((old, key));
                     }
@@ -414,7 +489,7 @@ fn read(mapping: &Mapping, table: usize, columns: &[usize], row: RowRef<'_>) -> 
 fn rows(
     mapping: &Mapping,
     table: usize,
-    ids: &Ids,
+    ids: Option<&Ids>,
     open: Open<'_>,
     visit: &mut dyn FnMut(RowRef<'_>) -> Result<()>,
 ) -> Result<()> {
@@ -430,7 +505,7 @@ fn rows(
             if failed.is_none() { Wanted::More(Form::Canonical) } else { Wanted::Nothing }
         };
         let mut sink = BackupSink::new(mapping, table, &header, Form::Canonical, &mut send);
-        sink.follow(Some(ids));
+        sink.follow(ids);
         let outcome = reader.read_records(&mut sink).and_then(|_| sink.finish());
         drop(sink);
         if let Some(error) = failed {

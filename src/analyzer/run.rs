@@ -4,7 +4,7 @@ mod pairing;
 mod readers;
 mod visit;
 
-use super::check::{Check, Native, Storing};
+use super::check::{self, Check, Native, Storing};
 use super::join::{self, Join, Joining, Side};
 use super::mapping::{Mapping, Part};
 use super::matching::Matched;
@@ -17,7 +17,7 @@ use crate::database::{Database, Snapshot};
 use crate::error::{Error, Result, fail};
 use crate::model::Schema;
 use crate::model::change::Counts;
-use crate::model::schema::{Collation, Engine};
+use crate::model::schema::Engine;
 use crate::progress::{Phase, Progress};
 use readers::{
     Begun, Finished, FromBackup, FromSide, QUEUE, Request, Role, Steps, read_backup, read_base, read_current,
@@ -135,6 +135,7 @@ pub fn analyze(
         tables: &mut tables,
         doubtful,
         pulled_in: Default::default(),
+        spelled: Default::default(),
         progress,
     };
     check.run()?;
@@ -316,6 +317,7 @@ impl Run<'_> {
             sides.insert(0, Side::Base);
         }
         let join = Join { sides, keyless: target.key.is_empty(), budget_bytes: self.options.budget_bytes };
+        let by_database = target.key.iter().any(|&c| check::by_database(target, c));
         let mut visit = Visit {
             mapping: self.mapping,
             options: self.options,
@@ -328,6 +330,7 @@ impl Run<'_> {
             three_way,
             rules: rules(self.options, target),
             counts: Counts::default(),
+            by_database,
             repeats: Repeats::default(),
             storing: self.storing,
             proven: true,
@@ -347,6 +350,7 @@ impl Run<'_> {
                     done += steps.read;
                     progress.advance(&label, done, None);
                     visit.counts.unchanged += steps.unchanged;
+                    steps.met.iter().for_each(|key| visit.repeats.meet(*key));
                     take_steps(&steps, &mut joining, &mut |met| visit.met(&met))?;
                 }
                 FromSide::Apart(seen, last_key) => {
@@ -410,7 +414,6 @@ impl Run<'_> {
         if !proven {
             self.seen.unproven.insert(table);
         }
-        let by_database = target.key.iter().any(|&c| target.columns[c].collation == Collation::Database);
         if seen.current_rows > 0 && (by_database || !seen.backup_ascending) {
             self.seen.doubtful.push((table, repeats));
         }

@@ -5,6 +5,7 @@ use crate::analyzer::Options;
 use crate::backup::{self, Place, ReadOptions, RecordSink};
 use crate::database::sqlite::Sqlite;
 use crate::error::{Result, fail};
+use crate::model::schema::Collation;
 use crate::model::{Cell, ColumnType, Schema, Table, encode, names};
 use crate::plan::make;
 use crate::progress::Progress;
@@ -161,12 +162,17 @@ fn not_sound(entry: &Entry, what: &str, lines: Vec<String>) -> Result<()> {
         .hint("Make a new one, and keep this one until that is verified."))
 }
 
-/// Digests the cells of a reference, or of what is referred to, alike; none where one of them is null.
+/// Digests the cells of a reference, or of what is referred to, alike; none where one of them is null, or where only the
+/// database it came from could tell which are equal.
 fn digest_of(cells: &[Option<Vec<u8>>], columns: &[usize], references: &[usize], referred: &Table) -> Option<u128> {
     let mut bytes = Vec::new();
     for (&column, &reference) in columns.iter().zip(references) {
         let encoded = cells[column].as_deref().filter(|cell| !encode::is_null(cell) && !encode::is_absent(cell))?;
-        encode::encode_key_bytes(encoded, referred.columns[reference].collation, &mut bytes);
+        let collation = referred.columns[reference].collation;
+        if collation == Collation::Database {
+            return None;
+        }
+        encode::encode_key_bytes(encoded, collation, &mut bytes);
     }
     Some(xxh3_128(&bytes))
 }

@@ -8,6 +8,7 @@ mod claims;
 mod counters;
 mod decode;
 mod errors;
+mod forms;
 mod outcome;
 mod params;
 mod passfile;

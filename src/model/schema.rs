@@ -231,7 +231,8 @@ impl Column {
 
     /// Tells whether the engine pads its text with spaces, so that spaces at the end mean nothing (PostgreSQL's `character(n)`).
     pub fn is_padded(&self) -> bool {
-        self.enforced && self.collation == Collation::RTrim && self.declared.starts_with("character(")
+        let pads = matches!(self.collation, Collation::RTrim | Collation::Database);
+        self.enforced && pads && self.declared.starts_with("character(")
     }
 
     /// Tells whether a new record needs a value for it from the backup.

@@ -214,7 +214,12 @@ fn no_new_key(table: &Table, record: &Stored) -> Option<String> {
         return Some(format!("{names} itself is taken, whatever the key; give it another value with --set"));
     }
     if !identity::can_make(table, column, record, identity.highest) {
-        return Some(format!("no free value of {} can be made", table.columns[column].name));
+        let name = &table.columns[column].name;
+        let numbers = finding.key.iter().zip(&table.key).any(|(v, &k)| k == column && matches!(v, Value::Integer(_)));
+        return Some(match identity.highest.filter(|_| numbers) {
+            Some(highest) => format!("{name} takes no number above {highest}, which is in use"),
+            None => format!("no free value of {name} can be made"),
+        });
     }
     let alike = |c: &usize| {
         finding.fields.iter().any(|f| {

@@ -2,7 +2,7 @@
 
 use super::Plan;
 use super::decision::{Decision, FieldDecision};
-use super::identity::{known, tuple_bytes};
+use super::identity::known;
 use super::settle::{exists, made, settle};
 use super::store::Stored;
 use crate::analyzer::options::Reach;
@@ -50,7 +50,7 @@ impl Plan {
             let cells = columns.iter().zip(&values).map(|(&c, v)| database.store_any(&table.columns[c], v).ok());
             let Some(cells) = cells.collect::<Option<Vec<OwnedCell>>>() else { continue };
             let Some(holder) = holder(snapshot.as_mut(), table, columns, cells)? else { continue };
-            let bytes = tuple_bytes(table, &table.key, &holder);
+            let bytes = self.tuple_bytes(record.finding.table, &table.key, &holder)?;
             let own = exists(record) && bytes == record.finding.key_bytes;
             let planned = self.by_key(record.finding.table, &bytes)?.map(|found| found.finding.class);
             // One that the plan knows may give it up; that is seen when the plan is settled.

@@ -13,11 +13,11 @@ use super::settle::{Settled, Strategies, Target, exists, inserted, refused};
 use super::store::Stored;
 use super::{Outcome, Plan, codec, lost};
 use crate::analyzer::classify::instant;
-use crate::analyzer::{graph, made_key};
+use crate::analyzer::{graph, made_key, next_number};
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
 use crate::model::compare::same;
-use crate::model::{ForeignKey, Key, Table, Value, encode};
+use crate::model::{ForeignKey, Key, Table, Value};
 use crate::strategy::{Choice, Strategy};
 use rusqlite::{OptionalExtension, params};
 
@@ -161,21 +161,12 @@ pub(super) fn under_another_key(plan: &Plan, strategies: &Strategies, record: &S
     let identity = record.finding.limits.identity.as_ref()?;
     let column = identity.generated?;
     let own = table.key.iter().position(|&k| k == column).and_then(|at| record.finding.key.get(at))?;
-    let next = identity.highest.unwrap_or(0).saturating_add(1);
+    let next = next_number(identity.highest);
     let key = made_key(&table.columns[column], own, &record.conflict_id, next)?;
     let mut writes = brought(table, strategies.of_table(table), record);
     writes.retain(|(c, _)| *c != column);
     writes.push((column, key));
     Some(Settled { outcome: Outcome::Inserted, writes, why: None, target: Target::New })
-}
-
-/// Encodes a tuple as the analysis encodes keys.
-pub(super) fn tuple_bytes(table: &Table, columns: &[usize], values: &[Value]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for (&column, value) in columns.iter().zip(values) {
-        encode::encode_key_part(value, table.columns[column].collation, &mut bytes);
-    }
-    bytes
 }
 
 fn columns_text(columns: &[usize]) -> String {
@@ -298,12 +289,12 @@ impl Plan {
         let made = match (chosen, identity.generated) {
             (Chosen::NewKey, Some(column)) => {
                 let Some(old) = backup(column) else { return Ok(()) };
-                let next = number.or(identity.highest).unwrap_or(0).saturating_add(1);
+                let next = next_number(number.or(identity.highest));
                 let Some(new) = made_key(&table.columns[column], &old, &record.conflict_id, next) else {
                     return Ok(());
                 };
                 if matches!(new, Value::Integer(_)) {
-                    *number = Some(next);
+                    *number = next;
                 }
                 Some((column, new))
             }
@@ -336,8 +327,9 @@ impl Plan {
             let old: Option<Vec<Value>> = columns.iter().map(|&c| backup(c)).collect();
             let new: Option<Vec<Value>> = columns.iter().map(|&c| renamed(c)).collect();
             let (Some(old), Some(new)) = (old, new) else { continue };
-            let bytes = tuple_bytes(&table, &columns, &old);
-            let stays = columns != table.key && tuple_bytes(&table, &columns, &new) == bytes;
+            let bytes = self.tuple_bytes(finding.table, &columns, &old)?;
+            let new_bytes = self.tuple_bytes(finding.table, &columns, &new)?;
+            let stays = columns != table.key && new_bytes == bytes;
             if stays || old.iter().any(|v| v.is_null()) {
                 continue;
             }
@@ -349,7 +341,7 @@ impl Plan {
                         columns_text(&columns),
                         bytes,
                         codec::values_to_bytes(&new),
-                        tuple_bytes(&table, &columns, &new),
+                        new_bytes,
                         finding.id,
                     ])
                 })
@@ -371,7 +363,7 @@ impl Plan {
 
     /// Returns what a reference to a record that is written under another key becomes.
     fn renamed(&self, parent: usize, foreign_key: &ForeignKey, tuple: &[Value]) -> Result<Option<Vec<Value>>> {
-        let bytes = tuple_bytes(&self.meta().schema.tables[parent], &foreign_key.references, tuple);
+        let bytes = self.tuple_bytes(parent, &foreign_key.references, tuple)?;
         let found: Option<Vec<u8>> = self
             .connection
             .prepare_cached("SELECT new_values FROM remaps WHERE table_id = ?1 AND columns = ?2 AND old = ?3")
@@ -429,7 +421,7 @@ impl Plan {
         let Target::Existing(key, _) = &settled.target else { return Ok(None) };
         let table = record.finding.table;
         let target = &self.meta().schema.tables[table];
-        let bytes = tuple_bytes(target, &target.key, key);
+        let bytes = self.tuple_bytes(table, &target.key, key)?;
         let name = format!("{}/{}", target.label(), Key(key.clone()));
         if self.stored_by_key(table, &bytes)?.is_some_and(|r| r.outcome.is_some_and(Outcome::writes)) {
             return Ok(Some(format!("the backup's own record {name} is written too")));
@@ -477,8 +469,9 @@ impl Plan {
                     };
                     let tuple: Option<Vec<Value>> = foreign_key.columns.iter().map(value).collect();
                     let kind = foreign_key.when.as_ref().and_then(|(c, _)| value(c));
-                    let refers = foreign_key.applies(|_| kind.as_ref())
-                        && tuple.is_some_and(|t| tuple_bytes(target, &target.key, &t) == record.finding.key_bytes);
+                    let bytes = tuple.map(|t| self.tuple_bytes(table, &target.key, &t)).transpose()?;
+                    let refers =
+                        foreign_key.applies(|_| kind.as_ref()) && bytes.as_ref() == Some(&record.finding.key_bytes);
                     count += u64::from(refers);
                     let mut turned = other.finding.limits.turned.iter();
                     let turned = turned.find(|t| t.holder.columns.iter().any(|c| foreign_key.columns.contains(c)));
@@ -503,7 +496,5 @@ impl Plan {
 /// Tells whether a new key can be made for a record.
 pub(super) fn can_make(table: &Table, column: usize, record: &Stored, highest: Option<i64>) -> bool {
     let own = table.key.iter().position(|&k| k == column).and_then(|at| record.finding.key.get(at));
-    own.is_some_and(|old| {
-        made_key(&table.columns[column], old, &record.conflict_id, highest.unwrap_or(0).saturating_add(1)).is_some()
-    })
+    own.is_some_and(|old| made_key(&table.columns[column], old, &record.conflict_id, next_number(highest)).is_some())
 }

@@ -187,6 +187,10 @@ impl Plan {
     ) -> Result<()> {
         self.feed("SELECT key, value FROM meta WHERE key <> 'seal' ORDER BY key", 2, hasher)?;
         records(hasher)?;
+        if self.has_spellings().map_err(|e| lost(&self.path, e))? {
+            let text = "SELECT table_id, column_id, text, stands FROM spellings ORDER BY table_id, column_id, text";
+            self.feed(text, 4, hasher)?;
+        }
         self.feed("SELECT record_id, kind, columns, cells FROM actions ORDER BY record_id", 4, hasher)
     }
 

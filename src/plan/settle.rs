@@ -169,7 +169,10 @@ fn alone(plan: &Plan, strategies: &Strategies, record: &Stored) -> Result<Settle
     if finding.class == Class::Blocked {
         return Ok(match record.decision {
             Some(Decision::Skip | Decision::Current) => Settled::plain(Outcome::Skipped, None),
-            _ => Settled::plain(Outcome::Blocked, finding.note.clone()),
+            _ => match freed(plan, strategies, record)? {
+                Some(freed) => return alone(plan, strategies, &freed),
+                None => Settled::plain(Outcome::Blocked, finding.note.clone()),
+            },
         });
     }
     if matches!(finding.class, Class::Unchanged | Class::Excluded) {
@@ -202,6 +205,39 @@ fn alone(plan: &Plan, strategies: &Strategies, record: &Stored) -> Result<Settle
         Choice::Ask(why) => Settled::plain(Outcome::Undecided, Some(why)),
         Choice::IntoExisting | Choice::NewKey => Settled::plain(Outcome::Undecided, finding.note.clone()),
     })
+}
+
+/// Returns a record that others of the backup blocked as it is without them, once none of those would take what it claims.
+fn freed(plan: &Plan, strategies: &Strategies, record: &Stored) -> Result<Option<Stored>> {
+    let Some(freed) = unblocked(record) else { return Ok(None) };
+    for rival in &record.finding.limits.rivals {
+        let Some(other) = plan.by_key(record.finding.table, &rival.key_bytes)? else { return Ok(None) };
+        // Of those that are not blocked it is seen later which is written.
+        let Some(other) = unblocked(&other) else { continue };
+        let settled = alone(plan, strategies, &other)?;
+        let claims = match settled.outcome {
+            Outcome::Inserted | Outcome::Updated => settled.writes.iter().any(|(c, _)| rival.columns.contains(c)),
+            Outcome::Undecided => true,
+            Outcome::Deleted
+            | Outcome::KeptNewer
+            | Outcome::Kept
+            | Outcome::Skipped
+            | Outcome::Blocked
+            | Outcome::Stale => false,
+        };
+        if claims {
+            return Ok(None);
+        }
+    }
+    Ok(Some(freed))
+}
+
+/// Returns a record that others of the backup block as it would be alone.
+fn unblocked(record: &Stored) -> Option<Stored> {
+    let (class, reason) = record.finding.limits.otherwise.filter(|_| record.finding.class == Class::Blocked)?;
+    let mut alone = record.clone();
+    (alone.finding.class, alone.finding.reason, alone.finding.note) = (class, reason, None);
+    (class != Class::Blocked).then_some(alone)
 }
 
 /// Asks the strategy.

@@ -7,7 +7,7 @@ use super::store::Stored;
 use super::{Outcome, Preview};
 use crate::error::Result;
 use crate::model::change::Class;
-use crate::model::{ForeignKey, Key, Table, Value, encode};
+use crate::model::{ForeignKey, Key, Table, Value};
 
 /// Records looked at in one go.
 const PAGE: usize = 1_000;
@@ -34,7 +34,7 @@ impl Plan {
                     let Some(last) = page.last() else { break };
                     after = last.finding.id;
                     for record in page {
-                        let Some(parent) = self.deleted_parent(own, table, children, foreign_key, &record)? else {
+                        let Some(parent) = self.deleted_parent(table, children, foreign_key, &record)? else {
                             continue;
                         };
                         if parent != record.finding.id && !self.leaves(strategies, foreign_key, &record)? {
@@ -67,7 +67,6 @@ impl Plan {
     /// Returns the number of the record that a current record refers to, if that one is to be deleted.
     fn deleted_parent(
         &self,
-        own: &Table,
         table: usize,
         children: &Table,
         foreign_key: &ForeignKey,
@@ -80,10 +79,7 @@ impl Plan {
         };
         let tuple: Option<Vec<Value>> = foreign_key.columns.iter().map(current).collect();
         let Some(tuple) = tuple.filter(|t| !t.iter().any(Value::is_null)) else { return Ok(None) };
-        let mut bytes = Vec::new();
-        for (&column, value) in foreign_key.references.iter().zip(&tuple) {
-            encode::encode_key_part(value, own.columns[column].collation, &mut bytes);
-        }
+        let bytes = self.tuple_bytes(table, &foreign_key.references, &tuple)?;
         let found = self.stored_by_key(table, &bytes)?;
         Ok(found.filter(|r| r.outcome == Some(Outcome::Deleted)).map(|r| r.finding.id))
     }

@@ -8,7 +8,7 @@ use crate::analyzer::{Finding, Findings};
 use crate::backup::Place;
 use crate::error::{Result, fail};
 use crate::model::change::{Class, Reason};
-use crate::model::{Key, Schema, encode, names};
+use crate::model::{Key, Schema, Value, encode, names};
 use rusqlite::{OptionalExtension, Row, params};
 
 /// A finding as the plan holds it, with what was decided.
@@ -240,7 +240,7 @@ impl Plan {
         let Some(filter) = &selector.filter else { return true };
         let table = &self.meta.schema.tables[record.finding.table];
         let mut values: Vec<Vec<u8>> = vec![vec![0]; table.columns.len()];
-        let mut put = |column: usize, value: Option<&crate::model::Value>| {
+        let mut put = |column: usize, value: Option<&Value>| {
             values[column].clear();
             encode::encode_value(value, &mut values[column]);
         };
@@ -298,7 +298,12 @@ impl Plan {
         let mut found = found.into_iter();
         match (found.next(), found.next()) {
             (Some(only), None) => only.read(self),
-            (None, _) => Err(missing()),
+            (None, _) => {
+                let (Some(table), Some((_, key))) = (table, name.split_once('/')) else { return Err(missing()) };
+                let bytes = self.spelled_otherwise(table, key)?;
+                let found = bytes.map(|bytes| self.stored_by_key(table, &bytes)).transpose()?;
+                found.flatten().ok_or_else(missing)
+            }
             (Some(one), Some(other)) => Err(fail!(Usage, "{name:?} names more than one record of the plan")
                 .hint(format!("Write the record's id instead: {} or {}.", one.conflict_id, other.conflict_id))),
         }
@@ -457,7 +462,7 @@ pub(crate) fn seen(record: &Stored) -> String {
 }
 
 /// Returns the stable id of a record: the same for the same table and key in every plan.
-fn conflict_id(label: &str, key_bytes: &[u8]) -> String {
+pub(super) fn conflict_id(label: &str, key_bytes: &[u8]) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher.update(label.as_bytes()).update(&[0]).update(key_bytes);
     hasher.finalize().to_hex()[..16].to_owned()
@@ -577,6 +582,14 @@ impl Findings for Plan {
         self.early = None;
         self.connection.execute("DELETE FROM records WHERE id = ?", [id]).map_err(|e| lost(&self.path, e))?;
         Ok(())
+    }
+
+    fn rename(&mut self, id: i64, key: &[Value], key_bytes: &[u8]) -> Result<()> {
+        self.put_under(id, key, key_bytes)
+    }
+
+    fn spelling(&mut self, table: usize, column: usize, form: &str, text: &str) -> Result<String> {
+        self.spell(table, column, form, text)
     }
 }
 

@@ -178,7 +178,9 @@ pub const fn explained(reason: Reason) -> &'static str {
         Reason::NullNotAllowed => "A column that needs a value has none in the backup.",
         Reason::CheckFails => "A check of the table refuses the record, or its new value would reach into others.",
         Reason::KeyMissing => "The backup's record has no key, or a part of it is null.",
-        Reason::UniqueTwiceInBackup => "Two records of the backup claim one value that must be unique.",
+        Reason::UniqueTwiceInBackup => {
+            "Two records of the backup claim one value that must be unique; skip the one, and the other is free."
+        }
         Reason::TableRefused => "The table can't be written to.",
         Reason::OnlyCurrentChanged => "Since the base only current changed.",
         Reason::OnlyBackupChanged => "Since the base only the backup changed.",

@@ -115,3 +115,87 @@ fn lost_write(fresh: &Fresh, connect: impl Fn(&ConnectUrl) -> Box<dyn Database>)
     assert!(transaction.commit().is_err_and(|e| e.kind() != ErrorKind::OutcomeUnknown));
     assert_eq!(fresh.text("SELECT CAST(COUNT(*) AS CHAR(1)) FROM t"), "0");
 }
+
+/// Holds the forms of texts against what the server says of each pair: the same where it holds them equal, and only there.
+fn check_forms(
+    fresh: &Fresh,
+    collations: &[(&str, &str)],
+    same: impl Fn(&str, usize, usize) -> String,
+    texts: &[&str],
+) {
+    let mut database = merganser::database::connect(&fresh.url).expect("connected");
+    let schema = database.schema().expect("the schema");
+    let mut snapshot = database.snapshot().expect("a snapshot");
+    for (name, _) in collations {
+        let target = table(&schema, name);
+        let cells: Vec<OwnedCell> = texts.iter().map(|t| text(t)).collect();
+        let forms = snapshot.forms(target, target.column("v").expect("v"), &cells).expect("forms");
+        assert_eq!(forms.len(), texts.len());
+        let mut pairs = Vec::new();
+        for one in 0..texts.len() {
+            pairs.extend((one + 1..texts.len()).map(|other| (one, other)));
+        }
+        let equal: Vec<bool> = pairs.iter().map(|&(a, b)| fresh.text(&same(name, a, b)) == "1").collect();
+        for (&(one, other), equal) in pairs.iter().zip(equal) {
+            assert_eq!(forms[one] == forms[other], equal, "{name}: {:?} and {:?}", texts[one], texts[other]);
+        }
+    }
+}
+
+/// Texts that some collation or other holds equal.
+const SPELLINGS: [&str; 22] = [
+    "abc", "ABC", "abc  ", "ábc", "a", "a ", "a\u{a0}", "a\t", "", " ", "ß", "ss", "ch", "Ch", "å", "aa", "e\u{301}",
+    "é", "😀", "😁", "a-b", "ab",
+];
+
+#[test]
+fn f116_forms_are_the_same_where_mariadb_holds_texts_equal() {
+    let collations = [
+        ("general", "utf8mb4 COLLATE utf8mb4_general_ci"),
+        ("unicode", "utf8mb4 COLLATE utf8mb4_unicode_ci"),
+        ("unpadded", "utf8mb4 COLLATE utf8mb4_unicode_nopad_ci"),
+        ("uca", "utf8mb4 COLLATE utf8mb4_uca1400_ai_ci"),
+        ("levels", "utf8mb4 COLLATE utf8mb4_uca1400_as_cs"),
+        ("danish", "utf8mb4 COLLATE utf8mb4_danish_ci"),
+        ("spanish", "utf8mb4 COLLATE utf8mb4_spanish2_ci"),
+        ("german", "utf8mb4 COLLATE utf8mb4_german2_ci"),
+    ];
+    let fresh = crate::servers::mariadb("CREATE TABLE texts (n int PRIMARY KEY, v varchar(20) CHARACTER SET utf8mb4)");
+    for (name, collation) in collations {
+        fresh.execute(&format!("CREATE TABLE `{name}` (n int PRIMARY KEY, v varchar(20) CHARACTER SET {collation})"));
+        for (n, text) in SPELLINGS.iter().enumerate() {
+            fresh.execute(&format!("INSERT INTO `{name}` VALUES ({n}, '{text}')"));
+        }
+    }
+    let same = |name: &str, a: usize, b: usize| {
+        format!("SELECT CAST((SELECT x.v = y.v FROM `{name}` x, `{name}` y WHERE x.n = {a} AND y.n = {b}) AS CHAR)")
+    };
+    check_forms(&fresh, &collations, same, &SPELLINGS);
+}
+
+#[test]
+fn f116_forms_are_the_same_where_postgresql_holds_texts_equal() {
+    let collations = [
+        ("folded", "citext"),
+        ("level2", "text COLLATE level2"),
+        ("level1", "varchar(20) COLLATE level1"),
+        ("shifted", "text COLLATE shifted"),
+        ("padded", "character(20) COLLATE level2"),
+    ];
+    let fresh = crate::servers::postgres(
+        "CREATE EXTENSION citext;
+         CREATE COLLATION level1 (provider = icu, locale = 'und-u-ks-level1', deterministic = false);
+         CREATE COLLATION level2 (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+         CREATE COLLATION shifted (provider = icu, locale = 'und-u-ka-shifted', deterministic = false)",
+    );
+    for (name, ty) in collations {
+        fresh.execute(&format!("CREATE TABLE \"{name}\" (n int PRIMARY KEY, v {ty})"));
+        for (n, text) in SPELLINGS.iter().enumerate() {
+            fresh.execute(&format!("INSERT INTO \"{name}\" VALUES ({n}, '{text}')"));
+        }
+    }
+    let same = |name: &str, a: usize, b: usize| {
+        format!("SELECT (SELECT (x.v = y.v)::int FROM \"{name}\" x, \"{name}\" y WHERE x.n = {a} AND y.n = {b})::text")
+    };
+    check_forms(&fresh, &collations, same, &SPELLINGS);
+}

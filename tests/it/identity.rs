@@ -1,6 +1,7 @@
 //! Records that meet under one unique key or one id: the choices, what follows them, and taking them back.
 
 mod binary;
+mod collations;
 mod engines;
 mod kept;
 mod matching;
@@ -11,7 +12,7 @@ use crate::world::{World, listed};
 use merganser::analyzer::Options;
 use merganser::executor::{Ending, MergeReport, OnBlocked};
 use merganser::plan::choices::{Choice, consequences, offers};
-use merganser::plan::{Decision, Plan};
+use merganser::plan::{Decision, Outcome, Plan};
 use serde_json::json;
 
 const SHOP: &str =
@@ -323,4 +324,107 @@ fn a_record_that_is_there_already_with_other_fields_is_blocked_and_named() {
     let error = world.merge(&mut plan, Ending::Commit, OnBlocked::Refuse).expect_err("is blocked");
     assert!(error.detail_lines()[0].contains("members/5,1 is there already, with other values of since"), "{error:?}");
     assert_eq!(world.content(), before);
+}
+
+#[test]
+fn f44_a_new_key_is_impossible_where_no_number_is_higher() {
+    let world = World::new(
+        "CREATE TABLE p (id INTEGER PRIMARY KEY, no TEXT NOT NULL UNIQUE, created_at TEXT);
+         INSERT INTO p VALUES (9223372036854775807, 'm', '2025-01-01'), (5, 'c', '2025-01-01');",
+    );
+    world.backup("b.json", &[("p", json!([{"id": 5, "no": "b", "created_at": "2024-01-01"}]))]);
+    let (mut plan, _) = world.analyze("b.json", None, "manual", Options::default()).expect("analyzes");
+    let record = plan.record("p/5").expect("is there");
+    let refused = plan.decide(&record, Some(Decision::NewKey), "me", "now").expect_err("no key is free");
+    let why = "id takes no number above 9223372036854775807, which is in use";
+    assert!(refused.full_message().contains(why), "{refused:?}");
+    // The last number there is can be given once.
+    world.sql("UPDATE p SET id = 9223372036854775806 WHERE no = 'm'; INSERT INTO p VALUES (6, 'd', '2025-01-01')");
+    let both =
+        json!([{"id": 5, "no": "b", "created_at": "2024-01-01"}, {"id": 6, "no": "e", "created_at": "2024-01-01"}]);
+    world.backup("b.json", &[("p", both)]);
+    let (mut plan, _) = world.analyze("b.json", None, "manual", Options::default()).expect("analyzes");
+    for name in ["p/5", "p/6"] {
+        decide(&world, &mut plan, name, Decision::NewKey);
+    }
+    let (preview, _) = plan.settle(&merganser::progress::Quiet).expect("settles");
+    assert_eq!((preview.inserted, preview.undecided), (1, 1));
+}
+
+#[test]
+fn f44_the_next_number_is_above_those_that_64_bits_do_not_hold() {
+    let live = crate::live::Live::new(
+        crate::live::Kind::Mariadb,
+        "CREATE TABLE p (id bigint unsigned PRIMARY KEY, no varchar(9) NOT NULL UNIQUE, created_at varchar(30));
+         INSERT INTO p VALUES (1, 'a', '2025-01-01'), (5, 'c', '2025-01-01'), (18446744073709551615, 'm', '2025-01-01')",
+    );
+    live.world.backup("b.json", &[("p", json!([{"id": 5, "no": "b", "created_at": "2024-01-01"}]))]);
+    let (plan, _) = live.analyze("b.json", None, "manual", Options::default()).expect("analyzes");
+    let record = plan.record("p/5").expect("is there");
+    let offer = offers(&plan, &record).into_iter().find(|o| o.choice == Choice::NewKey).expect("listed");
+    assert!(!offer.legal && offer.why.is_some_and(|why| why.contains("no number above")), "{record:?}");
+}
+
+#[test]
+fn f45_a_record_is_free_once_the_other_that_claims_its_unique_key_is_not_written() {
+    let world = World::new(
+        "CREATE TABLE g (id INTEGER PRIMARY KEY, name TEXT);
+         CREATE TABLE u (id INTEGER PRIMARY KEY, email TEXT UNIQUE, nick TEXT UNIQUE, g_id INTEGER REFERENCES g(id), n TEXT);
+         CREATE TABLE o (id INTEGER PRIMARY KEY, u_id INTEGER REFERENCES u(id));
+         INSERT INTO u VALUES (1, 'a@x', 'a', NULL, 'A'), (2, 'b@x', 'b', NULL, 'B');",
+    );
+    let user =
+        |id: i64, email: &str, nick: &str| json!({"id": id, "email": email, "nick": nick, "g_id": null, "n": "n"});
+    let mut lost = user(20, "lost@x", "p");
+    lost["g_id"] = json!(9);
+    let users = json!([
+        user(16, "new@x", "q"), user(17, "new@x", "r"), user(18, "other@x", "q"),
+        lost, user(21, "lost@x", "s"),
+        {"id": 1, "email": "z@x", "nick": "a", "g_id": null, "n": "A"}, {"id": 2, "email": "z@x", "nick": "b", "g_id": null, "n": "B"},
+    ]);
+    world.backup("b.json", &[("u", users), ("o", json!([{"id": 1, "u_id": 16}, {"id": 2, "u_id": 17}]))]);
+    let (mut plan, preview) = world.analyze("b.json", None, "backup-wins", Options::default()).expect("analyzes");
+    let outcomes = |plan: &Plan, names: &[&str]| -> Vec<String> {
+        names.iter().map(|n| plan.record(n).expect(n).outcome.map_or("none", |o| o.word()).to_owned()).collect()
+    };
+    let note = |plan: &Plan, name: &str| plan.record(name).expect(name).finding.note.unwrap_or_default();
+    assert_eq!(note(&plan, "u/16"), "u/17 of the backup has email = new@x too");
+    assert_eq!(note(&plan, "u/17"), "u/16 of the backup has email = new@x too");
+    // What stands in its way already blocks nobody else; but what refers to it waits with it.
+    assert_eq!(
+        outcomes(&plan, &["u/16", "u/17", "u/18", "o/1", "o/2"]),
+        ["blocked", "blocked", "inserted", "blocked", "blocked"]
+    );
+    // A record that lacks its parent is not written, so that it takes nothing from another.
+    assert_eq!(outcomes(&plan, &["u/20", "u/21"]), ["blocked", "inserted"]);
+    assert_eq!(preview.inserted, 2, "{:?}", listed(&plan));
+    decide(&world, &mut plan, "u/16", Decision::Skip);
+    decide(&world, &mut plan, "u/21", Decision::Skip);
+    plan.settle(&merganser::progress::Quiet).expect("settles");
+    assert_eq!(
+        outcomes(&plan, &["u/16", "u/17", "u/18", "o/1", "o/2"]),
+        ["skipped", "inserted", "inserted", "blocked", "inserted"]
+    );
+    // Free of the other, it still lacks its parent.
+    let lost = plan.record("u/20").expect("is there");
+    assert_eq!(
+        (lost.outcome, lost.why.as_deref()),
+        (Some(Outcome::Blocked), Some("g_id → g/9 is in neither backup nor current"))
+    );
+    // Freed, it meets the third that claims another key of it.
+    let record = plan.record("u/16").expect("is there");
+    plan.decide(&record, None, "me", "now").expect("takes it back");
+    decide(&world, &mut plan, "u/17", Decision::Skip);
+    plan.settle(&merganser::progress::Quiet).expect("settles");
+    assert_eq!(outcomes(&plan, &["u/16", "u/17", "u/18"]), ["blocked", "skipped", "blocked"]);
+    decide(&world, &mut plan, "u/18", Decision::Skip);
+    decide(&world, &mut plan, "u/20", Decision::Skip);
+    decide(&world, &mut plan, "o/2", Decision::Skip);
+    plan.settle(&merganser::progress::Quiet).expect("settles");
+    assert_eq!(outcomes(&plan, &["u/16", "o/1"]), ["inserted", "inserted"]);
+    let (dry, merged) = (Ending::RollBack, Ending::Commit);
+    let dry = world.merge(&mut plan, dry, OnBlocked::Skip).expect("runs dry");
+    let merged = world.merge(&mut plan, merged, OnBlocked::Skip).expect("merges");
+    assert_eq!(dry.counts, merged.counts);
+    assert_eq!(world.value("SELECT group_concat(id) FROM (SELECT id FROM u ORDER BY id)"), "1,2,16");
 }

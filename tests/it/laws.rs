@@ -81,6 +81,10 @@ where
         self.1.call(|| self.0.violations(table, records))
     }
 
+    fn forms(&mut self, table: &Table, column: usize, texts: &[OwnedCell]) -> Result<Vec<String>> {
+        self.1.call(|| self.0.forms(table, column, texts))
+    }
+
     fn claims(
         &mut self,
         table: &Table,

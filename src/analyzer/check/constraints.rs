@@ -4,9 +4,11 @@
 //! conflict stays one; what stands in the way of its backup side is noted, so that choosing it is known to be impossible.
 
 use super::mixed::Part;
-use super::{Check, tuple, tuple_bytes, tuple_text};
+use super::parents::may_arrive;
+use super::spellings::by_database;
+use super::{Check, tuple, tuple_text};
 use crate::analyzer::options::Reach;
-use crate::analyzer::{Finding, Holder, Mixed};
+use crate::analyzer::{Finding, Findings, Holder, Mixed};
 use crate::database::Violation;
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
@@ -31,6 +33,19 @@ pub(super) struct Claim {
 struct Claimant {
     key_bytes: Vec<u8>,
     part: Part,
+    /// As people see it: `users/41`.
+    name: String,
+    /// Whether all the others are compared with it.
+    known: bool,
+    /// Whether another unique key blocks it already.
+    blocked: bool,
+}
+
+impl Claimant {
+    /// Says to another record what this one has.
+    fn claims(&self, claim: &str) -> String {
+        format!("{} of the backup has {claim} too", self.name)
+    }
 }
 
 impl Claim {
@@ -46,6 +61,8 @@ pub(super) fn noted(violation: Violation) -> String {
 }
 
 const ARRIVING: [Class; 3] = [Class::New, Class::Updated, Class::Conflict];
+/// With those that arrive once others of the backup do not.
+const CLAIMING: [Class; 4] = [Class::New, Class::Updated, Class::Conflict, Class::Blocked];
 
 impl Check<'_> {
     /// Finds records whose values can't be stored.
@@ -115,7 +132,7 @@ impl Check<'_> {
             let claimed_twice = self.claimed_twice(table, &unique)?;
             let mut claimed: HashMap<u64, Vec<Claimant>> = HashMap::new();
             let mut clashes: Vec<(Claimant, Claimant, String)> = Vec::new();
-            self.each(table, &ARRIVING, &mut |check, page| {
+            self.each(table, &CLAIMING, &mut |check, page| {
                 let (page, claims) = check.claiming(table, &unique, page)?;
                 let mixed = check.mixed_claims(table, &unique, &page)?;
                 let whole = page.iter().zip(&claims).map(|(f, c)| (f, Part::whole(f, unique.decided_by()), c));
@@ -123,29 +140,30 @@ impl Check<'_> {
                     whole.chain(mixed.iter().map(|(at, part, c)| (&page[*at], part.clone(), c)))
                 {
                     let Some(claim) = claim.as_ref().filter(|c| claimed_twice.contains(&c.hash())) else { continue };
-                    let claimant = Claimant { key_bytes: finding.key_bytes.clone(), part };
                     let others = claimed.entry(claim.hash()).or_default();
+                    let (key_bytes, name) = (finding.key_bytes.clone(), check.label_of(finding));
+                    let (known, blocked) = (others.len() < CLAIMANTS, finding.class == Class::Blocked);
+                    let claimant = Claimant { key_bytes, part, name, known, blocked };
                     for other in others.iter().filter(|other| other.key_bytes != claimant.key_bytes) {
-                        let why = format!("another record of the backup has {} too", claim.text);
-                        clashes.push((other.clone(), claimant.clone(), why));
+                        clashes.push((other.clone(), claimant.clone(), claim.text.clone()));
                     }
-                    if others.len() < CLAIMANTS {
+                    if claimant.known {
                         others.push(claimant);
                     }
                 }
                 check.holders(table, &unique, &page, &claims)?;
                 check.mixed_holders(table, &unique, &page, mixed)
             })?;
-            for (first, second, why) in clashes {
+            for (first, second, claim) in clashes {
                 if first.part.is_whole() && second.part.is_whole() {
-                    self.clash(table, unique.decided_by(), [first.key_bytes, second.key_bytes], &why)?;
+                    self.clash(table, unique.decided_by(), [first, second], &claim)?;
                     continue;
                 }
                 // Where one of them is made of both sides, that one gives way.
                 for (own, other) in [(&first, &second), (&second, &first)] {
                     if !own.part.is_whole() {
                         let (Part { with, without }, key_bytes) = (other.part.clone(), other.key_bytes.clone());
-                        let what = Mixed::Claimed { key_bytes, with, without, text: why.clone() };
+                        let what = Mixed::Claimed { key_bytes, with, without, text: other.claims(&claim) };
                         self.note_mix(table, &own.key_bytes, own.part.clone().gives(what))?;
                     }
                 }
@@ -161,7 +179,8 @@ impl Check<'_> {
         unique: &Unique,
         page: Vec<Finding>,
     ) -> Result<(Vec<Finding>, Vec<Option<Claim>>)> {
-        let page: Vec<Finding> = page.into_iter().filter(|f| Self::brings(f, unique.decided_by())).collect();
+        let claims = |f: &Finding| may_arrive(f) && Self::brings(f, unique.decided_by());
+        let page: Vec<Finding> = page.into_iter().filter(claims).collect();
         let records = self.complete(table, &page)?;
         let claims = self.claims_of(table, unique, &records)?;
         Ok((page, claims))
@@ -176,17 +195,15 @@ impl Check<'_> {
     ) -> Result<Vec<Option<Claim>>> {
         let target = &self.mapping.schema.tables[table];
         if unique.is_plain() {
-            let claim = |record: &Vec<Option<Value>>| {
-                let values = tuple(record, &unique.columns)?;
+            let tuples: Vec<Option<Vec<Value>>> = records.iter().map(|r| tuple(r, &unique.columns)).collect();
+            let bytes = self.claim_bytes(table, &unique.columns, &tuples)?;
+            let claim = |(values, bytes): (&Option<Vec<Value>>, Option<Vec<u8>>)| {
+                let (values, bytes) = values.as_ref().zip(bytes)?;
                 let cells =
-                    unique.columns.iter().zip(&values).map(|(&c, v)| self.storing.store(&target.columns[c], v).ok());
-                Some(Claim {
-                    bytes: tuple_bytes(target, &unique.columns, &values),
-                    cells: cells.collect(),
-                    text: tuple_text(target, &unique.columns, &values),
-                })
+                    unique.columns.iter().zip(values).map(|(&c, v)| self.storing.store(&target.columns[c], v).ok());
+                Some(Claim { bytes, cells: cells.collect(), text: tuple_text(target, &unique.columns, values) })
             };
-            return Ok(records.iter().map(claim).collect());
+            return Ok(tuples.iter().zip(bytes).map(claim).collect());
         }
         let cell = |column: &Column, value: &Option<Value>| match value {
             Some(value) => self.storing.store(column, value).or_else(|_| self.database.store_any(column, value)).ok(),
@@ -197,15 +214,40 @@ impl Check<'_> {
             .map(|r| target.columns.iter().zip(r).map(|(c, v)| cell(c, v).unwrap_or(OwnedCell::Absent)).collect())
             .collect();
         let claims = if rows.is_empty() { Vec::new() } else { self.snapshot.claims(target, unique, &rows)? };
-        let claim = |(cells, record): (Option<Vec<OwnedCell>>, &Vec<Option<Value>>)| {
-            let cells = cells?;
+        let bytes = self.told_bytes(table, unique, &claims)?;
+        let text = |record: &Vec<Option<Value>>| {
             let parts =
                 unique.reads.iter().filter_map(|&c| Some((target.columns[c].name.as_str(), record[c].as_ref()?)));
             let parts: Vec<String> = parts.map(|(name, value)| format!("{name} = {value}")).collect();
-            let text = format!("{} in {}", parts.join(", "), unique.name);
-            Some(Claim { bytes: format!("{cells:?}").into_bytes(), cells: Some(cells), text })
+            format!("{} in {}", parts.join(", "), unique.name)
         };
-        Ok(claims.into_iter().zip(records).map(claim).collect())
+        let told = claims.into_iter().zip(bytes).map(|(cells, bytes)| cells.zip(bytes)).zip(records);
+        Ok(told
+            .map(|(told, r)| told.map(|(cells, bytes)| Claim { bytes, cells: Some(cells), text: text(r) }))
+            .collect())
+    }
+
+    /// Encodes what the database says that records claim: the same where it holds the claims equal.
+    fn told_bytes(
+        &mut self,
+        table: usize,
+        unique: &Unique,
+        claims: &[Option<Vec<OwnedCell>>],
+    ) -> Result<Vec<Option<Vec<u8>>>> {
+        let target = &self.mapping.schema.tables[table];
+        if !unique.columns.iter().any(|&c| by_database(target, c)) {
+            return Ok(claims
+                .iter()
+                .map(|claim| claim.as_ref().map(|cells| format!("{cells:?}").into_bytes()))
+                .collect());
+        }
+        let value = |cell: &OwnedCell| match cell {
+            OwnedCell::Text(text) | OwnedCell::String(text) => Value::Text(text.clone()),
+            OwnedCell::Null | OwnedCell::Absent => Value::Null,
+            other => Value::Text(format!("{other:?}")),
+        };
+        let values = |claim: &Option<Vec<OwnedCell>>| claim.as_ref().map(|cells| cells.iter().map(value).collect());
+        self.claim_bytes(table, &unique.columns, &claims.iter().map(values).collect::<Vec<_>>())
     }
 
     /// Finds the digests of a unique key that more than one arriving record claims.
@@ -213,7 +255,7 @@ impl Check<'_> {
     /// *Units:* 8 bytes a record, for this pass only; what is really claimed twice is looked at again by its values.
     fn claimed_twice(&mut self, table: usize, unique: &Unique) -> Result<HashSet<u64>> {
         let (mut once, mut twice) = (HashSet::new(), HashSet::new());
-        self.each(table, &ARRIVING, &mut |check, page| {
+        self.each(table, &CLAIMING, &mut |check, page| {
             let (page, whole) = check.claiming(table, unique, page)?;
             let mixed = check.mixed_claims(table, unique, &page)?.into_iter().map(|(_, _, claim)| claim);
             for claim in whole.into_iter().chain(mixed).flatten() {
@@ -226,25 +268,30 @@ impl Check<'_> {
         Ok(twice)
     }
 
-    /// Two records of the backup claim one unique key: they block each other, or, where it is open which side is taken,
-    /// they are noted as rivals.
-    fn clash(&mut self, table: usize, columns: &[usize], keys: [Vec<u8>; 2], why: &str) -> Result<()> {
-        let [Some(first), Some(second)] = [self.findings.find(table, &keys[0])?, self.findings.find(table, &keys[1])?]
-        else {
+    /// Two records of the backup claim one unique key: they are noted as rivals, and block each other unless it is open
+    /// which side is taken.
+    fn clash(&mut self, table: usize, columns: &[usize], claimants: [Claimant; 2], claim: &str) -> Result<()> {
+        let find = |findings: &mut dyn Findings, claimant: &Claimant| findings.find(table, &claimant.key_bytes);
+        let [one, other] = claimants;
+        let (Some(first), Some(second)) = (find(self.findings, &one)?, find(self.findings, &other)?) else {
             return Ok(());
         };
-        let open = [&first, &second].iter().any(|f| f.class == Class::Conflict);
-        for (mut finding, other) in [(first, &keys[1]), (second, &keys[0])] {
-            if open {
-                let (columns, key_bytes, text) = (columns.to_vec(), other.clone(), why.to_owned());
-                let rival = Holder { columns, stays: false, key_bytes, text };
-                if !finding.limits.rivals.contains(&rival) {
-                    finding.limits.rivals.push(rival);
-                    self.findings.revise(&finding)?;
-                }
-            } else if finding.class != Class::Blocked {
-                self.reclass(&mut finding, Class::Blocked, Reason::UniqueTwiceInBackup, Some(why.to_owned()))?;
+        let open = [&first, &second].iter().any(|f| f.class == Class::Conflict) || one.blocked || other.blocked;
+        for (mut finding, own, other) in [(first, &one, &other), (second, &other, &one)] {
+            let (columns, key_bytes, text) = (columns.to_vec(), other.key_bytes.clone(), other.claims(claim));
+            let rival = Holder { columns, stays: false, key_bytes, text: text.clone() };
+            if !finding.limits.rivals.contains(&rival) {
+                finding.limits.rivals.push(rival);
             }
+            // What it is without the others, unless there are some that it was not compared with.
+            let blocks = !open && finding.class != Class::Blocked;
+            let otherwise = if blocks { Some((finding.class, finding.reason)) } else { finding.limits.otherwise };
+            finding.limits.otherwise = otherwise.filter(|_| own.known);
+            if !blocks {
+                self.findings.revise(&finding)?;
+                continue;
+            }
+            self.reclass(&mut finding, Class::Blocked, Reason::UniqueTwiceInBackup, Some(text))?;
         }
         Ok(())
     }
@@ -291,7 +338,7 @@ impl Check<'_> {
         let mut holders: Vec<Option<Holder>> = claims.iter().map(|_| None).collect();
         for ((position, claim, _), holder) in asked.iter().zip(found) {
             let Some(key) = holder.as_ref().and_then(|h| tuple(h, &target.key)) else { continue };
-            let key_bytes = tuple_bytes(target, &target.key, &key);
+            let key_bytes = self.tuple_bytes(table, &target.key, &key)?;
             let stays = !unique.is_plain() && self.stays(table, unique, &key_bytes, claim)?;
             let text = match self.options.reach {
                 Reach::Backup => format!("{} is held by {}/{}", claim.text, target.label(), Key(key)),

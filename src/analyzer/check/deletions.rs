@@ -1,7 +1,7 @@
 //! Deletions never leave a reference dangling and never rely on cascades: who still refers to a record is found first.
 
 use super::parents::is_deletion;
-use super::{Check, tuple, tuple_bytes};
+use super::{Check, tuple};
 use crate::analyzer::Finding;
 use crate::analyzer::classify::Deletes;
 use crate::error::Result;
@@ -77,18 +77,19 @@ impl Check<'_> {
         let foreign_key = &children.foreign_keys[foreign_key];
         let Some(values) = tuple(record, &foreign_key.references) else { return Ok(0) };
         let Some(cells) = self.stored(target, &foreign_key.references, &values) else { return Ok(0) };
-        let mut keys: Vec<Option<Vec<u8>>> = Vec::new();
+        let mut keys: Vec<Option<Vec<Value>>> = Vec::new();
         let wanted: [Vec<OwnedCell>; 1] = [cells];
         self.snapshot.fetch(children, &foreign_key.columns, &wanted, &mut |_, row| {
             let record = super::values(children, row);
             if !foreign_key.applies(|c| record[c].as_ref()) {
                 return Ok(());
             }
-            keys.push(tuple(&record, &children.key).map(|key| tuple_bytes(children, &children.key, &key)));
+            keys.push(tuple(&record, &children.key));
             Ok(())
         })?;
         let mut count = 0;
         for key in keys {
+            let key = key.map(|key| self.tuple_bytes(child, &children.key, &key)).transpose()?;
             let goes = match key {
                 None => false,
                 // A record that refers to itself goes with itself.

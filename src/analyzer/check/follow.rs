@@ -2,7 +2,7 @@
 //! whether a unique key that they would have then is another's.
 
 use super::identity::MEETS_ANOTHER;
-use super::{Check, tuple, tuple_bytes, tuple_text};
+use super::{Check, tuple, tuple_text};
 use crate::analyzer::{Alike, Already, Finding, Holder, Turned};
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
@@ -112,7 +112,7 @@ impl Check<'_> {
         if foreign_key.references != named.key {
             return Ok(false);
         }
-        let bytes = tuple_bytes(named, &named.key, values);
+        let bytes = self.tuple_bytes(parent, &named.key, values)?;
         if self.findings.find(parent, &bytes)?.is_some_and(|f| MEETS_ANOTHER.contains(&f.reason)) {
             return Ok(true);
         }
@@ -134,7 +134,7 @@ impl Check<'_> {
                 continue;
             }
             let named = &self.mapping.schema.tables[*parent];
-            let bytes = tuple_bytes(named, &named.key, &values);
+            let bytes = self.tuple_bytes(*parent, &named.key, &values)?;
             let met = self.findings.find(*parent, &bytes)?.filter(|f| f.reason == Reason::UniqueTaken);
             let Some(identity) = met.and_then(|f| f.limits.identity) else { continue };
             for (&column, value) in foreign_key.columns.iter().zip(encode::split(&identity.key)) {
@@ -175,7 +175,7 @@ impl Check<'_> {
                 };
                 let differs =
                     finding.fields.iter().map(|f| f.column).filter(|c| !target.key.contains(c)).filter(differs);
-                let key_bytes = tuple_bytes(target, &target.key, &key);
+                let key_bytes = check.tuple_bytes(table, &target.key, &key)?;
                 finding.limits.already = Some(Box::new(Already { key_bytes, differs: differs.collect() }));
                 check.findings.revise(&finding)?;
             }
@@ -202,7 +202,7 @@ impl Check<'_> {
                 else {
                     continue;
                 };
-                let key_bytes = tuple_bytes(target, &target.key, &key);
+                let key_bytes = check.tuple_bytes(table, &target.key, &key)?;
                 // Its own key may turn as well.
                 if key_bytes == finding.key_bytes || tuple(&record, &target.key).as_ref() == Some(&key) {
                     continue;
@@ -210,7 +210,7 @@ impl Check<'_> {
                 let what = tuple_text(target, columns, &values);
                 let text = format!("once its references follow: {what} is held by {}/{}", target.label(), Key(key));
                 let holder = Holder { columns: columns.to_vec(), stays: false, key_bytes, text };
-                let turned = Turned { tuple: tuple_bytes(target, columns, &values), holder };
+                let turned = Turned { tuple: check.tuple_bytes(table, columns, &values)?, holder };
                 if !finding.limits.turned.contains(&turned) {
                     finding.limits.turned.push(turned);
                     check.findings.revise(&finding)?;

@@ -3,10 +3,11 @@
 //!
 //! Looked up once all classes are known, for conflicts of `unique_taken` and `reused_key` only.
 
-use super::{Check, PAGE, tuple, tuple_bytes};
+use super::{Check, PAGE, tuple};
 use crate::analyzer::keys::generated;
 use crate::analyzer::options::Reach;
 use crate::analyzer::{Finding, Identity, digests};
+use crate::database::whole;
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
 use crate::model::{Cell, ColumnType, OwnedCell, Value, encode};
@@ -75,7 +76,7 @@ impl Check<'_> {
             let referrers = self.referrers(table, &record)?;
             finding.limits.identity = Some(Box::new(Identity {
                 key: encoded,
-                key_bytes: tuple_bytes(target, &target.key, &key),
+                key_bytes: self.tuple_bytes(table, &target.key, &key)?,
                 digests: digests(&body),
                 unique: if finding.reason == Reason::ReusedKey { Vec::new() } else { columns },
                 referrers,
@@ -166,7 +167,7 @@ impl Check<'_> {
         self.each(table, &classes, &mut |_, page| {
             for finding in page {
                 if let Some(Value::Integer(number)) = finding.key.get(part) {
-                    highest = highest.max(i64::try_from(*number).ok());
+                    highest = highest.max(Some(whole(*number)));
                 }
             }
             Ok(())

@@ -1,7 +1,8 @@
 //! References: every record that arrives needs its parents, in the current database or among those that arrive too.
 
 use super::mixed::{Part, parts};
-use super::{Check, tuple, tuple_bytes};
+use super::spellings::by_database;
+use super::{Check, tuple};
 use crate::analyzer::{Finding, Mixed};
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
@@ -31,9 +32,10 @@ impl Check<'_> {
         let foreign_keys: Vec<ForeignKey> = self.mapping.schema.tables[table].foreign_keys.clone();
         for foreign_key in foreign_keys.iter().filter(|f| f.table.is_some()) {
             let mut remembered: HashMap<Vec<u8>, Parent> = HashMap::new();
-            self.each(table, &[Class::New, Class::Updated, Class::Conflict], &mut |check, page| {
+            self.each(table, &[Class::New, Class::Updated, Class::Conflict, Class::Blocked], &mut |check, page| {
                 let concerned: Vec<Finding> = page
                     .into_iter()
+                    .filter(may_arrive)
                     .filter(|f| {
                         let turned = |c: usize| {
                             foreign_key.columns.contains(&c) || foreign_key.when.as_ref().is_some_and(|(w, _)| *w == c)
@@ -58,10 +60,10 @@ impl Check<'_> {
                     let Some(values) = values else { continue };
                     let parent = foreign_key.table.expect("filtered above");
                     let target = &check.mapping.schema.tables[parent];
-                    let bytes = tuple_bytes(target, &foreign_key.references, &values);
+                    let bytes = check.tuple_bytes(parent, &foreign_key.references, &values)?;
                     match remembered.get(&bytes).cloned() {
                         Some(Parent::Present | Parent::Arriving) | None => {}
-                        Some(Parent::Excluded) => {
+                        Some(Parent::Excluded) if finding.class != Class::Blocked => {
                             if let Some(mut pulled) = check.arriving(foreign_key, &values)?
                                 && pulled.class == Class::Excluded
                             {
@@ -74,17 +76,17 @@ impl Check<'_> {
                         }
                         Some(found) => {
                             let own = &check.mapping.schema.tables[table];
-                            let why = if found == Parent::Missing {
-                                "is in neither backup nor current"
-                            } else {
-                                "is blocked itself"
+                            let why = match found {
+                                Parent::Missing => "is in neither backup nor current",
+                                Parent::Excluded => "is left out",
+                                Parent::Present | Parent::Arriving | Parent::Blocked => "is blocked itself",
                             };
                             let columns = own.names(&foreign_key.columns).join("+");
                             let note = format!("{columns} → {}/{} {why}", target.label(), Key(values));
-                            if finding.class == Class::Conflict {
+                            if matches!(finding.class, Class::Conflict | Class::Blocked) {
                                 // Which side is taken is open; the backup's can't be.
                                 let column = foreign_key.columns[0];
-                                if found == Parent::Missing
+                                if matches!(found, Parent::Missing | Parent::Excluded)
                                     && mixtures(&finding, foreign_key).is_empty()
                                     && !finding.limits.unstorable.iter().any(|(c, _)| *c == column)
                                 {
@@ -125,7 +127,7 @@ impl Check<'_> {
         let target = &self.mapping.schema.tables[parent];
         for ((finding, part), values) in asked.into_iter().zip(tuples) {
             let Some(values) = values else { continue };
-            let key_bytes = tuple_bytes(target, &foreign_key.references, &values);
+            let key_bytes = self.tuple_bytes(parent, &foreign_key.references, &values)?;
             let names = self.mapping.schema.tables[finding.table].names(&foreign_key.columns).join("+");
             let text = format!("{names} → {}/{}", target.label(), Key(values));
             let what = match remembered.get(&key_bytes) {
@@ -140,7 +142,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn label_of(&self, finding: &Finding) -> String {
+    pub(super) fn label_of(&self, finding: &Finding) -> String {
         format!("{}/{}", self.mapping.schema.tables[finding.table].label(), Key(finding.key.clone()))
     }
 
@@ -155,8 +157,11 @@ impl Check<'_> {
         let target = &self.mapping.schema.tables[parent];
         let mut asked: Vec<(Vec<u8>, &Vec<Value>)> = Vec::new();
         let mut seen = HashSet::new();
+        for (part, &column) in foreign_key.references.iter().enumerate().filter(|(_, c)| by_database(target, **c)) {
+            self.learn(parent, column, tuples.iter().flatten().map(|values| &values[part]))?;
+        }
         for values in tuples.iter().flatten() {
-            let bytes = tuple_bytes(target, &foreign_key.references, values);
+            let bytes = self.tuple_bytes(parent, &foreign_key.references, values)?;
             if !remembered.contains_key(&bytes) && seen.insert(bytes.clone()) {
                 asked.push((bytes, values));
             }
@@ -174,7 +179,7 @@ impl Check<'_> {
         for ((bytes, values), current) in asked.into_iter().zip(present) {
             let leaves = match current.as_ref().and_then(|record| tuple(record, &target.key)) {
                 Some(key) => {
-                    let key_bytes = tuple_bytes(target, &target.key, &key);
+                    let key_bytes = self.tuple_bytes(parent, &target.key, &key)?;
                     self.findings.find(parent, &key_bytes)?.is_some_and(|f| is_deletion(&f))
                 }
                 None => false,
@@ -182,9 +187,13 @@ impl Check<'_> {
             let found = if current.is_some() && !leaves {
                 Parent::Present
             } else {
-                match self.arriving(foreign_key, values)?.map(|f| f.class) {
+                let arriving = self.arriving(foreign_key, values)?;
+                let may_come = arriving.as_ref().is_some_and(may_arrive);
+                match arriving.map(|f| f.class) {
                     Some(Class::New | Class::Updated | Class::Conflict) => Parent::Arriving,
                     Some(Class::Excluded) => Parent::Excluded,
+                    // Others may be taken out of its way; settling sees to what refers to it, by its key.
+                    Some(Class::Blocked) if may_come && foreign_key.references == target.key => Parent::Arriving,
                     Some(Class::Blocked) => Parent::Blocked,
                     _ => Parent::Missing,
                 }
@@ -199,11 +208,11 @@ impl Check<'_> {
         let parent = foreign_key.table.expect("the caller has one");
         let target = &self.mapping.schema.tables[parent];
         if foreign_key.references == target.key {
-            let bytes = tuple_bytes(target, &target.key, values);
+            let bytes = self.tuple_bytes(parent, &target.key, values)?;
             return Ok(self.findings.find(parent, &bytes)?.filter(|f| !is_deletion(f)));
         }
         // A reference to a unique key that is not the identifying one: rare, so looked for record by record.
-        let wanted = tuple_bytes(target, &foreign_key.references, values);
+        let wanted = self.tuple_bytes(parent, &foreign_key.references, values)?;
         let mut after = 0;
         loop {
             let classes = [Class::New, Class::Updated, Class::Conflict, Class::Excluded, Class::Blocked];
@@ -213,7 +222,8 @@ impl Check<'_> {
             for finding in page {
                 let value = |c: &usize| finding.fields.iter().find(|f| f.column == *c).and_then(|f| f.backup.clone());
                 let tuple: Option<Vec<Value>> = foreign_key.references.iter().map(value).collect();
-                if tuple.is_some_and(|t| tuple_bytes(target, &foreign_key.references, &t) == wanted) {
+                let Some(tuple) = tuple else { continue };
+                if self.tuple_bytes(parent, &foreign_key.references, &tuple)? == wanted {
                     return Ok(Some(finding));
                 }
             }
@@ -226,6 +236,11 @@ fn mixtures(finding: &Finding, foreign_key: &ForeignKey) -> Vec<Part> {
     let kind = foreign_key.when.as_ref().map(|(column, _)| *column);
     let columns: Vec<usize> = foreign_key.columns.iter().copied().chain(kind).collect();
     if columns.len() < 2 { Vec::new() } else { parts(finding, &columns) }
+}
+
+/// Tells whether a record arrives, or would if others of the backup did not block it.
+pub(super) fn may_arrive(finding: &Finding) -> bool {
+    finding.class != Class::Blocked || finding.limits.otherwise.is_some()
 }
 
 /// Tells whether a finding is a current record that goes.

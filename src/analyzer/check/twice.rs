@@ -1,18 +1,21 @@
 //! New records whose key the current database has after all: the second of a key that stands twice in the backup, or a
 //! key that only the database's collation holds equal.
 
+use super::spellings::spelled_twice;
 use super::{Check, values};
 use crate::analyzer::classify::{Sides, classify};
 use crate::analyzer::run::Repeats;
 use crate::analyzer::{Finding, digests, run};
 use crate::error::{Result, fail};
-use crate::model::change::Class;
+use crate::model::change::{Class, Reason};
 use crate::model::compare::same;
-use crate::model::{OwnedCell, Table, Value, encode};
+use crate::model::{Key, OwnedCell, Table, Value, encode};
 
 impl Check<'_> {
-    pub(super) fn twice(&mut self, table: usize, repeats: &Repeats) -> Result<()> {
-        self.each(table, &[Class::New], &mut |check, page| {
+    pub(super) fn twice(&mut self, table: usize, mut repeats: Repeats) -> Result<()> {
+        // A record that the base has may stand here under another spelling; as a new one it would collide.
+        self.each(table, &[Class::New, Class::Conflict], &mut |check, page| {
+            let page: Vec<Finding> = page.into_iter().filter(|f| f.current_digests.is_empty()).collect();
             let target = &check.mapping.schema.tables[table];
             if target.key.is_empty() {
                 return Ok(());
@@ -47,8 +50,8 @@ impl Check<'_> {
                 let verdict =
                     classify(target, &check.mapping.compared[table], &sides, &run::rules(check.options, target));
                 let current_key = run::key_values(target, &current);
-                let same_spelling = super::tuple_bytes(target, &target.key, &current_key) == finding.key_bytes;
-                if same_spelling {
+                let current_bytes = super::tuple_bytes(target, &target.key, &current_key);
+                if current_bytes == finding.key_bytes {
                     // The first record of this key met the current one in the join; this is the second.
                     let first = check.findings.find(table, &finding.key_bytes)?.filter(|f| f.id != finding.id);
                     let identical = match &first {
@@ -64,37 +67,64 @@ impl Check<'_> {
                             BackupDamaged,
                             "{}: the backup has the key {} twice, with different fields (the second at {})",
                             target.label(),
-                            crate::model::Key(finding.key.clone()),
+                            Key(finding.key.clone()),
                             finding.place
                         )
                         .hint("Remove one of the two from the backup, or leave the table out with --skip-tables."));
                     }
                     check.forget(&finding)?;
+                    continue;
+                }
+                check.alone(target, &finding, (&current_key, &current_bytes))?;
+                let certain = match repeats.meets_again(&current_bytes) {
+                    Some(true) => return Err(spelled_twice(target, &Key(current_key), &finding)),
+                    Some(false) => true,
+                    None => false,
+                };
+                let result = check.result(table).expect("a finding's table has a result");
+                result.counts.current_only = result.counts.current_only.saturating_sub(1);
+                if !certain {
+                    let name = format!("{}/{}", target.label(), Key(current_key));
+                    let note = format!("the backup may have {name} in this spelling too; there are too many to tell");
+                    check.reclass(&mut finding, Class::Blocked, Reason::UniqueTwiceInBackup, Some(note))?;
                 } else if verdict.class == Class::Unchanged {
                     check.forget(&finding)?;
-                    let result = check.result(table).expect("a finding's table has a result");
-                    result.counts.unchanged += 1;
-                    result.counts.current_only = result.counts.current_only.saturating_sub(1);
+                    check.result(table).expect("a finding's table has a result").counts.unchanged += 1;
                 } else {
-                    finding.key = current_key;
+                    check.findings.rename(finding.id, &current_key, &current_bytes)?;
+                    (finding.key, finding.key_bytes) = (current_key, current_bytes);
                     finding.fields = verdict.fields;
                     finding.kept = verdict.kept;
                     finding.current_digests = digests(&current);
                     (finding.backup_at, finding.current_at) = (verdict.backup_at, verdict.current_at);
                     check.reclass(&mut finding, verdict.class, verdict.reason, None)?;
-                    let result = check.result(table).expect("a finding's table has a result");
-                    result.counts.current_only = result.counts.current_only.saturating_sub(1);
                 }
             }
             Ok(())
         })
     }
 
-    /// Removes a new record from findings and counts.
+    /// Sees to it that a record that spells the key of a current one in another way is the only one of it.
+    fn alone(&mut self, target: &Table, finding: &Finding, (key, key_bytes): (&[Value], &[u8])) -> Result<()> {
+        let Some(other) = self.findings.find(finding.table, key_bytes)?.filter(|f| f.id != finding.id) else {
+            return Ok(());
+        };
+        if !matches!(other.reason, Reason::DeletedInBackup | Reason::NotInBackup) {
+            return Err(spelled_twice(target, &Key(key.to_vec()), finding));
+        }
+        // The backup did not delete the record: it spells its key in another way than the base.
+        self.findings.remove(other.id)?;
+        let result = self.result(finding.table).expect("a finding's table has a result");
+        *result.counts.of(other.class) -= 1;
+        result.counts.current_only += 1;
+        Ok(())
+    }
+
+    /// Removes a record from findings and counts.
     fn forget(&mut self, finding: &Finding) -> Result<()> {
         self.findings.remove(finding.id)?;
         let result = self.result(finding.table).expect("a finding's table has a result");
-        result.counts.new -= 1;
+        *result.counts.of(finding.class) -= 1;
         Ok(())
     }
 }

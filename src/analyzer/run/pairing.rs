@@ -7,6 +7,7 @@
 mod order;
 
 use super::readers::{FromSide, Role, Steps};
+use crate::analyzer::check;
 use crate::analyzer::join::{Coming, Seen};
 use crate::analyzer::mapping::{Mapping, Part};
 use crate::analyzer::rows::{Batch, Form, RowEncoder};
@@ -48,6 +49,8 @@ enum Rule {
 /// Both sides of one table, side by side.
 pub(super) struct Pairing<'a> {
     table: &'a Table,
+    /// Whether only the database knows which keys are equal.
+    by_database: bool,
     /// For each column what is compared of it, and how.
     rules: Vec<(Rule, Likeness)>,
     pairs: Pairs,
@@ -74,7 +77,7 @@ impl Mapping {
     }
 
     /// Tells whether the database itself keeps the key of a table from standing twice.
-    pub(super) fn proven(&self, table: usize) -> bool {
+    pub(in crate::analyzer) fn proven(&self, table: usize) -> bool {
         let target = &self.schema.tables[table];
         !target.key.is_empty() && target.uniques.iter().any(|u| u.columns == target.key && u.is_plain())
     }
@@ -91,6 +94,7 @@ impl<'a> Pairing<'a> {
         };
         Self {
             table: target,
+            by_database: target.key.iter().any(|&c| check::by_database(target, c)),
             rules: target.columns.iter().enumerate().map(|(at, column)| (rule(at), (&column.ty).into())).collect(),
             pairs,
             to,
@@ -118,6 +122,10 @@ impl<'a> Pairing<'a> {
             if self.alike(cells) && self.may_meet(cells) {
                 self.at += 1;
                 self.steps.unchanged += 1;
+                if self.by_database {
+                    self.current_key(cells);
+                    self.steps.met.push(xxh3_64(&self.keys[0]));
+                }
                 self.steps.read += 1;
                 self.seen.current_rows += 1;
                 return Ok(true);

@@ -74,6 +74,8 @@ pub(super) struct Steps {
     pub(super) roles: Vec<Role>,
     /// Records that are the same on both sides and are not among the rows.
     pub(super) unchanged: u64,
+    /// Digests of their keys, where only the database knows which keys are equal.
+    pub(super) met: Vec<u64>,
     /// Records of the backup in all.
     pub(super) read: u64,
     /// How the two sides have come until now.

@@ -41,31 +41,57 @@ pub(super) struct Visit<'a> {
     pub(super) three_way: bool,
     pub(super) rules: Rules,
     pub(super) counts: Counts,
-    /// What the backup had of records that only current changed since the base.
+    /// Whether only the database knows which keys are equal.
+    pub(super) by_database: bool,
+    /// What the backup had, as far as it may come again.
     pub(super) repeats: Repeats,
     pub(super) storing: &'a Storing<'a>,
     /// Whether the database certainly holds all that was found.
     pub(super) proven: bool,
 }
 
-/// Digests of backup records that are known to change nothing though they differ from current: a base says so. The same
-/// record may come once more, when its base has met its partners already.
+/// What tells whether a new record is the second of its key.
 #[derive(Debug, Default)]
-pub(crate) struct Repeats(HashMap<u128, u64>);
+pub(crate) struct Repeats {
+    /// Digests of backup records that are known to change nothing though they differ from current: a base says so. The
+    /// same record may come once more, when its base has met its partners already.
+    unchanged: HashMap<u128, u64>,
+    /// Digests of the keys that backup and current spell alike, where the database holds other spellings equal.
+    met: HashSet<u64>,
+    /// Whether more have met than are remembered.
+    beyond: bool,
+}
 
 impl Repeats {
     /// More are not kept; 32 bytes each. A record that is repeated beyond them is refused.
     const MOST: usize = 1 << 20;
+    /// More are not kept; up to 18 bytes each. Whether the backup spells a key in two ways is not known beyond them.
+    const MOST_MET: usize = 1 << 21;
 
     fn note(&mut self, key: &[u8], body: &[u8]) {
-        if self.0.len() < Self::MOST {
-            self.0.insert(xxh3_128(key), xxh3_64(body));
+        if self.unchanged.len() < Self::MOST {
+            self.unchanged.insert(xxh3_128(key), xxh3_64(body));
         }
+    }
+
+    /// Notes the digest of a key that both sides have.
+    pub(super) fn meet(&mut self, key: u64) {
+        if self.met.len() < Self::MOST_MET {
+            self.met.insert(key);
+        } else {
+            self.beyond = true;
+        }
+    }
+
+    /// Notes that a record of the backup has met the current one of a key; tells whether another one had, if that is known.
+    pub(crate) fn meets_again(&mut self, key: &[u8]) -> Option<bool> {
+        let again = !self.met.insert(xxh3_64(key));
+        (again || !self.beyond).then_some(again)
     }
 
     /// Tells whether a record of the backup is the same as one noted.
     pub(crate) fn has(&self, key: &[u8], body: &[u8]) -> bool {
-        self.0.get(&xxh3_128(key)) == Some(&xxh3_64(body))
+        self.unchanged.get(&xxh3_128(key)) == Some(&xxh3_64(body))
     }
 }
 
@@ -73,6 +99,9 @@ impl Visit<'_> {
     pub(super) fn met(&mut self, met: &Met<'_>) -> Result<()> {
         let [base, current, backup] = met.rows;
         let beyond = current.is_some_and(|row| self.is_beyond(row));
+        if let (Some(row), Some(_), true) = (current, backup, self.by_database) {
+            self.repeats.meet(xxh3_64(row.key));
+        }
         match (current, backup) {
             (None, None) => Ok(()),
             (Some(_), None) if beyond => Ok(()),

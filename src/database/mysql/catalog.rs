@@ -143,6 +143,9 @@ pub(super) struct ShapeColumn {
     pub(super) wire: Wire,
     /// A placeholder with the column's own type and collation.
     pub(super) typed: String,
+    /// What is the same where the collation holds texts equal, `{}` standing for one: its weights, padded where the
+    /// collation pads (<https://mariadb.com/kb/en/weight_string/>).
+    pub(super) form: String,
     /// The condition that the column of `t` holds exactly the placeholder's value.
     pub(super) unchanged: String,
     pub(super) default: Option<String>,
@@ -236,6 +239,7 @@ fn shape_column(column: &CatalogColumn) -> ShapeColumn {
     ShapeColumn {
         quoted,
         wire,
+        form: form(column),
         typed,
         unchanged,
         default: column.default.clone(),
@@ -244,6 +248,16 @@ fn shape_column(column: &CatalogColumn) -> ShapeColumn {
         nullable: column.nullable,
         touched: column.extra.to_ascii_lowercase().contains("on update"),
     }
+}
+
+/// Characters that are compared by their weights; a longer text, which no index holds, only equals itself.
+const WEIGHED: u64 = 4096;
+
+fn form(column: &CatalogColumn) -> String {
+    let pads = !column.collation.as_deref().is_some_and(|name| name.contains("_nopad_") || name.contains("_0900_"));
+    let characters = column.characters.unwrap_or(WEIGHED).clamp(1, WEIGHED);
+    let padding = if pads { format!(" AS CHAR({characters})") } else { String::new() };
+    format!("IF(CHAR_LENGTH({{}}) > {characters}, HEX({{}}), SHA2(WEIGHT_STRING({{}}{padding}), 256))")
 }
 
 #[cfg(test)]

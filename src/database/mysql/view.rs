@@ -7,7 +7,7 @@ use super::session::{Session, User};
 use super::{claims, violations};
 use crate::database::blocking::pull;
 use crate::database::session::Server as _;
-use crate::database::{FetchSink, RowSink, Snapshot, Violation};
+use crate::database::{FetchSink, RowSink, Snapshot, Violation, whole};
 use crate::error::{Error, Result};
 use crate::model::{Cell, ForeignKey, OwnedCell, Table, Unique};
 use futures_util::StreamExt;
@@ -222,11 +222,28 @@ impl Snapshot for View {
         let sql = format!("SELECT CAST(MAX({}) AS CHAR) FROM {}", shape.columns[column].quoted, shape.name);
         let doing = format!("looking for the highest number in {}", table.label());
         let rows = self.session.rows(&sql, MySqlArguments::default(), &doing)?;
-        Ok(rows.first().and_then(|row| text(row, 0)?.parse().ok()))
+        Ok(rows.first().and_then(|row| text(row, 0)?.parse().ok()).map(whole))
     }
 
     fn violations(&mut self, table: &Table, records: &[Vec<OwnedCell>]) -> Result<Vec<Option<Violation>>> {
         violations::find(self, table, records)
+    }
+
+    fn forms(&mut self, table: &Table, column: usize, texts: &[OwnedCell]) -> Result<Vec<String>> {
+        let shape = self.shape(table)?;
+        let own = [&shape.columns[column]];
+        let form = own[0].form.replace("{}", "w.k0");
+        let doing = format!("comparing values of {}", table.label());
+        let wanted: Vec<Vec<OwnedCell>> = texts.iter().map(|text| vec![text.clone()]).collect();
+        let mut forms = Vec::with_capacity(texts.len());
+        for (_, batch) in batches(&wanted, KEYS, |key| extent(key)) {
+            let mut arguments = MySqlArguments::default();
+            let source = keys(&own, batch, &mut arguments)?;
+            let sql = format!("SELECT {form} FROM {source} ORDER BY w.place");
+            let rows = self.session.rows(&sql, arguments, &doing)?;
+            forms.extend(rows.iter().take(batch.len()).map(|row| text(row, 0).unwrap_or_default()));
+        }
+        Ok(forms)
     }
 
     fn claims(

@@ -141,6 +141,8 @@ pub(super) struct ShapeColumn {
     /// The domain that checks values.
     pub(super) domain: Option<String>,
     pub(super) equality: Option<String>,
+    /// Whether texts are equal where they are in lower case (`citext`), rather than where the collation says so.
+    pub(super) folds: bool,
     pub(super) expression: Option<String>,
     pub(super) generated: bool,
     pub(super) identity: bool,
@@ -192,6 +194,7 @@ fn shape_column(column: &CatalogColumn) -> ShapeColumn {
         cast: column.cast.clone(),
         domain: column.domain.then(|| column.declared.clone()),
         equality: column.equality.clone(),
+        folds: column.base_name == "citext",
         expression: column.expression.clone(),
         generated: !column.generated.is_empty(),
         identity: !column.identity.is_empty(),

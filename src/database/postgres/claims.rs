@@ -14,13 +14,16 @@ use sqlx::{Arguments, Row};
 struct Index {
     /// Expression and type of each part.
     parts: Vec<(String, String)>,
+    /// Which parts are compared in lower case.
+    folded: Vec<bool>,
     predicate: Option<String>,
     nulls_equal: bool,
 }
 
 fn index(view: &mut View, table: &Table, shape: &Shape, unique: &Unique) -> Result<Index> {
     let sql = "SELECT ic.relname::text, pg_get_indexdef(i.indexrelid, a.attnum, true), format_type(a.atttypid, NULL), \
-               pg_get_expr(i.indpred, i.indrelid), coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::bool, false) \
+               pg_get_expr(i.indpred, i.indrelid), coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::bool, false), \
+               (SELECT t.typname = 'citext' FROM pg_type t WHERE t.oid = a.atttypid) \
                FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid \
                JOIN pg_attribute a ON a.attrelid = i.indexrelid AND a.attnum BETWEEN 1 AND i.indnkeyatts \
                WHERE i.indrelid = $1::int8 AND i.indisunique ORDER BY a.attnum";
@@ -37,6 +40,7 @@ fn index(view: &mut View, table: &Table, shape: &Shape, unique: &Unique) -> Resu
     };
     Ok(Index {
         parts: own.iter().map(|row| (row.get(1), row.get(2))).collect(),
+        folded: own.iter().map(|row| row.get(5)).collect(),
         predicate: first.get(3),
         nulls_equal: first.get(4),
     })
@@ -51,7 +55,11 @@ pub(super) fn claims(
     let shape = view.shape(table)?;
     let index = index(view, table, &shape, unique)?;
     let predicate = index.predicate.map_or("true".to_owned(), |p| format!("({p}) IS TRUE"));
-    let parts: String = index.parts.iter().map(|(part, _)| format!(", ({part})::text")).collect();
+    let text = |((part, _), folded): (&(String, String), &bool)| match folded {
+        true => format!(", pg_catalog.lower(({part})::text COLLATE pg_catalog.\"default\")"),
+        false => format!(", ({part})::text"),
+    };
+    let parts: String = index.parts.iter().zip(&index.folded).map(text).collect();
     let members: Vec<usize> = (0..records.len()).collect();
     let asked = Asked { table, shape: &shape, records };
     let mut claims = vec![None; records.len()];

@@ -85,7 +85,7 @@ fn text_cell(column: &Column, text: &str, max_chars: Option<u64>) -> Fit {
         return Err(format!("the text has {} bytes, 63 are kept", text.len()));
     }
     // `character(n)` is read back padded, and spaces at its end have no meaning.
-    if column.collation == Collation::RTrim {
+    if column.collation == Collation::RTrim || column.is_padded() {
         let text = text.trim_end_matches(' ');
         fit::characters(text, max_chars)?;
         return Ok(OwnedCell::Text(max_chars.map_or_else(|| text.to_owned(), |n| fit::padded(text, n))));

@@ -90,7 +90,10 @@ pub(super) fn of(column: &CatalogColumn) -> Typed {
         }
         25 => Typed { collation: text, ..plain(ColumnType::Text { max_chars: None }, Wire::Text) },
         1043 => Typed { collation: text, ..plain(ColumnType::Text { max_chars: length }, Wire::Text) },
-        1042 => Typed { collation: Collation::RTrim, ..plain(ColumnType::Text { max_chars: length }, Wire::Text) },
+        1042 => {
+            let padded = if column.deterministic { Collation::RTrim } else { Collation::Database };
+            Typed { collation: padded, ..plain(ColumnType::Text { max_chars: length }, Wire::Text) }
+        }
         19 => plain(ColumnType::Text { max_chars: Some(63) }, Wire::Text),
         17 => plain(ColumnType::Bytes { max_bytes: None }, Wire::Bytes),
         114 => plain(ColumnType::Json, Wire::Printed),

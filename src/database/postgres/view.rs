@@ -4,10 +4,10 @@ use super::catalog::{Shape, bind, quote};
 use super::decode::{CopySplitter, Decoder, Front};
 use super::params::Params;
 use super::session::{Role, Session};
-use super::{claims, violations};
+use super::{claims, forms, violations};
 use crate::database::blocking::pull;
 use crate::database::session::Server as _;
-use crate::database::{FetchSink, RowSink, Snapshot, Violation};
+use crate::database::{FetchSink, RowSink, Snapshot, Violation, whole};
 use crate::error::{Error, Result};
 use crate::model::{Cell, ForeignKey, OwnedCell, Table, Unique};
 use futures_util::StreamExt;
@@ -198,11 +198,15 @@ impl Snapshot for View {
         let name = quote(&table.columns[column].name);
         let sql = format!("SELECT max({name})::text FROM {}", shape.from);
         let rows = self.session.rows(&sql, bind::<i64, _>([]), &doing)?;
-        Ok(rows.first().and_then(|row| row.get::<Option<String>, _>(0)).and_then(|text| text.parse().ok()))
+        Ok(rows.first().and_then(|row| row.get::<Option<String>, _>(0)).and_then(|text| text.parse().ok()).map(whole))
     }
 
     fn violations(&mut self, table: &Table, records: &[Vec<OwnedCell>]) -> Result<Vec<Option<Violation>>> {
         violations::find(self, table, records)
+    }
+
+    fn forms(&mut self, table: &Table, column: usize, texts: &[OwnedCell]) -> Result<Vec<String>> {
+        forms::forms(self, table, column, texts)
     }
 
     fn claims(

@@ -3,7 +3,7 @@
 use super::super::settle::{Settled, Target, exists};
 use super::super::store::Stored;
 use super::super::{Outcome, Plan};
-use super::{moved, referred, tuple_bytes};
+use super::{moved, referred};
 use crate::analyzer::{Finding, Turned};
 use crate::error::Result;
 use crate::model::change::Field;
@@ -25,7 +25,8 @@ pub(in crate::plan) fn follow(plan: &Plan, record: &Stored, mut settled: Settled
     };
     if turned && !exists(record) {
         let key: Option<Vec<Value>> = table.key.iter().map(|&c| known(table, record, &settled, c)).collect();
-        let bytes = key.as_ref().map(|key| tuple_bytes(table, &table.key, key));
+        let own = record.finding.table;
+        let bytes = key.as_ref().map(|key| plan.tuple_bytes(own, &table.key, key)).transpose()?;
         if let (Some(already), Some(key)) = (&record.finding.limits.already, key)
             && bytes.as_ref() == Some(&already.key_bytes)
         {
@@ -143,9 +144,10 @@ fn becomes_the_backups(record: &Stored, settled: &Settled) -> bool {
 }
 
 /// Tells whether a record claims what it was foreseen to claim once its references follow.
-pub(in crate::plan) fn claims(plan: &Plan, record: &Stored, settled: &Settled, turned: &Turned) -> bool {
+pub(in crate::plan) fn claims(plan: &Plan, record: &Stored, settled: &Settled, turned: &Turned) -> Result<bool> {
     let table = &plan.meta().schema.tables[record.finding.table];
     let columns = &turned.holder.columns;
     let values: Option<Vec<Value>> = columns.iter().map(|&c| known(table, record, settled, c)).collect();
-    values.is_some_and(|values| tuple_bytes(table, columns, &values) == turned.tuple)
+    let bytes = values.map(|values| plan.tuple_bytes(record.finding.table, columns, &values)).transpose()?;
+    Ok(bytes.as_ref() == Some(&turned.tuple))
 }

@@ -7,7 +7,6 @@ use super::super::decision::Decision;
 use super::super::settle::exists;
 use super::super::store::Stored;
 use super::super::{Plan, codec};
-use super::tuple_bytes;
 use crate::analyzer::Finding;
 use crate::error::Result;
 use crate::model::change::{Class, Field, Reason};
@@ -101,10 +100,12 @@ impl Plan {
     }
 
     fn turns(&self, parent: usize, foreign_key: &ForeignKey, tuple: &[Value]) -> Result<bool> {
-        let target = &self.meta().schema.tables[parent];
-        let bytes = |values: &[Value]| tuple_bytes(target, &foreign_key.references, values);
-        Ok(self.remapped(parent)
-            && self.renamed(parent, foreign_key, tuple)?.is_some_and(|new| bytes(&new) != bytes(tuple)))
+        if !self.remapped(parent) {
+            return Ok(false);
+        }
+        let Some(new) = self.renamed(parent, foreign_key, tuple)? else { return Ok(false) };
+        let bytes = |values: &[Value]| self.tuple_bytes(parent, &foreign_key.references, values);
+        Ok(bytes(&new)? != bytes(tuple)?)
     }
 
     /// Says why a reference can't follow: it names a record that both sides have alike, and that stays with the current one of

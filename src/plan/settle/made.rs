@@ -7,7 +7,7 @@
 use super::{Preview, Settled, Strategies, Target, arrives, exists, settle};
 use crate::error::Result;
 use crate::model::{Key, Table, Value};
-use crate::plan::identity::{known, tuple_bytes};
+use crate::plan::identity::known;
 use crate::plan::store::Stored;
 use crate::plan::{Outcome, Plan, codec};
 use std::collections::HashMap;
@@ -38,13 +38,6 @@ pub(in crate::plan) fn made(table: &Table, record: &Stored, settled: &Settled) -
     plain.filter(|(_, unique)| unique.columns.iter().any(makes)).map(|(at, _)| at).collect()
 }
 
-/// Encodes what a record would have of a unique key; none where it is not known, or where it may stand twice.
-fn tuple(table: &Table, unique: usize, value: impl Fn(usize) -> Option<Value>) -> Option<Vec<u8>> {
-    let columns = &table.uniques[unique].columns;
-    let values: Option<Vec<Value>> = columns.iter().map(|&c| value(c).filter(|v| !v.is_null())).collect();
-    values.map(|values| tuple_bytes(table, columns, &values))
-}
-
 /// What a record has of a unique key, or gets: its values' bytes, whose they are, and the word for it.
 struct Had {
     bytes: Vec<u8>,
@@ -68,16 +61,23 @@ fn writes_into(table: &Table, unique: usize, record: &Stored, settled: &Settled)
     arrives(record) && settled.writes.iter().any(|(c, _)| table.uniques[unique].columns.contains(c))
 }
 
-/// Returns what a record gets of a unique key.
-fn gets(table: &Table, unique: usize, record: &Stored, settled: &Settled) -> Option<Had> {
-    if !writes_into(table, unique, record, settled) {
-        return None;
-    }
-    let bytes = tuple(table, unique, |c| known(table, record, settled, c))?;
-    Some(Had { bytes, name: named(table, &record.finding.key, record), word: "gets" })
-}
-
 impl Plan {
+    /// Encodes what a record would have of a unique key; none where it is not known, or where it may stand twice.
+    fn tuple(&self, table: usize, unique: usize, value: impl Fn(usize) -> Option<Value>) -> Result<Option<Vec<u8>>> {
+        let columns = &self.meta().schema.tables[table].uniques[unique].columns;
+        let values: Option<Vec<Value>> = columns.iter().map(|&c| value(c).filter(|v| !v.is_null())).collect();
+        values.map(|values| self.tuple_bytes(table, columns, &values)).transpose()
+    }
+
+    /// Returns what a record gets of a unique key.
+    fn comes_by(&self, table: &Table, unique: usize, record: &Stored, settled: &Settled) -> Result<Option<Had>> {
+        if !writes_into(table, unique, record, settled) {
+            return Ok(None);
+        }
+        let bytes = self.tuple(record.finding.table, unique, |c| known(table, record, settled, c))?;
+        Ok(bytes.map(|bytes| Had { bytes, name: named(table, &record.finding.key, record), word: "gets" }))
+    }
+
     /// Blocks records with made values that another record of the plan has or gets; returns whether there were any.
     pub(super) fn taken_by_made(
         &mut self,
@@ -90,7 +90,7 @@ impl Plan {
         let mut claims = Claims::new();
         self.each_settled(table, strategies, &mut |record, settled| {
             for unique in made(&own, record, settled) {
-                if let Some(bytes) = tuple(&own, unique, |c| known(&own, record, settled, c)) {
+                if let Some(bytes) = self.tuple(table, unique, |c| known(&own, record, settled, c))? {
                     claims.entry((unique, bytes)).or_default().push(record.finding.id);
                 }
             }
@@ -101,7 +101,8 @@ impl Plan {
         self.each_settled(table, strategies, &mut |record, settled| {
             for &unique in &uniques {
                 let has = self.has(&own, unique, record, settled)?;
-                for Had { bytes, name, word } in gets(&own, unique, record, settled).into_iter().chain(has) {
+                let gets = self.comes_by(&own, unique, record, settled)?;
+                for Had { bytes, name, word } in gets.into_iter().chain(has) {
                     let claimants = claims.get(&(unique, bytes)).into_iter().flatten();
                     for id in claimants.filter(|id| **id != record.finding.id) {
                         let columns = own.names(&own.uniques[unique].columns).join(" + ");
@@ -125,7 +126,7 @@ impl Plan {
     fn has(&self, table: &Table, unique: usize, record: &Stored, settled: &Settled) -> Result<Option<Had>> {
         let finding = &record.finding;
         let current = |column: usize| finding.fields.iter().find(|f| f.column == column)?.current.clone();
-        let Some(bytes) = tuple(table, unique, current) else { return Ok(None) };
+        let Some(bytes) = self.tuple(finding.table, unique, current)? else { return Ok(None) };
         let changes = writes_into(table, unique, record, settled);
         if exists(record) {
             let goes = record.outcome == Some(Outcome::Deleted) || (changes && settled.target == Target::Own);

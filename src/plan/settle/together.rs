@@ -6,7 +6,7 @@ use super::{Origin, Preview, Settled, Strategies, Target, arrives, exists, is_go
 use crate::analyzer::{Holder, Mixed, graph};
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
-use crate::model::{ForeignKey, Key, Value, encode};
+use crate::model::{ForeignKey, Key, Value};
 use crate::plan::early::Tally;
 use crate::plan::store::Stored;
 use crate::plan::{Outcome, Plan, PlanKind, identity};
@@ -221,10 +221,7 @@ impl Plan {
                     let tuple: Option<Vec<Value>> = foreign_key.columns.iter().map(brought).collect();
                     let kind = |c: usize| writes.iter().find(|(w, _)| *w == c).map(|(_, v)| v);
                     let Some(tuple) = tuple.filter(|_| foreign_key.applies(kind)) else { continue };
-                    let mut bytes = Vec::new();
-                    for (&column, value) in foreign_key.references.iter().zip(&tuple) {
-                        encode::encode_key_part(value, target.columns[column].collation, &mut bytes);
-                    }
+                    let bytes = self.tuple_bytes(parent, &foreign_key.references, &tuple)?;
                     let stranger = |r: &Stored| r.finding.reason == Reason::ReusedKey && !arrives(r);
                     if self.stored_by_key(parent, &bytes)?.as_ref().is_some_and(stranger) {
                         let (names, name) = (own.names(&foreign_key.columns).join("+"), Key(tuple));
@@ -296,8 +293,8 @@ impl Plan {
         for mixed in mixes(record, &settled.writes) {
             in_the_way = self.collides(table, strategies, mixed)?.or(in_the_way);
         }
-        for turned in limits.turned.iter().filter(|t| identity::claims(self, record, settled, t)) {
-            if !self.gives_up(table, strategies, &turned.holder)? {
+        for turned in &limits.turned {
+            if identity::claims(self, record, settled, turned)? && !self.gives_up(table, strategies, &turned.holder)? {
                 in_the_way = Some(turned.holder.text.clone());
             }
         }
@@ -384,10 +381,7 @@ impl Plan {
         away: &StayingAway,
     ) -> Result<Option<String>> {
         let target = &self.meta().schema.tables[parent];
-        let mut bytes = Vec::new();
-        for (&column, value) in references.iter().zip(tuple) {
-            encode::encode_key_part(value, target.columns[column].collation, &mut bytes);
-        }
+        let bytes = self.tuple_bytes(parent, references, tuple)?;
         if references != target.key {
             return Ok(away.get(&bytes).map(|record| {
                 let columns = target.names(references).join("+");

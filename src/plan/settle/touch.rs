@@ -95,18 +95,18 @@ mod tests {
             stamp(table, &fields, MOMENT, &mut settled);
             settled
         };
-        let name = (NOTE, text("n"));
+        let name = [(NOTE, text("n"))];
         let plain = table_of(Generated::No);
         let clock = (EMAIL, text(MOMENT));
         for outcome in [Outcome::Inserted, Outcome::Updated] {
-            let both = [clock.clone(), name.clone()];
-            assert_eq!(stamped(&plain, outcome, &[name.clone()]).writes, both);
-            assert_eq!(stamped(&plain, outcome, &[(EMAIL, text("2025-02-02")), name.clone()]).writes, both);
+            let both = [clock.clone(), name[0].clone()];
+            assert_eq!(stamped(&plain, outcome, &name).writes, both);
+            assert_eq!(stamped(&plain, outcome, &[(EMAIL, text("2025-02-02")), name[0].clone()]).writes, both);
             assert_eq!(stamped(&plain, outcome, &[]).writes, []);
         }
-        assert_eq!(stamped(&plain, Outcome::Kept, &[name.clone()]).writes, [name.clone()]);
+        assert_eq!(stamped(&plain, Outcome::Kept, &name).writes, name);
         assert_eq!(stamped(&plain, Outcome::Deleted, &[]).writes, []);
-        assert_eq!(stamped(&table_of(Generated::Computed), Outcome::Updated, &[name.clone()]).writes, [name]);
+        assert_eq!(stamped(&table_of(Generated::Computed), Outcome::Updated, &name).writes, name);
     }
 
     #[test]

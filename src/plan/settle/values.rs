@@ -4,7 +4,7 @@ use super::{Strategies, exists, settle};
 use crate::error::Result;
 use crate::model::change::Class;
 use crate::model::compare::same;
-use crate::model::{Key, Value, encode};
+use crate::model::{Key, Value};
 use crate::plan::store::Stored;
 use crate::plan::{Outcome, Plan};
 use std::collections::HashMap;
@@ -35,10 +35,7 @@ impl Plan {
             // Where another holds the value, it is there whatever becomes of these.
             for record in page.iter().filter(|r| r.finding.limits.holders.is_empty()) {
                 let Some(values) = self.brought(record, columns) else { continue };
-                let mut bytes = Vec::new();
-                for (&column, value) in columns.iter().zip(&values) {
-                    encode::encode_key_part(value, target.columns[column].collation, &mut bytes);
-                }
+                let bytes = self.tuple_bytes(table, columns, &values)?;
                 if self.gets(strategies, record, columns, &values)? {
                     arriving.push(bytes);
                 } else {

@@ -15,7 +15,7 @@ const SHOP: &str = "CREATE TABLE users (id {id}, email varchar(50) UNIQUE NOT NU
      INSERT INTO orders VALUES (1, 57, 10), (2, 57, 20), (4, 41, 40);
      INSERT INTO roles VALUES (57, 'admin');";
 
-fn there_and_back(live: &Live, plan: &mut Plan) {
+pub(super) fn there_and_back(live: &Live, plan: &mut Plan) {
     let before = live.content();
     let dry = live
         .merge_with(plan, Ending::RollBack, OnBlocked::Refuse)

@@ -188,3 +188,24 @@ fn f54_a_deletion_that_would_leave_an_undeclared_reference_is_a_conflict_with_it
     let note = plan.record("teams/4").expect("is there").finding.note;
     assert_eq!(note.as_deref(), Some("records refer to it that would stay: 1 of notes"));
 }
+
+#[test]
+fn f45_two_records_of_the_backup_that_match_one_are_named_by_their_own_ids() {
+    let world = World::new(SHOP);
+    let user = |id: i64, name: &str| json!({"id": id, "email": "a@x", "name": name});
+    // Ada has the id 1 here; which of them comes first makes no difference.
+    for (one, other) in [(2, 3), (3, 2), (1, 3), (3, 1)] {
+        world.backup("b.json", &[("users", json!([user(one, "A"), user(other, "B")]))]);
+        let refused = world.analyze("b.json", None, "backup-wins", by_email()).map(|(plan, _)| listed(&plan));
+        let told = refused.expect_err("two are one").full_message();
+        for name in
+            [format!("users/{one}"), format!("users/{other}"), "the same email; both would be users/1".to_owned()]
+        {
+            assert!(told.contains(&name), "{told}");
+        }
+    }
+    // One that comes twice as it is counts once.
+    world.backup("b.json", &[("users", json!([user(7, "A"), user(7, "A")]))]);
+    let (plan, _) = world.analyze("b.json", None, "backup-wins", by_email()).expect("analyzes");
+    assert_eq!(listed(&plan), ["users/1 conflict both_differ"]);
+}
