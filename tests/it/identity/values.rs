@@ -89,8 +89,7 @@ fn run(engine: usize, seed: u64) -> bool {
                 let out = home.plans().join(format!("{}.mplan", fresh_id('p')));
                 let undo = executor::undo::plan(home, &receipt, &mut *place.database(), &[], &out);
                 let mut undo = undo.unwrap_or_else(|e| panic!("undo: {}", told(&e)));
-                let undone =
-                    merge(&place, &mut undo, Ending::Commit).unwrap_or_else(|e| panic!("undo: {}", told(&e)));
+                let undone = merge(&place, &mut undo, Ending::Commit).unwrap_or_else(|e| panic!("undo: {}", told(&e)));
                 assert_eq!(undone.counts.writes(), merged.counts.writes(), "undo: {:?}", undone.left_out);
             }
             true
