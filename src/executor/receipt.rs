@@ -137,14 +137,26 @@ impl Receipt {
     ///
     /// # Errors
     /// `OutOfSpace`, `Failed`.
-    pub fn create(folder: &Path, mut meta: ReceiptMeta) -> Result<Self> {
+    pub fn create(folder: &Path, meta: ReceiptMeta) -> Result<Self> {
+        Self::begun(folder, meta, "synchronous = FULL")
+    }
+
+    /// Starts a receipt of what is only tried on paper: it is never sealed, and no disk is waited for.
+    ///
+    /// # Errors
+    /// `OutOfSpace`, `Failed`.
+    pub(super) fn scratch(folder: &Path, meta: ReceiptMeta) -> Result<Self> {
+        Self::begun(folder, meta, "synchronous = OFF; PRAGMA journal_mode = MEMORY")
+    }
+
+    fn begun(folder: &Path, mut meta: ReceiptMeta, durability: &str) -> Result<Self> {
         meta.images = Some(BTreeMap::new());
         let path = folder.join(format!("{}.preparing", meta.id));
         std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
         let connection = Connection::open(&path).map_err(|e| unusable(&path, e))?;
         connection
             .execute_batch(&format!(
-                "PRAGMA synchronous = FULL; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT};
+                "PRAGMA {durability}; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT};
                  BEGIN;
                  CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
                  CREATE TABLE records (id INTEGER PRIMARY KEY, table_id INTEGER NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL,

@@ -220,7 +220,6 @@ impl Prepare<'_> {
                 .filter_map(|v| self.database.store(column, &v).ok());
             candidates.extend(stored.map(|cell| (c, cell)));
         }
-        candidates.extend(self.referred_to(target, columns)?);
         // What it will be in the end may be possible at once: it is no longer active, say.
         candidates.extend(columns.iter().filter_map(|&c| Some((c, after?[c].clone()))));
         candidates.retain(|(column, value)| taken.holder[*column] != *value);
@@ -295,21 +294,6 @@ impl Prepare<'_> {
             }
         }
         Ok(true)
-    }
-
-    /// Returns values that columns which refer to records can hold: of the last record there is.
-    fn referred_to(&mut self, target: &Table, columns: &[usize]) -> Result<Vec<(usize, OwnedCell)>> {
-        let mut found = Vec::new();
-        for &column in columns {
-            let single = |f: &ForeignKey| f.columns.len() == 1 && !target.columns[column].nullable;
-            for foreign_key in self.asked_at_once(target, column).into_iter().filter(single) {
-                let Some(parent) = foreign_key.table else { continue };
-                let parent = self.plan.meta().schema.tables[parent].clone();
-                let highest = self.view.highest(&parent, foreign_key.references[0])?;
-                found.extend(highest.map(|number| (column, OwnedCell::Int(number))));
-            }
-        }
-        Ok(found)
     }
 
     /// Lists the references of a column that have to lead somewhere at any time.

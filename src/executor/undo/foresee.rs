@@ -49,7 +49,7 @@ impl Making<'_> {
     /// `Refused` for records that can't be written in any order.
     fn block_refused(&mut self, chosen: &[usize]) -> Result<bool> {
         let scratch = tempfile::tempdir()?;
-        let mut receipt = Receipt::create(scratch.path(), first_meta(&self.plan, &MergeOptions::default(), None))?;
+        let mut receipt = Receipt::scratch(scratch.path(), first_meta(&self.plan, &MergeOptions::default(), None))?;
         let view = self.snapshot.as_mut();
         let (plan, database) = (&self.plan, self.database);
         let prepared = Prepare { plan, database, view, receipt: &mut receipt, progress: &Quiet }.run()?;
