@@ -32,6 +32,29 @@ pub fn quoted(engine: Engine, name: &str) -> String {
     }
 }
 
+/// Turns a value into a column's cell as [`Database::store`] does, as far as the engine alone decides.
+///
+/// # Errors
+/// As [`Database::store`].
+pub(crate) fn store(engine: Engine, column: &Column, value: &Value) -> std::result::Result<OwnedCell, String> {
+    match engine {
+        Engine::Sqlite => sqlite::store(column, value),
+        Engine::Postgres => postgres::store(column, value),
+        Engine::Mysql => mysql::store(column, value, u64::MAX),
+    }
+}
+
+/// As [`Database::store_any`], as far as the engine alone decides.
+///
+/// # Errors
+/// As [`Database::store`].
+pub(crate) fn store_any(engine: Engine, column: &Column, value: &Value) -> std::result::Result<OwnedCell, String> {
+    match engine {
+        Engine::Sqlite => sqlite::store_any(column, value),
+        Engine::Postgres | Engine::Mysql => store(engine, column, value),
+    }
+}
+
 /// What tells one database from another.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Identity {

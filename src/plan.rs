@@ -75,6 +75,8 @@ pub struct Plan {
     changes: seal::Changes,
     /// What is taken out of findings before they are stored.
     withheld: withheld::Withheld,
+    /// The strategies, once they were asked for; as long as the meta data stays.
+    strategies: std::cell::OnceCell<settle::Strategies>,
 }
 
 impl Plan {
@@ -103,6 +105,7 @@ impl Plan {
             changes: Default::default(),
             early: None,
             withheld,
+            strategies: Default::default(),
         })
     }
 
@@ -117,6 +120,7 @@ impl Plan {
             self.early = None;
         }
         self.meta = meta;
+        self.strategies.take();
         self.write_meta()
     }
 
@@ -182,6 +186,7 @@ impl Plan {
             early: None,
             // What is stored already lacks what stays out.
             withheld: Default::default(),
+            strategies: Default::default(),
         };
         plan.load_remapped()?;
         Ok(plan)
@@ -198,6 +203,7 @@ impl Plan {
     /// `OutOfSpace`, `Failed`.
     pub fn update_meta(&mut self, state_key: &[u8; 32], change: impl FnOnce(&mut Meta)) -> Result<()> {
         change(&mut self.meta);
+        self.strategies.take();
         self.write_meta()?;
         self.write_seal(state_key)
     }

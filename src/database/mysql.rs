@@ -28,6 +28,7 @@ use catalog::{bind, text};
 use session::Session;
 use sqlx::mysql::MySqlArguments;
 use std::time::{Duration, Instant};
+pub(super) use store::store;
 use view::{Lock, View};
 
 /// How long to wait between two tries of the lock.

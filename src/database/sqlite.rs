@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(super) use sql::quote;
+pub(super) use values::{natural as store_any, store};
 
 /// An SQLite database file.
 #[derive(Debug)]

@@ -9,7 +9,6 @@ use crate::analyzer::digests;
 use crate::database::{Database, Transaction};
 use crate::error::{Result, fail};
 use crate::model::change::Class;
-use crate::model::schema::Engine;
 use crate::model::{Cell, Key, OwnedCell, Table, Value, encode};
 use crate::plan::settle::{Strategies, Target, settle};
 use crate::plan::{ActionKind, Outcome, Plan, PlanKind, Preview, Selector, Stored};
@@ -204,9 +203,7 @@ impl Prepare<'_> {
     }
 
     fn store(&self, column: &crate::model::Column, value: &Value) -> std::result::Result<OwnedCell, String> {
-        let native = self.database.identity().engine == Engine::Sqlite
-            && self.plan.meta().backup.as_ref().is_some_and(|b| b.format == "sqlite");
-        if native && !column.enforced {
+        if self.plan.is_native() && !column.enforced {
             self.database.store_any(column, value)
         } else {
             self.database.store(column, value)

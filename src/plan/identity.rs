@@ -92,7 +92,7 @@ pub(super) fn into_existing(plan: &Plan, strategy: &Strategy, record: &Stored) -
         let current = record.finding.fields.iter().find(|f| f.column == *column).and_then(|f| f.current.as_ref());
         !stays.contains(column) && !current.is_some_and(|c| same(c, value))
     });
-    if let Some(why) = refused(table, record, &writes) {
+    if let Some(why) = refused(plan, record, &writes) {
         return Settled::plain(Outcome::Blocked, Some(why));
     }
     let Some(target) = existing(record) else { return Settled::plain(Outcome::Undecided, record.finding.note.clone()) };
@@ -122,7 +122,7 @@ pub(super) fn new_key(plan: &Plan, strategy: &Strategy, record: &Stored) -> Resu
     writes.retain(|(column, _)| !table.key.contains(column));
     writes.extend(table.key.iter().copied().zip(key.iter().cloned()));
     writes.sort_by_key(|(column, _)| *column);
-    if let Some(why) = refused(table, record, &writes) {
+    if let Some(why) = refused(plan, record, &writes) {
         return Ok(Settled::plain(Outcome::Blocked, Some(why)));
     }
     let mut settled = inserted(table, writes, Target::New);

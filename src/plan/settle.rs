@@ -2,11 +2,12 @@
 //!
 //! Preview, dry run and merge all use these outcomes; nothing else decides.
 
+mod fits;
 mod together;
 
 use super::decision::{Decision, FieldDecision, typed};
 use super::store::Stored;
-use super::{Outcome, Plan, identity};
+use super::{Outcome, Plan, PlanKind, identity};
 use crate::analyzer::Mixed;
 use crate::analyzer::options::Touch;
 use crate::error::Result;
@@ -121,6 +122,19 @@ impl Strategies {
     }
 }
 
+impl Plan {
+    /// Returns the plan's strategies, parsed once.
+    ///
+    /// # Errors
+    /// As [`Strategies::of`].
+    fn strategies(&self) -> Result<&Strategies> {
+        match self.strategies.get() {
+            Some(parsed) => Ok(parsed),
+            None => Strategies::of(self).map(|parsed| self.strategies.get_or_init(|| parsed)),
+        }
+    }
+}
+
 /// Says what becomes of a record, before it is known what becomes of its parents. References to records that the merge
 /// writes under another key follow them.
 ///
@@ -129,6 +143,25 @@ impl Strategies {
 pub fn settle(plan: &Plan, strategies: &Strategies, record: &Stored) -> Result<Settled> {
     let settled = alone(plan, strategies, record)?;
     Ok(touched(plan, record, identity::follow(plan, record, settled)?))
+}
+
+/// Lists what a merge writes into a record that neither side has in that column: made of both sides, typed, a reference
+/// that follows its record, a key made for it.
+///
+/// # Errors
+/// As [`settle`].
+pub fn of_neither_side(plan: &Plan, record: &Stored) -> Result<Vec<(usize, Value)>> {
+    let is_written = matches!(record.outcome, Some(Outcome::Inserted | Outcome::Updated));
+    if !is_written || plan.meta().kind != PlanKind::Merge {
+        return Ok(Vec::new());
+    }
+    let mut writes = settle(plan, plan.strategies()?, record)?.writes;
+    writes.retain(|(column, value)| {
+        let field = record.finding.fields.iter().find(|f| f.column == *column);
+        let sides = field.into_iter().flat_map(|f| [&f.current, &f.backup]).flatten();
+        !sides.into_iter().any(|side| same(side, value))
+    });
+    Ok(writes)
 }
 
 /// Sets the timestamp of a record that is written to the moment of the analysis, where that was asked.
@@ -193,7 +226,7 @@ fn alone(plan: &Plan, strategies: &Strategies, record: &Stored) -> Result<Settle
         None => {}
     }
     if let Some(decision) = &record.decision {
-        return decided(table, strategies.of_table(table), record, decision);
+        return decided(plan, strategies.of_table(table), record, decision);
     }
     let strategy = strategies.of_table(table);
     if finding.class == Class::CurrentOnly && !strategy.carries(Class::CurrentOnly) {
@@ -204,7 +237,7 @@ fn alone(plan: &Plan, strategies: &Strategies, record: &Stored) -> Result<Settle
         return Ok(Settled::plain(Outcome::Kept, finding.note.clone()));
     }
     Ok(match by_strategy(plan, strategy, record) {
-        Choice::Write(writes) => written(table, record, writes),
+        Choice::Write(writes) => written(plan, record, writes),
         Choice::Delete => Settled::plain(Outcome::Deleted, None),
         Choice::Keep(KeepReason::NewerKept) => Settled::plain(Outcome::KeptNewer, None),
         Choice::Keep(KeepReason::ByStrategy | KeepReason::NothingToChange) => Settled::plain(Outcome::Kept, None),
@@ -220,7 +253,7 @@ pub(super) fn by_strategy(plan: &Plan, strategy: &Strategy, record: &Stored) -> 
     let table = &plan.meta().schema.tables[finding.table];
     let options = &plan.meta().options;
     let has_base = finding.fields.iter().any(|f| f.base.is_some());
-    strategy.decide(&Conflict {
+    let choice = strategy.decide(&Conflict {
         table,
         class: finding.class,
         reason: finding.reason,
@@ -231,7 +264,8 @@ pub(super) fn by_strategy(plan: &Plan, strategy: &Strategy, record: &Stored) -> 
         has_base,
         preserve_newer: if options.preserve_newer { PreserveNewer::On } else { PreserveNewer::Off },
         tolerance: Duration::from_millis(options.tolerance_millis),
-    })
+    });
+    plan.held_or_asked(table, &finding.fields, choice)
 }
 
 fn arrives(record: &Stored) -> bool {
@@ -248,8 +282,9 @@ pub(super) fn exists(record: &Stored) -> bool {
 }
 
 /// Finds the outcome of writing some fields: an insert needs every column that has no default.
-fn written(table: &Table, record: &Stored, mut writes: Vec<(usize, Value)>) -> Settled {
-    if let Some(why) = refused(table, record, &writes) {
+fn written(plan: &Plan, record: &Stored, mut writes: Vec<(usize, Value)>) -> Settled {
+    let table = &plan.meta().schema.tables[record.finding.table];
+    if let Some(why) = refused(plan, record, &writes) {
         return Settled::plain(Outcome::Blocked, Some(why));
     }
     if exists(record) {
@@ -277,8 +312,9 @@ pub(super) fn inserted(table: &Table, writes: Vec<(usize, Value)>, target: Targe
 }
 
 /// Says why some fields can't be written, as far as the analysis has seen it.
-pub(super) fn refused(table: &Table, record: &Stored, writes: &[(usize, Value)]) -> Option<String> {
+pub(super) fn refused(plan: &Plan, record: &Stored, writes: &[(usize, Value)]) -> Option<String> {
     let finding = &record.finding;
+    let table = &plan.meta().schema.tables[finding.table];
     let from_backup = |column: usize, value: &Value| {
         finding.fields.iter().any(|f| f.column == column && f.backup.as_ref() == Some(value))
     };
@@ -291,6 +327,9 @@ pub(super) fn refused(table: &Table, record: &Stored, writes: &[(usize, Value)])
         if let Some((_, why)) = unstorable.filter(|_| from_backup(*column, value)) {
             return Some(why.clone());
         }
+    }
+    if let Some(why) = plan.unheld(table, &finding.fields, writes) {
+        return Some(why);
     }
     let refused = |mixed: &Mixed| match mixed {
         Mixed::Refused(why) => Some(why.clone()),
@@ -342,7 +381,8 @@ fn is_mixed(record: &Stored, writes: &[(usize, Value)], with: &[usize], without:
         && !writes.iter().any(|(column, _)| without.contains(column))
 }
 
-fn decided(table: &Table, strategy: &Strategy, record: &Stored, decision: &Decision) -> Result<Settled> {
+fn decided(plan: &Plan, strategy: &Strategy, record: &Stored, decision: &Decision) -> Result<Settled> {
+    let table = &plan.meta().schema.tables[record.finding.table];
     let fields: &[Field] = &record.finding.fields;
     let all_from_backup = || fields.iter().filter_map(|f| Some((f.column, f.backup.clone()?))).collect::<Vec<_>>();
     let leaves =
@@ -363,7 +403,7 @@ fn decided(table: &Table, strategy: &Strategy, record: &Stored, decision: &Decis
                 writes.retain(|(c, _)| table.timestamp != Some(*c));
                 writes.extend(later_clock(table, fields, &writes));
             }
-            written(table, record, writes)
+            written(plan, record, writes)
         }
         Decision::Fields { fields: answers } => {
             let mut writes = Vec::new();
@@ -389,7 +429,7 @@ fn decided(table: &Table, strategy: &Strategy, record: &Stored, decision: &Decis
             } else if !writes.is_empty() {
                 writes.extend(later_clock(table, fields, &writes));
             }
-            if writes.is_empty() { Settled::plain(Outcome::Kept, None) } else { written(table, record, writes) }
+            if writes.is_empty() { Settled::plain(Outcome::Kept, None) } else { written(plan, record, writes) }
         }
     })
 }

@@ -153,9 +153,11 @@ fn records(page: &mut String, plan: &Plan, table: usize, name: &str, secrets: &S
         let table = &plan.meta().schema.tables[record.finding.table];
         let outcome = view.outcome.map(|o| format!(" → {o}")).unwrap_or_default();
         let note = view.note.as_deref().map(|n| format!(": {n}")).unwrap_or_default();
+        let is_mixed = view.fields.iter().any(|f| f.written.is_some());
+        let (column, columns) = if is_mixed { ("<th scope=\"col\">Written</th>", 4) } else { ("", 3) };
         let _ = writeln!(
             page,
-            "<table><caption>{} — {}, {}{}{}</caption>\n<thead><tr><th scope=\"col\">field</th><th scope=\"col\">base</th><th scope=\"col\">Current</th><th scope=\"col\">Backup</th></tr></thead><tbody>",
+            "<table><caption>{} — {}, {}{}{}</caption>\n<thead><tr><th scope=\"col\">field</th><th scope=\"col\">base</th><th scope=\"col\">Current</th><th scope=\"col\">Backup</th>{column}</tr></thead><tbody>",
             escape(&secrets.record_name(table, &record.finding.key)),
             escape(&view.class),
             escape(&view.reason),
@@ -164,14 +166,19 @@ fn records(page: &mut String, plan: &Plan, table: usize, name: &str, secrets: &S
         );
         let _ = writeln!(
             page,
-            "<tr><th scope=\"row\">why</th><td colspan=\"3\">{}</td></tr>",
+            "<tr><th scope=\"row\">why</th><td colspan=\"{columns}\">{}</td></tr>",
             escape(explained(record.finding.reason))
         );
         for field in &view.fields {
             let mark = if field.conflict { " (! conflict)" } else { "" };
+            let written = match &field.written {
+                Some(new) => format!("<td>{}</td>", value(Some(new))),
+                None if is_mixed => "<td></td>".to_owned(),
+                None => String::new(),
+            };
             let _ = writeln!(
                 page,
-                "<tr><th scope=\"row\">{}{mark}</th><td>{}</td><td>{}</td><td>{}</td></tr>",
+                "<tr><th scope=\"row\">{}{mark}</th><td>{}</td><td>{}</td><td>{}</td>{written}</tr>",
                 escape(&field.name),
                 value(field.base.as_ref()),
                 value(field.current.as_ref()),

@@ -7,6 +7,7 @@ use crate::model::schema::Engine;
 use crate::model::{Table, Value};
 use crate::plan::choices::Offer;
 use crate::plan::decision::{Decision, FieldDecision};
+use crate::plan::settle::of_neither_side;
 use crate::plan::{Plan, Preview, Selector, Stored};
 use comfy_table::{CellAlignment, Table as Grid, presets};
 use std::fmt::Write as _;
@@ -286,25 +287,43 @@ pub fn record(plan: &Plan, record: &Stored, secrets: &Secrets) -> String {
     if has_base {
         header.push("base");
     }
-    header.extend(["current", "backup", ""]);
+    header.extend(["current", "backup"]);
+    let mut written = of_neither_side(plan, record).unwrap_or_default();
+    let is_mixed = !written.is_empty();
+    if is_mixed {
+        header.push("written");
+    }
+    header.push("");
     let value = |column: usize, value: Option<&Value>| match value {
         None => "—".to_owned(),
         Some(value) => short(&quoted(table, column, value, secrets), 60),
     };
-    let rows: Vec<Vec<String>> = finding
-        .fields
-        .iter()
-        .map(|f| {
-            let mut row = vec![table.columns[f.column].name.clone()];
-            if has_base {
-                row.push(value(f.column, f.base.as_ref().and_then(Option::as_ref)));
-            }
-            row.push(value(f.column, f.current.as_ref()));
-            row.push(value(f.column, f.backup.as_ref()));
-            row.push(if f.in_conflict { "! conflict".to_owned() } else { String::new() });
-            row
-        })
-        .collect();
+    let name = |column: usize| table.columns[column].name.clone();
+    let mut taken = |column: usize| {
+        let at = written.iter().position(|(c, _)| *c == column)?;
+        Some(value(column, Some(&written.swap_remove(at).1)))
+    };
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for f in &finding.fields {
+        let mut row = vec![name(f.column)];
+        if has_base {
+            row.push(value(f.column, f.base.as_ref().and_then(Option::as_ref)));
+        }
+        row.push(value(f.column, f.current.as_ref()));
+        row.push(value(f.column, f.backup.as_ref()));
+        if is_mixed {
+            row.push(taken(f.column).unwrap_or_default());
+        }
+        row.push(if f.in_conflict { "! conflict".to_owned() } else { String::new() });
+        rows.push(row);
+    }
+    // Fields in which the sides don't differ, or that the backup does not have.
+    for (column, new) in &written {
+        let mut row = vec![name(*column)];
+        row.resize(header.len() - 2, String::new());
+        row.extend([value(*column, Some(new)), String::new()]);
+        rows.push(row);
+    }
     text.push_str(&aligned(&header, &rows, header.len()));
     let decision = match &record.decision {
         None => "none".to_owned(),

@@ -7,6 +7,7 @@ use crate::model::change::{Class, Counts};
 use crate::model::encode;
 use crate::plan::choices::{self, Offer};
 use crate::plan::decision::{Decision, FieldDecision};
+use crate::plan::settle::of_neither_side;
 use crate::plan::{ActionKind, Outcome, Plan, Preview, Selector, Stored};
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
@@ -110,6 +111,9 @@ pub struct FieldView {
     /// The backup's value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backup: Option<Json>,
+    /// What a merge writes, where that is neither side's value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub written: Option<Json>,
     /// Whether it is part of the conflict.
     pub conflict: bool,
 }
@@ -151,16 +155,31 @@ impl RecordView {
     pub fn of(plan: &Plan, record: &Stored, secrets: &Secrets) -> Self {
         let finding = &record.finding;
         let table = &plan.meta().schema.tables[finding.table];
-        let fields = finding.fields.iter().map(|field| {
-            let shown = |value: &crate::model::Value| secrets.json(table, field.column, value);
-            FieldView {
-                name: table.columns[field.column].name.clone(),
-                base: field.base.as_ref().map(|b| b.as_ref().map_or(Json::Null, shown)),
-                current: field.current.as_ref().map(shown),
-                backup: field.backup.as_ref().map(shown),
-                conflict: field.in_conflict,
-            }
-        });
+        let mut written: BTreeMap<usize, Json> = of_neither_side(plan, record)
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(column, value)| (column, secrets.json(table, column, &value)))
+            .collect();
+        let mut fields: Vec<FieldView> = finding
+            .fields
+            .iter()
+            .map(|field| {
+                let shown = |value: &crate::model::Value| secrets.json(table, field.column, value);
+                FieldView {
+                    name: table.columns[field.column].name.clone(),
+                    base: field.base.as_ref().map(|b| b.as_ref().map_or(Json::Null, shown)),
+                    current: field.current.as_ref().map(shown),
+                    backup: field.backup.as_ref().map(shown),
+                    written: written.remove(&field.column),
+                    conflict: field.in_conflict,
+                }
+            })
+            .collect();
+        // Fields in which the sides don't differ, or that the backup does not have.
+        fields.extend(written.into_iter().map(|(column, value)| {
+            let name = table.columns[column].name.clone();
+            FieldView { name, base: None, current: None, backup: None, written: Some(value), conflict: false }
+        }));
         let label = table.label();
         let choices = if finding.class == Class::Conflict { choices::offers(plan, record) } else { Vec::new() };
         Self {
@@ -174,7 +193,7 @@ impl RecordView {
             note: super::text::because(record).map(|note| secrets.scrub(table, &finding.fields, &note)),
             outcome: record.outcome.map(Outcome::word),
             backup_record: Some(finding.place.record).filter(|r| *r > 0),
-            fields: fields.collect(),
+            fields,
             table: label,
         }
     }

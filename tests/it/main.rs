@@ -45,3 +45,4 @@ mod tidy;
 mod timetable;
 mod withheld;
 mod world;
+mod written;

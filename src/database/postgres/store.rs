@@ -18,7 +18,7 @@ const LAST_DATE_YEAR: i64 = 5_874_897;
 const LAST_TIMESTAMP_YEAR: i64 = 294_276;
 
 /// Turns a value into the column's cell.
-pub(super) fn store(column: &Column, value: &Value) -> Fit {
+pub(in crate::database) fn store(column: &Column, value: &Value) -> Fit {
     let wrong = || fit::wrong_kind(column, value);
     match (&column.ty, value) {
         (_, Value::Null) => fit::null(column),

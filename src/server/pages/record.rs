@@ -25,6 +25,8 @@ pub(super) struct FieldView {
     decidable: bool,
     editable: bool,
     choice: &'static str,
+    /// What is written, where that is neither side's.
+    written: Option<Html>,
     own: String,
     why_not: &'static str,
 }
@@ -238,6 +240,7 @@ fn field_view(
         decidable: decidable && !fixed && field.backup.is_some(),
         editable: decidable && !fixed,
         choice,
+        written: shown.written.as_ref().map(|v| value(Some(v), words::NOT_THERE, ALONE)),
         own,
         why_not: match (fixed, field.backup.is_some()) {
             (true, _) => words::PART_OF_THE_KEY_OR_COMPUTED,

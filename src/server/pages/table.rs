@@ -248,8 +248,12 @@ pub(super) fn title(table: &Table, record: &Stored, now: Option<&Now>, secrets: 
 fn row(plan: &Plan, table: &Table, record: &Stored, now: Option<&Now>, id: &str, secrets: &Secrets) -> Row {
     let view = RecordView::of(plan, record, secrets);
     let one_sided = matches!(record.finding.class, Class::New | Class::CurrentOnly);
-    let mut fields: Vec<_> =
-        view.fields.iter().filter(|f| !one_sided || !is_null(f.backup.as_ref().or(f.current.as_ref()))).collect();
+    let mut fields: Vec<_> = view
+        .fields
+        .iter()
+        .filter(|f| f.backup.is_some() || f.current.is_some())
+        .filter(|f| !one_sided || !is_null(f.backup.as_ref().or(f.current.as_ref())))
+        .collect();
     fields.sort_by_key(|f| !f.conflict);
     let mut shown: Vec<FieldRow> = fields
         .into_iter()

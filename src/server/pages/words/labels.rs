@@ -223,6 +223,7 @@ pub(in crate::server::pages) const CURRENT: &str = "Current";
 pub(in crate::server::pages) const CHANGED: &str = "changed";
 pub(in crate::server::pages) const OF_2: &str = "of";
 pub(in crate::server::pages) const RESULT: &str = "Result";
+pub(in crate::server::pages) const IS_WRITTEN: &str = "Is written:";
 pub(in crate::server::pages) const DIFFERS: &str = "differs";
 pub(in crate::server::pages) const MY_OWN: &str = "My own";
 pub(in crate::server::pages) const MY_OWN_VALUE_FOR: &str = "My own value for";
