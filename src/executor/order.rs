@@ -327,8 +327,7 @@ impl<'a> Records<'a> {
         let (id, table) = self.nodes[node];
         let table = &self.schema.tables[table];
         let image = receipt.page(id - 1, 1).ok().and_then(|mut page| page.pop());
-        let key = image.map(|i| super::write::shown(table, &i.key)).unwrap_or_default();
-        format!("{}/{key}", table.label())
+        image.map_or_else(|| table.label(), |image| super::write::shown(table, &image.key))
     }
 }
 

@@ -216,9 +216,9 @@ impl Prepare<'_> {
             .iter()
             .zip(key)
             .map(|(&c, value)| {
-                self.database.store_any(&table.columns[c], value).map_err(|why| {
-                    fail!(Refused, "{}/{}: the key can't be looked up: {why}", table.label(), Key(key.to_vec()))
-                })
+                self.database
+                    .store_any(&table.columns[c], value)
+                    .map_err(|why| fail!(Refused, "{}: the key can't be looked up: {why}", table.named(key)))
             })
             .collect()
     }
@@ -240,8 +240,8 @@ impl Prepare<'_> {
                     *preview.of(Outcome::Kept) += 1;
                 } else {
                     *preview.of(Outcome::Blocked) += 1;
-                    let name = Key(key_values(target, there));
-                    let why = format!("{}/{name} is there already, with other fields", target.label());
+                    let name = target.named(&key_values(target, there));
+                    let why = format!("{name} is there already, with other fields");
                     prepared.blocked.push(refusal(target, &one.record, why));
                 }
                 continue;

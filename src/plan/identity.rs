@@ -13,7 +13,7 @@ use crate::analyzer::{Turned, graph, made_key};
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
 use crate::model::compare::same;
-use crate::model::{ForeignKey, Key, Table, Value, encode};
+use crate::model::{ForeignKey, Table, Value, encode};
 use crate::strategy::{Choice, Strategy};
 use rusqlite::{OptionalExtension, params};
 
@@ -99,7 +99,7 @@ pub(super) fn into_existing(plan: &Plan, strategy: &Strategy, record: &Stored) -
     if writes.is_empty() {
         return Settled::plain(Outcome::Kept, Some("the existing record holds the same; references follow".to_owned()));
     }
-    let why = format!("into {}/{}", table.label(), Key(target.0.clone()));
+    let why = format!("into {}", table.named(&target.0));
     Settled { outcome: Outcome::Updated, writes, why: Some(why), target: Target::Existing(target.0, target.1) }
 }
 
@@ -127,7 +127,7 @@ pub(super) fn new_key(plan: &Plan, strategy: &Strategy, record: &Stored) -> Resu
     }
     let mut settled = inserted(table, writes, Target::New);
     if settled.outcome == Outcome::Inserted {
-        settled.why = Some(format!("as {}/{}", table.label(), Key(key)));
+        settled.why = Some(format!("as {}", table.named(&key)));
     }
     Ok(settled)
 }
@@ -151,7 +151,7 @@ pub(super) fn follow(plan: &Plan, record: &Stored, mut settled: Settled) -> Resu
         if let (Some(already), Some(key)) = (&record.finding.limits.already, key)
             && bytes.as_ref() == Some(&already.key_bytes)
         {
-            let name = format!("{}/{}", table.label(), Key(key));
+            let name = table.named(&key);
             if already.differs.is_empty() {
                 return Ok(Settled::plain(Outcome::Kept, Some(format!("{name} is there already"))));
             }
@@ -480,7 +480,7 @@ impl Plan {
         let table = record.finding.table;
         let target = &self.meta().schema.tables[table];
         let bytes = tuple_bytes(target, &target.key, key);
-        let name = format!("{}/{}", target.label(), Key(key.clone()));
+        let name = target.named(key);
         if self.stored_by_key(table, &bytes)?.is_some_and(|r| r.outcome.is_some_and(Outcome::writes)) {
             return Ok(Some(format!("the backup's own record {name} is written too")));
         }

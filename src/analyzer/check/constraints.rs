@@ -10,7 +10,7 @@ use crate::analyzer::{Finding, Holder, Mixed};
 use crate::database::Violation;
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
-use crate::model::{Column, Key, OwnedCell, Unique, Value};
+use crate::model::{Column, OwnedCell, Unique, Value, encode};
 use std::collections::{HashMap, HashSet};
 
 /// Claimants of one unique key that are compared with each other; more than these are compared with these.
@@ -199,10 +199,19 @@ impl Check<'_> {
         let claims = if rows.is_empty() { Vec::new() } else { self.snapshot.claims(target, unique, &rows)? };
         let claim = |(cells, record): (Option<Vec<OwnedCell>>, &Vec<Option<Value>>)| {
             let cells = cells?;
-            let parts =
-                unique.reads.iter().filter_map(|&c| Some((target.columns[c].name.as_str(), record[c].as_ref()?)));
-            let parts: Vec<String> = parts.map(|(name, value)| format!("{name} = {value}")).collect();
-            let text = format!("{} in {}", parts.join(", "), unique.name);
+            let parts = unique.reads.iter().filter_map(|&c| {
+                Some(format!("{} = {}", target.columns[c].name, target.shown(c, record[c].as_ref()?)))
+            });
+            let own = unique.columns.iter().zip(&cells).filter_map(|(&c, cell)| {
+                let value = encode::value_of(cell.as_cell(), &target.columns[c])?;
+                Some(format!("{} = {}", target.columns[c].name, target.shown(c, &value)))
+            });
+            // What a column is computed from may not be known (SQLite); then it speaks for itself.
+            let unknown = |&c: &usize| !target.columns[c].writable() && target.columns[c].default.is_none();
+            let text = match unique.columns.iter().any(unknown) && unique.columns.len() == cells.len() {
+                true => format!("{} ({})", own.collect::<Vec<_>>().join(", "), unique.name),
+                false => format!("{} in {}", parts.collect::<Vec<_>>().join(", "), unique.name),
+            };
             Some(Claim { bytes: format!("{cells:?}").into_bytes(), cells: Some(cells), text })
         };
         Ok(claims.into_iter().zip(records).map(claim).collect())
@@ -294,7 +303,7 @@ impl Check<'_> {
             let key_bytes = tuple_bytes(target, &target.key, &key);
             let stays = !unique.is_plain() && self.stays(table, unique, &key_bytes, claim)?;
             let text = match self.options.reach {
-                Reach::Backup => format!("{} is held by {}/{}", claim.text, target.label(), Key(key)),
+                Reach::Backup => format!("{} is held by {}", claim.text, target.named(&key)),
                 Reach::Both => format!("{} is held by another record of {}", claim.text, target.label()),
             };
             holders[*position] = Some(Holder { columns: unique.decided_by().to_vec(), stays, key_bytes, text });

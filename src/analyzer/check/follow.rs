@@ -6,7 +6,7 @@ use crate::analyzer::{Already, Finding, Holder, Turned};
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
 use crate::model::compare::same;
-use crate::model::{ForeignKey, Key, Table, Value, encode};
+use crate::model::{ForeignKey, Table, Value, encode};
 
 /// A reference to a table some of whose records meet others, by the table's key.
 type Meeting<'a> = (usize, &'a ForeignKey);
@@ -122,7 +122,7 @@ impl Check<'_> {
                     continue;
                 }
                 let what = tuple_text(target, columns, &values);
-                let text = format!("once its references follow: {what} is held by {}/{}", target.label(), Key(key));
+                let text = format!("once its references follow: {what} is held by {}", target.named(&key));
                 let holder = Holder { columns: columns.to_vec(), stays: false, key_bytes, text };
                 let turned = Turned { tuple: tuple_bytes(target, columns, &values), holder };
                 if !finding.limits.turned.contains(&turned) {

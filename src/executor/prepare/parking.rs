@@ -5,7 +5,7 @@ use super::room::Refused;
 use super::{Image, Parked, Prepare, Prepared, key_values};
 use crate::error::{Result, fail};
 use crate::model::calendar::Timestamp;
-use crate::model::{Column, ColumnType, Key, OwnedCell, Table, Unique, Value};
+use crate::model::{Column, ColumnType, OwnedCell, Table, Unique, Value};
 use crate::plan::ActionKind;
 use std::collections::HashSet;
 
@@ -138,8 +138,8 @@ impl Prepare<'_> {
         };
         let names = target.names(unique.decided_by()).join(", ");
         if keeps {
-            let holder = Key(key_values(target, holder));
-            return Ok(Some(format!("{names}: held by {}/{holder} ({})", target.label(), unique.name)));
+            let holder = target.named(&key_values(target, holder));
+            return Ok(Some(format!("{names}: held by {holder} ({})", unique.name)));
         }
         let spoken_for = format!("{key:?}");
         let waits = unique.deferrable && self.database.capabilities().defers_declared;

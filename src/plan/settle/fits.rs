@@ -14,8 +14,7 @@ impl Plan {
     /// Tells whether the backup's values come from a database of the current engine with dynamic types, so that a column
     /// may hold values of any kind.
     pub(crate) fn is_native(&self) -> bool {
-        self.meta().schema.engine == Engine::Sqlite
-            && self.meta().backup.as_ref().is_some_and(|b| b.format == "sqlite")
+        self.meta().schema.engine == Engine::Sqlite && self.meta().backup.as_ref().is_some_and(|b| b.format == "sqlite")
     }
 
     /// Says why a column can't hold a value.

@@ -293,14 +293,10 @@ impl Plan {
         let mut found = self.stored_by_key(parent, &bytes)?;
         if found.is_none() {
             found = self.under_new_key(parent, references, &bytes)?.filter(|r| r.outcome == Some(Outcome::Blocked));
-            return Ok(
-                found.map(|record| format!("{}/{} is blocked", target.label(), crate::model::Key(record.finding.key)))
-            );
+            return Ok(found.map(|record| format!("{} is blocked", target.named(&record.finding.key))));
         }
         Ok(found.and_then(|record| {
-            is_gone(&record).then(|| {
-                format!("{}/{} is not there after this merge", target.label(), crate::model::Key(record.finding.key))
-            })
+            is_gone(&record).then(|| format!("{} is not there after this merge", target.named(&record.finding.key)))
         }))
     }
 }
