@@ -59,8 +59,12 @@ impl Table {
 
     /// Names one of its records by the values of some columns, as [`Table::named`] does.
     pub fn named_by(&self, columns: &[usize], values: &[Value]) -> String {
-        let parts: Vec<String> = columns.iter().zip(values).map(|(&c, v)| self.shown(c, v)).collect();
-        format!("{}/{}", self.label(), parts.join(","))
+        format!("{}/{}", self.label(), self.key_shown(columns, values))
+    }
+
+    /// Writes the values of some columns as a key for a message: `7,12`.
+    pub fn key_shown(&self, columns: &[usize], values: &[Value]) -> String {
+        columns.iter().zip(values).map(|(&c, v)| self.shown(c, v)).collect::<Vec<_>>().join(",")
     }
 }
 
