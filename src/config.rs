@@ -299,6 +299,7 @@ impl Target {
             options.declared.push(table.clone());
             let columns = known.secret_columns.iter().chain(&known.never_write);
             options.declared.extend(columns.map(|column| format!("{table}\u{0}{column}")));
+            options.secret_columns.extend(known.secret_columns.iter().map(|column| (table.clone(), column.clone())));
             if !known.key.is_empty() && !options.keys.iter().any(|(t, _)| t == table) {
                 options.keys.push((table.clone(), known.key.clone()));
             }

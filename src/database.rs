@@ -32,17 +32,27 @@ pub fn quoted(engine: Engine, name: &str) -> String {
     }
 }
 
-/// Says why a column of an engine can't hold a value, by the rules that a merge stores it by.
+/// Turns a value into a column's cell as [`Database::store`] does, as far as the engine alone decides.
 ///
 /// # Errors
-/// The reason.
-pub fn storable(engine: Engine, column: &Column, value: &Value) -> std::result::Result<(), String> {
-    let stored = match engine {
-        Engine::Sqlite => sqlite::fits(column, value),
-        Engine::Postgres => postgres::fits(column, value),
-        Engine::Mysql => mysql::fits(column, value),
-    };
-    stored.map(|_| ())
+/// As [`Database::store`].
+pub(crate) fn store(engine: Engine, column: &Column, value: &Value) -> std::result::Result<OwnedCell, String> {
+    match engine {
+        Engine::Sqlite => sqlite::store(column, value),
+        Engine::Postgres => postgres::store(column, value),
+        Engine::Mysql => mysql::store(column, value, u64::MAX),
+    }
+}
+
+/// As [`Database::store_any`], as far as the engine alone decides.
+///
+/// # Errors
+/// As [`Database::store`].
+pub(crate) fn store_any(engine: Engine, column: &Column, value: &Value) -> std::result::Result<OwnedCell, String> {
+    match engine {
+        Engine::Sqlite => sqlite::store_any(column, value),
+        Engine::Postgres | Engine::Mysql => store(engine, column, value),
+    }
 }
 
 /// What tells one database from another.

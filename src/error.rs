@@ -127,12 +127,26 @@ impl ErrorKind {
 ///
 /// *Shape:* `details` are further lines (records, tables) for people; `rows` in JSON come from them too.
 #[derive(thiserror::Error)]
-#[error("{}", .0.message)]
+#[error("{}{}", .0.message, .0.consequence)]
 pub struct Error(Box<Inner>);
+
+/// A database's own words, which may quote values of records: not part of any message until [`Error::reveal`] says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quote {
+    /// The table whose records they are about; none where that is not known.
+    pub table: Option<String>,
+    /// The columns whose values they may quote; none: any.
+    pub columns: Option<Vec<String>>,
+    /// The words.
+    pub text: String,
+}
 
 struct Inner {
     kind: ErrorKind,
     message: String,
+    /// `; nothing was changed`.
+    consequence: String,
+    quote: Option<Quote>,
     hint: Option<String>,
     details: Vec<String>,
     retryable: bool,
@@ -145,6 +159,8 @@ impl Error {
         Self(Box::new(Inner {
             kind,
             message: message.into(),
+            consequence: String::new(),
+            quote: None,
             hint: None,
             details: Vec::new(),
             retryable: false,
@@ -176,7 +192,37 @@ impl Error {
     /// Adds what follows from it to the message: `…; nothing was changed`.
     #[must_use]
     pub fn and(mut self, consequence: &str) -> Self {
-        self.0.message = format!("{}; {consequence}", self.0.message);
+        self.0.consequence.push_str(&format!("; {consequence}"));
+        self
+    }
+
+    /// Adds a database's own words, which may quote values.
+    #[must_use]
+    pub fn quoting(mut self, quote: Quote) -> Self {
+        self.0.quote = Some(quote);
+        self
+    }
+
+    /// Says of which table the records were, where the database did not.
+    #[must_use]
+    pub fn about(mut self, table: &str) -> Self {
+        if let Some(quote) = &mut self.0.quote {
+            quote.table.get_or_insert_with(|| table.to_owned());
+        }
+        self
+    }
+
+    /// Returns the database's own words, which may quote values.
+    pub fn quote(&self) -> Option<&Quote> {
+        self.0.quote.as_ref()
+    }
+
+    /// Makes the database's own words a part of the message.
+    #[must_use]
+    pub fn reveal(mut self) -> Self {
+        if let Some(quote) = self.0.quote.take() {
+            self.0.message = format!("{}: {}", self.0.message, quote.text);
+        }
         self
     }
 
@@ -226,7 +272,7 @@ impl Error {
 
     /// Returns the message with every cause behind it, in one line.
     pub fn full_message(&self) -> String {
-        let mut text = self.0.message.clone();
+        let mut text = self.to_string();
         let mut cause = self.0.source.as_deref().map(|s| s as &dyn std::error::Error);
         while let Some(error) = cause {
             let line = error.to_string();

@@ -93,4 +93,4 @@ pub mod schedule;
 pub mod server;
 pub mod strategy;
 
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Error, ErrorKind, Quote, Result};

@@ -12,6 +12,7 @@ pub mod names;
 pub mod plain;
 pub mod raw;
 pub mod schema;
+pub mod secret;
 pub mod value;
 
 pub(crate) use cell::emptied;

@@ -82,8 +82,8 @@ pub struct Plan {
     forms_begun: std::collections::BTreeSet<usize>,
     /// What is taken out of findings before they are stored.
     withheld: withheld::Withheld,
-    /// The strategies as they were parsed for whoever looks at single records.
-    parsed: std::cell::OnceCell<settle::Strategies>,
+    /// The strategies, once they were asked for; as long as the meta data stays.
+    strategies: std::cell::OnceCell<settle::Strategies>,
 }
 
 impl Plan {
@@ -114,7 +114,7 @@ impl Plan {
             spelled: Default::default(),
             forms_begun: Default::default(),
             withheld,
-            parsed: Default::default(),
+            strategies: Default::default(),
         })
     }
 
@@ -130,7 +130,7 @@ impl Plan {
             self.early = None;
         }
         self.meta = meta;
-        self.parsed.take();
+        self.strategies.take();
         self.write_meta()
     }
 
@@ -198,7 +198,7 @@ impl Plan {
             forms_begun: Default::default(),
             // What is stored already lacks what stays out.
             withheld: Default::default(),
-            parsed: Default::default(),
+            strategies: Default::default(),
         };
         plan.load_remapped()?;
         plan.load_spellings()?;
@@ -216,7 +216,7 @@ impl Plan {
     /// `OutOfSpace`, `Failed`.
     pub fn update_meta(&mut self, state_key: &[u8; 32], change: impl FnOnce(&mut Meta)) -> Result<()> {
         change(&mut self.meta);
-        self.parsed.take();
+        self.strategies.take();
         self.write_meta()?;
         self.write_seal(state_key)
     }
@@ -226,10 +226,10 @@ impl Plan {
     /// # Errors
     /// As [`settle::Strategies::of`].
     pub fn strategies(&self) -> Result<&settle::Strategies> {
-        if self.parsed.get().is_none() {
-            let _ = self.parsed.set(settle::Strategies::of(self)?);
+        if self.strategies.get().is_none() {
+            let _ = self.strategies.set(settle::Strategies::of(self)?);
         }
-        Ok(self.parsed.get().expect("was just set"))
+        Ok(self.strategies.get().expect("was just set"))
     }
 
     /// Returns the file's path.

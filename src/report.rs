@@ -2,6 +2,7 @@
 //!
 //! Pure: nothing here reads a database or prints. Secret columns are replaced here, before anything else sees them.
 
+pub mod clean;
 pub mod html;
 pub mod power;
 pub mod secrets;

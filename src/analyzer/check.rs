@@ -205,7 +205,10 @@ fn tuple_bytes(table: &Table, columns: &[usize], values: &[Value]) -> Vec<u8> {
 
 /// Writes `email = a@x` or `category = a, key = b`.
 fn tuple_text(table: &Table, columns: &[usize], values: &[Value]) -> String {
-    let parts: Vec<String> =
-        table.names(columns).iter().zip(values).map(|(name, value)| format!("{name} = {value}")).collect();
+    let parts: Vec<String> = columns
+        .iter()
+        .zip(values)
+        .map(|(&c, v)| format!("{} = {}", table.columns[c].name, table.shown(c, v)))
+        .collect();
     parts.join(", ")
 }

@@ -88,6 +88,12 @@ impl Mapping {
             target.key_is_primary = target.key_is_primary && target.key == key;
             target.key = key;
         }
+        for (table, column) in &options.secret_columns {
+            // A name that is not there is refused below.
+            let Ok(position) = find_table(&schema, table) else { continue };
+            let Ok(column) = find_column(&schema.tables[position], column) else { continue };
+            schema.tables[position].secret.push(column);
+        }
         for table in &mut schema.tables {
             table.timestamp = table.columns.iter().position(|c| c.writable() && names::is_updated_name(&c.name));
         }

@@ -95,6 +95,8 @@ pub struct Options {
     pub on_unknown_column: OnUnknown,
     /// Tables, and columns as table NUL column, that the configuration describes: each must be there.
     pub declared: Vec<String>,
+    /// Columns that hold secrets though their names do not say so: table, column.
+    pub secret_columns: Vec<(String, String)>,
     /// Keys named by the user: table, columns.
     pub keys: Vec<(String, Vec<String>)>,
     /// Tables whose records are matched by a natural key, whatever their ids: table, columns.
@@ -135,6 +137,7 @@ impl Default for Options {
             on_unknown_table: OnUnknown::Error,
             on_unknown_column: OnUnknown::Error,
             declared: Vec::new(),
+            secret_columns: Vec::new(),
             keys: Vec::new(),
             matches: Vec::new(),
             virtual_keys: Vec::new(),

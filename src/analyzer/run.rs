@@ -20,7 +20,7 @@ use crate::model::change::Counts;
 use crate::model::schema::Engine;
 use crate::progress::{Phase, Progress};
 use readers::{
-    Begun, Finished, FromBackup, FromSide, QUEUE, Request, Role, Steps, read_backup, read_base, read_current,
+    Begun, Finished, FromBackup, FromSide, InBase, QUEUE, Request, Role, Steps, read_backup, read_base, read_current,
 };
 use std::collections::{BTreeSet, HashSet};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -96,7 +96,10 @@ pub fn analyze(
         outcome.map(|(tables, finished)| (tables, finished, seen, base_summary))
     })?;
     let Finished { summary, unknown, skipped, computed, seen } = *finished;
-    mapping.check_asked(&seen)?;
+    let (base_summary, base_known) = base_summary;
+    // A name of the base's own may be meant as well.
+    let all: Vec<_> = seen.iter().chain(base_known.iter().map(|known| &known.seen)).cloned().collect();
+    mapping.check_asked(&all)?;
     if !unknown.is_empty() {
         return Err(fail!(SchemaMismatch, "the backup does not fit the current database; nothing was changed")
             .details(unknown)
@@ -111,8 +114,18 @@ pub fn analyze(
             .map(|name| format!("{name} is computed by the database; the backup's values are not read")),
     );
     notes.extend(summary.notes.iter().cloned());
-    let (base_summary, base_known) = base_summary;
     notes.extend(base_notes(&mapping, &tables, &base_known));
+    let not_in_base = |r: &&TableResult| {
+        base.is_some()
+            && mapping.parts[r.table] == Part::Chosen
+            && !base_known.iter().any(|known| known.seen.table == Some(r.table))
+    };
+    notes.extend(
+        tables
+            .iter()
+            .filter(not_in_base)
+            .map(|r| format!("{}: the base does not have it; it is compared two-way", r.name)),
+    );
     notes.extend(matched.iter().flat_map(|m| m.notes.iter().cloned()));
     for result in &tables {
         let table = &mapping.schema.tables[result.table];
@@ -170,17 +183,26 @@ fn not_carried(mapping: &Mapping, tables: &[TableResult]) -> Vec<String> {
     let mut names = Vec::new();
     for result in tables.iter().filter(|r| mapping.parts[r.table] == Part::Chosen && !r.carried.is_empty()) {
         let table = &mapping.schema.tables[result.table];
-        let missing = (0..table.columns.len()).filter(|c| table.columns[*c].writable() && !result.carried.contains(c));
+        // What is left out on request is noted as such.
+        let compared = |c: &usize| table.columns[*c].writable() && mapping.compared[result.table][*c];
+        let missing = (0..table.columns.len()).filter(compared).filter(|c| !result.carried.contains(c));
         names.extend(missing.map(|c| format!("{}.{}", result.name, table.columns[c].name)));
     }
     names
 }
 
 /// Says where the base's columns are not those of the backup or of current: what that means for a three-way comparison.
-fn base_notes(mapping: &Mapping, tables: &[TableResult], base: &[(usize, Learned)]) -> Vec<String> {
+fn base_notes(mapping: &Mapping, tables: &[TableResult], base: &[InBase]) -> Vec<String> {
     let mut notes = Vec::new();
-    for (table, learned) in base {
-        let Some(result) = tables.iter().find(|r| r.table == *table && r.three_way) else { continue };
+    for InBase { seen, learned } in base {
+        let found = tables.iter().find(|r| Some(r.table) == seen.table && r.three_way);
+        let Some(result) = found else { continue };
+        // A table without records says nothing about its columns.
+        if result.carried.is_empty() || !learned.carried.contains(&true) {
+            notes.extend(learned.unknown.iter().map(|sentence| format!("{}: in the base, {sentence}", result.name)));
+            continue;
+        }
+        let table = &result.table;
         let target = &mapping.schema.tables[*table];
         let compared = |c: &usize| mapping.compared[*table][*c] && target.columns[*c].writable();
         let missing: Vec<usize> =

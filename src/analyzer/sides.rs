@@ -228,6 +228,8 @@ impl<'a> BackupSink<'a> {
                 found = None;
             } else if self.mapping.compared[self.table][column] {
                 self.learned.carried[column] = true;
+            } else {
+                self.learned.skipped.push(format!("{}.{name}", self.header.name));
             }
         }
         self.known.insert(name.to_owned(), found);

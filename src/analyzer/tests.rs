@@ -45,6 +45,7 @@ fn table(name: &str, columns: &[(&str, ColumnType)]) -> Table {
         refused: None,
         notes: Vec::new(),
         partitioned_by: Vec::new(),
+        secret: Vec::new(),
         plain: false,
     }
 }

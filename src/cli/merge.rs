@@ -14,7 +14,7 @@ use crate::executor::{self, Ending, Home, MaxChanges, MergeOptions, MergeReport,
 use crate::files::{self, FileOutcome};
 use crate::plan::{Outcome, Plan, PlanKind, Selector};
 use crate::report::text::{self, Saved, summary};
-use crate::report::{Analyzed, Merged, Secrets, name_of};
+use crate::report::{Analyzed, Merged, Secrets, clean, name_of};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use std::io::Read as _;
@@ -405,7 +405,7 @@ fn carry_out(context: &Context<'_>, args: &MergeArgs, home: &Home, plan: &mut Pl
             if let Some(staged) = staged.filter(|_| error.kind() != ErrorKind::OutcomeUnknown) {
                 staged.abandon()?;
             }
-            return Err(scrubbed(&error, plan, &secrets).unwrap_or(error));
+            return Err(scrubbed(error, plan, &secrets));
         }
     };
     let merge = super::files::id_of(&report.merge, 'm');
@@ -423,7 +423,7 @@ fn carry_out(context: &Context<'_>, args: &MergeArgs, home: &Home, plan: &mut Pl
     }
     let mut merged = Merged::of(&report, &plan.meta().id, options.ending);
     for line in &mut merged.left_out {
-        *line = clean_line(plan, &secrets, line);
+        *line = clean::line(plan, &secrets, line);
     }
     if report.already.is_none() && report.counts.blocked > 0 {
         merged.left_out.extend(blocked(plan, &secrets)?);
@@ -449,11 +449,9 @@ fn carry_out(context: &Context<'_>, args: &MergeArgs, home: &Home, plan: &mut Pl
     Ok(done.exit(if left_out { 3 } else { 0 }))
 }
 
-/// Removes secret values from an error about records of the plan, and names the plan so that it is found; `None` where
-/// the error is fine as it is.
-pub(super) fn scrubbed(error: &Error, plan: &Plan, secrets: &Secrets) -> Option<Error> {
-    let message = clean_line(plan, secrets, &error.full_message());
-    let details: Vec<String> = error.detail_lines().iter().map(|l| clean_line(plan, secrets, l)).collect();
+/// Removes secret values from an error about records of the plan, and names the plan so that it is found.
+pub(super) fn scrubbed(error: Error, plan: &Plan, secrets: &Secrets) -> Error {
+    let error = clean::error(plan, secrets, error);
     // A plan that is kept elsewhere is not found by its id.
     let mut hint = error.hint_text().map(|h| h.replace(&plan.meta().id, &name_of(plan)));
     if error.kind() == ErrorKind::NeedsDecision
@@ -467,35 +465,12 @@ pub(super) fn scrubbed(error: &Error, plan: &Plan, secrets: &Secrets) -> Option<
             "Another record holds the value; where it was given with --set, give another: merganser resolve {name} --record TABLE/KEY --set FIELD=VALUE"
         ));
     }
-    let same = message == error.full_message() && details == error.detail_lines();
-    if same && hint.as_deref() == error.hint_text() {
-        return None;
+    if hint.is_none() && error.full_message().contains(clean::UNSAID) {
+        hint = Some("--show-secrets shows them.".to_owned());
     }
-    let clean = Error::new(error.kind(), message).details(details);
-    Some(match hint {
-        Some(hint) => clean.hint(hint),
-        None => clean,
-    })
-}
-
-/// Removes the secrets of the record that a line is about; such a line begins with its name: `users/41: …`.
-pub(super) fn clean_line(plan: &Plan, secrets: &Secrets, line: &str) -> String {
-    let name = line.split_once(": ").map_or(line, |(name, _)| name);
-    match plan.record(name) {
-        Ok(record) => {
-            let finding = &record.finding;
-            if line.starts_with(&format!("{name}: {}, {}", finding.class, finding.reason)) {
-                return text::line(plan, &record, secrets);
-            }
-            let table = &plan.meta().schema.tables[finding.table];
-            let clean = secrets.scrub(table, &finding.fields, line);
-            // The key itself may be a secret.
-            match clean.strip_prefix(name) {
-                Some(rest) => format!("{}{rest}", secrets.record_name(table, &finding.key)),
-                None => clean,
-            }
-        }
-        Err(_) => line.to_owned(),
+    match hint {
+        Some(hint) => error.hint(hint),
+        None => error,
     }
 }
 

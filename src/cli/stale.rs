@@ -1,12 +1,12 @@
 //! `show --stale`: which current records changed since the analysis, found without writing.
 
 use super::context::Context;
-use super::merge::clean_line;
 use super::output::Done;
 use super::signals::Working;
 use crate::error::Result;
 use crate::executor::stale;
 use crate::plan::Plan;
+use crate::report::clean;
 use crate::report::text::shown;
 use serde_json::json;
 
@@ -17,7 +17,7 @@ pub(super) fn run(context: &Context<'_>, plan: &Plan) -> Result<Done> {
     let _working = Working::begin();
     let secrets = context.secrets(Some(&target.settings))?;
     let mut stale = stale::find(plan, database.as_mut(), &home, context.out)?;
-    stale.iter_mut().for_each(|line| *line = clean_line(plan, &secrets, line));
+    stale.iter_mut().for_each(|line| *line = clean::line(plan, &secrets, line));
     for line in &stale {
         context.out.line(&format!("  {}", shown(line)));
     }

@@ -1,7 +1,7 @@
 //! `undo` and `redo`: take a merge back, or an undo; what was changed since stays.
 
 use super::context::Context;
-use super::merge::{clean_line, scrubbed};
+use super::merge::scrubbed;
 use super::output::Done;
 use super::signals::Working;
 use crate::error::{Result, fail};
@@ -10,7 +10,7 @@ use crate::executor::undo::{OnKept, Wanted};
 use crate::executor::{self, Ending, Home, MergeOptions, OnBlocked, OnStale, Receipt, State};
 use crate::plan::{Plan, PlanKind};
 use crate::report::text;
-use crate::report::{Secrets, Undone};
+use crate::report::{Secrets, Undone, clean};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
@@ -217,9 +217,9 @@ fn carry_out(
         let _working = Working::begin();
         executor::merge(plan, database, home, &options, context.out)
     };
-    let mut report = report.map_err(|error| scrubbed(&error, plan, secrets).unwrap_or(error))?;
+    let mut report = report.map_err(|error| scrubbed(error, plan, secrets))?;
     for line in report.left_out.iter_mut().chain(&mut report.notes) {
-        *line = clean_line(plan, secrets, line);
+        *line = clean::line(plan, secrets, line);
     }
     let some = |text: &str| Some(text.to_owned()).filter(|t| !t.is_empty());
     let carried = match (&plan.meta().kind, args.dry_run || !args.only_tables.is_empty()) {

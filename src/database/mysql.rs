@@ -28,6 +28,7 @@ use catalog::{bind, text};
 use session::Session;
 use sqlx::mysql::MySqlArguments;
 use std::time::{Duration, Instant};
+pub(super) use store::store;
 use view::{Lock, View};
 
 /// How long to wait between two tries of the lock.
@@ -138,11 +139,6 @@ impl Mysql {
             _ => "another session".to_owned(),
         })
     }
-}
-
-/// Turns a value into the column's cell, whatever the server's largest message is.
-pub(super) fn fits(column: &Column, value: &Value) -> std::result::Result<OwnedCell, String> {
-    store::store(column, value, u64::MAX)
 }
 
 impl Database for Mysql {

@@ -32,7 +32,7 @@ pub(super) use catalog::quote;
 use session::Session;
 use sqlx::Row;
 use std::time::{Duration, Instant};
-pub(super) use store::store as fits;
+pub(super) use store::store;
 use view::{Lock, View};
 
 /// The advisory lock of a merge; the number is `mrgansr` in ASCII. Advisory locks are per database.

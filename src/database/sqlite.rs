@@ -11,7 +11,7 @@ mod values;
 mod write;
 
 use crate::database::{Capabilities, Database, Identity, Sample, Snapshot, Transaction, WriteOptions};
-use crate::error::{Error, ErrorKind, Result, fail};
+use crate::error::{Error, ErrorKind, Quote, Result, fail};
 use crate::model::schema::Engine;
 use crate::model::{Column, OwnedCell, Schema, Table, Value};
 use rusqlite::{Connection, OpenFlags};
@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(super) use sql::quote;
-pub(super) use values::store as fits;
+pub(super) use values::{natural as store_any, store};
 
 /// An SQLite database file.
 #[derive(Debug)]
@@ -167,6 +167,11 @@ pub(crate) fn error(error: rusqlite::Error) -> Error {
     if is_refused_write(&error) {
         return Error::new(kind, format!("SQLite: {message}: the disk took no more"))
             .hint("It is full, over a quota, or failing: make room, or look at the system's log.");
+    }
+    // What a trigger raises may be made of values.
+    if error.sqlite_error().is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_TRIGGER) {
+        let quote = Quote { table: None, columns: None, text: message };
+        return Error::new(kind, "SQLite: a trigger refused it").quoting(quote);
     }
     Error::new(kind, format!("SQLite: {message}"))
 }

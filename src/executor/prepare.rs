@@ -10,7 +10,6 @@ use crate::analyzer::digests;
 use crate::database::{Database, Snapshot};
 use crate::error::{Result, fail};
 use crate::model::change::{Class, Reason};
-use crate::model::schema::Engine;
 use crate::model::{Cell, Key, OwnedCell, Table, Value, encode};
 use crate::plan::settle::{Strategies, Target, settle};
 use crate::plan::{ActionKind, Outcome, Plan, PlanKind, Preview, Selector, Stored};
@@ -227,9 +226,7 @@ impl Prepare<'_> {
     }
 
     fn store(&self, column: &crate::model::Column, value: &Value) -> std::result::Result<OwnedCell, String> {
-        let native = self.database.identity().engine == Engine::Sqlite
-            && self.plan.meta().backup.as_ref().is_some_and(|b| b.format == "sqlite");
-        if native && !column.enforced {
+        if self.plan.is_native() && !column.enforced {
             self.database.store_any(column, value)
         } else {
             self.database.store(column, value)
@@ -242,9 +239,9 @@ impl Prepare<'_> {
             .iter()
             .zip(key)
             .map(|(&c, value)| {
-                self.database.store_any(&table.columns[c], value).map_err(|why| {
-                    fail!(Refused, "{}/{}: the key can't be looked up: {why}", table.label(), Key(key.to_vec()))
-                })
+                self.database
+                    .store_any(&table.columns[c], value)
+                    .map_err(|why| fail!(Refused, "{}: the key can't be looked up: {why}", table.named(key)))
             })
             .collect()
     }
@@ -266,8 +263,8 @@ impl Prepare<'_> {
                     *preview.of(Outcome::Kept) += 1;
                 } else {
                     *preview.of(Outcome::Blocked) += 1;
-                    let name = Key(key_values(target, there));
-                    let why = format!("{}/{name} is there already, with other fields", target.label());
+                    let name = target.named(&key_values(target, there));
+                    let why = format!("{name} is there already, with other fields");
                     prepared.blocked.push(refusal(target, &one.record, Reason::UniqueTaken, why));
                 }
                 continue;

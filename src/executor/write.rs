@@ -84,7 +84,7 @@ pub(super) fn attempt(
             let _ = transaction.rollback();
             // Where this can't be noted either (a full disk), recovery finds the records as they were.
             let _ = receipt.set_state(|m| m.state = State::RolledBack);
-            return Err(nothing_changed(error));
+            return Err(nothing_changed(explained(&plan.meta().schema.tables, error)));
         }
     };
     if options.ending == Ending::RollBack {
@@ -98,7 +98,7 @@ pub(super) fn attempt(
         let _ = receipt.set_state(|m| m.state = state);
         return Err(match state {
             State::Unknown => error.hint("Run 'merganser status': it finds out whether the merge is there."),
-            _ => nothing_changed(error),
+            _ => nothing_changed(explained(&plan.meta().schema.tables, error)),
         });
     }
     failpoint("after-commit");
@@ -310,7 +310,7 @@ impl Writing<'_> {
         };
         let missed = self.transaction.update(target, &[parked.column], &[update]).map_err(|error| {
             let column = &target.columns[parked.column].name;
-            error.hint(format!("Values of {column} swap places and the column takes no passing value; leave one of the records out, or change one of them by hand first."))
+            error.about(&target.label()).hint(format!("Values of {column} swap places and the column takes no passing value; leave one of the records out, or change one of them by hand first."))
         })?;
         match missed.is_empty() {
             true => Ok(()),
@@ -356,7 +356,7 @@ impl Writing<'_> {
             let Some(last) = images.last() else { return Ok(()) };
             after = (last.level, last.id);
             for batch in images.chunk_by(|a, b| a.columns == b.columns) {
-                step(self, &target, batch)?;
+                step(self, &target, batch).map_err(|error| error.about(&label))?;
                 failpoint("between-statements");
             }
             done += images.len() as u64;
@@ -445,16 +445,25 @@ impl Writing<'_> {
     }
 }
 
+/// Adds the database's own words to an error, unless they may quote what is secret.
+fn explained(tables: &[Table], error: Error) -> Error {
+    let harmless = error.quote().is_some_and(|quote| {
+        let about = |t: &&Table| quote.table.as_ref().is_some_and(|name| *name == t.name || *name == t.label());
+        let quoted = |name: &String| quote.columns.as_ref().is_none_or(|columns| columns.contains(name));
+        let secret =
+            |t: &Table| (0..t.columns.len()).any(|column| quoted(&t.columns[column].name) && t.is_secret(column));
+        let mut about = tables.iter().filter(about).peekable();
+        about.peek().is_some() && !about.any(secret)
+    });
+    if harmless { error.reveal() } else { error }
+}
+
+/// Names a record by its key.
 pub(super) fn shown(table: &Table, key: &[OwnedCell]) -> String {
     let values = table.key.iter().zip(key).filter_map(|(&c, cell)| encode::value_of(cell.as_cell(), &table.columns[c]));
-    crate::model::Key(values.collect()).to_string()
+    table.named(&values.collect::<Vec<_>>())
 }
 
 fn dropped(table: &Table, key: &[OwnedCell], what: &str) -> Error {
-    fail!(
-        Refused,
-        "{}/{}: the {what} changed no record, most likely because a trigger dropped it",
-        table.label(),
-        shown(table, key)
-    )
+    fail!(Refused, "{}: the {what} changed no record, most likely because a trigger dropped it", shown(table, key))
 }

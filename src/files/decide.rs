@@ -144,6 +144,7 @@ fn table() -> Table {
         refused: None,
         notes: Vec::new(),
         partitioned_by: Vec::new(),
+        secret: Vec::new(),
         plain: false,
     }
 }

@@ -374,6 +374,9 @@ pub struct Table {
     /// The columns whose values, listed or in ranges, say into which partition a record goes: any other may have none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub partitioned_by: Vec<usize>,
+    /// Columns that hold secrets though their names do not say so: those that the configuration names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secret: Vec<usize>,
     /// Whether the types of its columns say all about what the table takes: no check, no domain, nothing computed, and
     /// each type one of which the adapter knows every limit. Asked of the database as it is, never kept.
     #[serde(skip)]
@@ -413,6 +416,7 @@ impl Table {
             }
         }
         plain.timestamp = None;
+        plain.secret.clear();
         plain.key.clear();
         plain.key_is_primary = false;
         plain.foreign_keys.retain(|f| f.declared);

@@ -5,9 +5,8 @@ use super::choices::{self, Choice};
 use super::decision::{Decision, Entry, FieldDecision, typed};
 use super::store::{Stored, seen};
 use super::{Plan, lost};
-use crate::database::storable;
 use crate::error::{Error, Result, fail};
-use crate::model::{Key, Table};
+use crate::model::Table;
 use rusqlite::params;
 use std::collections::BTreeMap;
 
@@ -75,7 +74,7 @@ impl Plan {
     pub fn checked(&self, record: &Stored, decision: Decision) -> Result<Decision> {
         let table = &self.meta().schema.tables[record.finding.table];
         if let Some((choice, why)) = self.impossible(record, &decision) {
-            let name = format!("{}/{}", table.label(), Key(record.finding.key.clone()));
+            let name = table.named(&record.finding.key);
             return Err(Self::refused(&name, choice, &why));
         }
         let decision = decision.checked(table)?;
@@ -99,8 +98,10 @@ impl Plan {
         }
         if let FieldDecision::Value(json) = answer {
             let value = typed(json, table, column)?;
-            return storable(meta.schema.engine, &table.columns[column], &value)
-                .map_err(|why| fail!(Usage, "{label}.{name}: {why}").hint("Give another value."));
+            return match self.unfit(&table.columns[column], &value) {
+                Some(why) => Err(fail!(Usage, "{label}.{name}: {why}").hint("Give another value.")),
+                None => Ok(()),
+            };
         }
         let brought = record.finding.fields.iter().any(|f| f.column == column && f.backup.is_some());
         let carried = meta.tables.iter().any(|t| t.table == record.finding.table && t.carried.contains(&column));
@@ -211,7 +212,7 @@ impl Plan {
         self.together(|plan| {
             for before in answered {
                 let table = &earlier.meta().schema.tables[before.finding.table];
-                let name = format!("{}/{}", table.label(), Key(before.finding.key.clone()));
+                let name = table.named(&before.finding.key);
                 let Ok(record) = plan.record(&before.conflict_id) else {
                     left.push(format!("{name}: nothing differs any more"));
                     continue;
@@ -316,7 +317,7 @@ impl Plan {
         let tried = change(self);
         self.sql("ROLLBACK")?;
         self.meta = meta;
-        self.parsed.take();
+        self.strategies.take();
         self.load_remapped()?;
         tried
     }

@@ -12,7 +12,7 @@ use crate::analyzer::Mixed;
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
 use crate::model::compare::same;
-use crate::model::{Key, Table, Value, names};
+use crate::model::{Table, Value, names};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -156,7 +156,7 @@ fn alone(plan: &Plan, record: &Stored, choice: Choice) -> Option<String> {
     let table = &plan.meta().schema.tables[finding.table];
     let about_identity = matches!(choice, Choice::IntoExisting | Choice::NewKey);
     if about_identity && finding.reason == Reason::UniqueTaken && exists(record) {
-        let own = format!("{}/{}", table.label(), Key(finding.key.clone()));
+        let own = table.named(&finding.key);
         return Some(format!(
             "current has {own} itself; give the unique value another one with --set, or keep current"
         ));
@@ -275,11 +275,11 @@ fn consequence(plan: &Plan, record: &Stored, choice: Choice, found: &Followers) 
     let followers = &found.all;
     let finding = &record.finding;
     let table = &plan.meta().schema.tables[finding.table];
-    let own = format!("{}/{}", table.label(), Key(finding.key.clone()));
+    let own = table.named(&finding.key);
     let identity = finding.limits.identity.as_deref();
     let existing = identity
         .and_then(|i| codec::values_from_bytes(&i.key).ok())
-        .map_or_else(|| own.clone(), |key| format!("{}/{}", table.label(), Key(key)));
+        .map_or_else(|| own.clone(), |key| table.named(&key));
     let kept = identity.map(|i| listed(&i.referrers)).filter(|text| !text.is_empty());
     let keeps = kept.map(|text| format!("; keeps {text} under {existing}")).unwrap_or_default();
     let points = if followers.is_empty() { String::new() } else { format!("; re-points {}", listed(followers)) };

@@ -171,7 +171,8 @@ impl Decision {
 /// `Usage` when it does not fit the column's type.
 pub fn typed(json: &serde_json::Value, table: &Table, column: usize) -> Result<Value> {
     let target = &table.columns[column];
-    let unfit = |why: &str| fail!(Usage, "{}.{}: {json} {why}", table.label(), target.name);
+    let shown = if table.is_secret(column) { "the value".to_owned() } else { json.to_string() };
+    let unfit = |why: &str| fail!(Usage, "{}.{}: {shown} {why}", table.label(), target.name);
     let text;
     let cell = match json {
         serde_json::Value::Null if !target.nullable => return Err(unfit("is not allowed: the column needs a value")),

@@ -17,7 +17,7 @@ use crate::analyzer::{graph, made_key, next_number};
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
 use crate::model::compare::same;
-use crate::model::{ForeignKey, Key, Table, Value};
+use crate::model::{ForeignKey, Table, Value};
 use crate::strategy::{Choice, Strategy};
 use rusqlite::{OptionalExtension, params};
 
@@ -102,7 +102,7 @@ pub(super) fn into_existing(plan: &Plan, strategy: &Strategy, record: &Stored) -
         let current = record.finding.fields.iter().find(|f| f.column == *column).and_then(|f| f.current.as_ref());
         !stays.contains(column) && !current.is_some_and(|c| same(c, value))
     });
-    if let Some(why) = refused(table, record, &writes) {
+    if let Some(why) = refused(plan, record, &writes) {
         return Settled::plain(Outcome::Blocked, Some(why));
     }
     let Some(target) = existing(record) else { return Settled::plain(Outcome::Undecided, record.finding.note.clone()) };
@@ -112,7 +112,7 @@ pub(super) fn into_existing(plan: &Plan, strategy: &Strategy, record: &Stored) -
     if writes.is_empty() {
         return Settled::plain(Outcome::Kept, Some("the existing record holds the same; references follow".to_owned()));
     }
-    let why = format!("into {}/{}", table.label(), Key(target.0.clone()));
+    let why = format!("into {}", table.named(&target.0));
     Settled { outcome: Outcome::Updated, writes, why: Some(why), target: Target::Existing(target.0, target.1) }
 }
 
@@ -145,12 +145,12 @@ pub(super) fn new_key(plan: &Plan, strategy: &Strategy, record: &Stored) -> Resu
     writes.retain(|(column, _)| !table.key.contains(column));
     writes.extend(table.key.iter().copied().zip(key.iter().cloned()));
     writes.sort_by_key(|(column, _)| *column);
-    if let Some(why) = refused(table, record, &writes) {
+    if let Some(why) = refused(plan, record, &writes) {
         return Ok(Settled::plain(Outcome::Blocked, Some(why)));
     }
     let mut settled = inserted(table, writes, Target::New);
     if settled.outcome == Outcome::Inserted {
-        settled.why = Some(format!("as {}/{}", table.label(), Key(key)));
+        settled.why = Some(format!("as {}", table.named(&key)));
     }
     Ok(settled)
 }
@@ -422,7 +422,7 @@ impl Plan {
         let table = record.finding.table;
         let target = &self.meta().schema.tables[table];
         let bytes = self.tuple_bytes(table, &target.key, key)?;
-        let name = format!("{}/{}", target.label(), Key(key.clone()));
+        let name = target.named(key);
         if self.stored_by_key(table, &bytes)?.is_some_and(|r| r.outcome.is_some_and(Outcome::writes)) {
             return Ok(Some(format!("the backup's own record {name} is written too")));
         }

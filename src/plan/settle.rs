@@ -2,6 +2,7 @@
 //!
 //! Preview, dry run and merge all use these outcomes; nothing else decides.
 
+mod fits;
 mod made;
 mod together;
 mod touch;
@@ -186,7 +187,7 @@ fn alone(plan: &Plan, strategies: &Strategies, record: &Stored) -> Result<Settle
         None => {}
     }
     if let Some(decision) = &record.decision {
-        return decided(table, strategies.of_table(table), record, decision);
+        return decided(plan, strategies.of_table(table), record, decision);
     }
     let strategy = strategies.of_table(table);
     if finding.class == Class::CurrentOnly && !strategy.carries(Class::CurrentOnly) {
@@ -197,7 +198,7 @@ fn alone(plan: &Plan, strategies: &Strategies, record: &Stored) -> Result<Settle
         return Ok(Settled::plain(Outcome::Kept, finding.note.clone()));
     }
     Ok(match by_strategy(plan, strategy, record) {
-        Choice::Write(writes) => written(table, record, writes),
+        Choice::Write(writes) => written(plan, record, writes),
         Choice::Delete => Settled::plain(Outcome::Deleted, None),
         Choice::Keep(KeepReason::NewerKept) => Settled::plain(Outcome::KeptNewer, None),
         Choice::Keep(KeepReason::ByStrategy | KeepReason::NothingToChange) => Settled::plain(Outcome::Kept, None),
@@ -246,7 +247,7 @@ pub(super) fn by_strategy(plan: &Plan, strategy: &Strategy, record: &Stored) -> 
     let table = &plan.meta().schema.tables[finding.table];
     let options = &plan.meta().options;
     let has_base = finding.fields.iter().any(|f| f.base.is_some());
-    strategy.decide(&Conflict {
+    let choice = strategy.decide(&Conflict {
         table,
         class: finding.class,
         reason: finding.reason,
@@ -257,7 +258,8 @@ pub(super) fn by_strategy(plan: &Plan, strategy: &Strategy, record: &Stored) -> 
         has_base,
         preserve_newer: if options.preserve_newer { PreserveNewer::On } else { PreserveNewer::Off },
         tolerance: Duration::from_millis(options.tolerance_millis),
-    })
+    });
+    plan.held_or_asked(table, &finding.fields, choice)
 }
 
 fn arrives(record: &Stored) -> bool {
@@ -274,8 +276,9 @@ pub(super) fn exists(record: &Stored) -> bool {
 }
 
 /// Finds the outcome of writing some fields: an insert needs every column that has no default.
-fn written(table: &Table, record: &Stored, mut writes: Vec<(usize, Value)>) -> Settled {
-    if let Some(why) = refused(table, record, &writes) {
+fn written(plan: &Plan, record: &Stored, mut writes: Vec<(usize, Value)>) -> Settled {
+    let table = &plan.meta().schema.tables[record.finding.table];
+    if let Some(why) = refused(plan, record, &writes) {
         return Settled::plain(Outcome::Blocked, Some(why));
     }
     if exists(record) {
@@ -303,8 +306,9 @@ pub(super) fn inserted(table: &Table, writes: Vec<(usize, Value)>, target: Targe
 }
 
 /// Says why some fields can't be written, as far as the analysis has seen it.
-pub(super) fn refused(table: &Table, record: &Stored, writes: &[(usize, Value)]) -> Option<String> {
+pub(super) fn refused(plan: &Plan, record: &Stored, writes: &[(usize, Value)]) -> Option<String> {
     let finding = &record.finding;
+    let table = &plan.meta().schema.tables[finding.table];
     let from_backup = |column: usize, value: &Value| {
         finding.fields.iter().any(|f| f.column == column && f.backup.as_ref() == Some(value))
     };
@@ -317,6 +321,9 @@ pub(super) fn refused(table: &Table, record: &Stored, writes: &[(usize, Value)])
         if let Some((_, why)) = unstorable.filter(|_| from_backup(*column, value)) {
             return Some(why.clone());
         }
+    }
+    if let Some(why) = plan.unheld(table, &finding.fields, writes) {
+        return Some(why);
     }
     let refused = |mixed: &Mixed| match mixed {
         Mixed::Refused(why) => Some(why.clone()),
@@ -368,7 +375,8 @@ fn is_mixed(record: &Stored, writes: &[(usize, Value)], with: &[usize], without:
         && !writes.iter().any(|(column, _)| without.contains(column))
 }
 
-fn decided(table: &Table, strategy: &Strategy, record: &Stored, decision: &Decision) -> Result<Settled> {
+fn decided(plan: &Plan, strategy: &Strategy, record: &Stored, decision: &Decision) -> Result<Settled> {
+    let table = &plan.meta().schema.tables[record.finding.table];
     let fields: &[Field] = &record.finding.fields;
     let all_from_backup = || fields.iter().filter_map(|f| Some((f.column, f.backup.clone()?))).collect::<Vec<_>>();
     let leaves =
@@ -393,7 +401,7 @@ fn decided(table: &Table, strategy: &Strategy, record: &Stored, decision: &Decis
                 writes.retain(|(c, _)| table.timestamp != Some(*c));
                 writes.extend(later_clock(table, fields, &writes));
             }
-            written(table, record, writes)
+            written(plan, record, writes)
         }
         Decision::Fields { fields: answers } => {
             let mut writes = Vec::new();
@@ -419,7 +427,7 @@ fn decided(table: &Table, strategy: &Strategy, record: &Stored, decision: &Decis
             } else if !writes.is_empty() {
                 writes.extend(later_clock(table, fields, &writes));
             }
-            if writes.is_empty() { Settled::plain(Outcome::Kept, None) } else { written(table, record, writes) }
+            if writes.is_empty() { Settled::plain(Outcome::Kept, None) } else { written(plan, record, writes) }
         }
     })
 }

@@ -7,7 +7,7 @@ use super::store::Stored;
 use super::{Outcome, Preview};
 use crate::error::Result;
 use crate::model::change::Class;
-use crate::model::{ForeignKey, Key, Table, Value};
+use crate::model::{ForeignKey, Table, Value};
 
 /// Records looked at in one go.
 const PAGE: usize = 1_000;
@@ -38,8 +38,7 @@ impl Plan {
                             continue;
                         };
                         if parent != record.finding.id && !self.leaves(strategies, foreign_key, &record)? {
-                            let name = Key(record.finding.key.clone());
-                            let why = format!("{}/{name} refers to it and stays", children.label());
+                            let why = format!("{} refers to it and stays", children.named(&record.finding.key));
                             held.push((parent, why));
                         }
                     }

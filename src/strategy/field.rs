@@ -114,17 +114,19 @@ fn order(a: &Value, b: &Value) -> Option<Ordering> {
 }
 
 fn sum_of_changes(sides: &Sides<'_>) -> Result<Value, String> {
+    let ty = &sides.column.ty;
     let number = |value: Option<&Value>, side: &str| {
         let value = value.ok_or_else(|| "no base value is known to count the changes from".to_owned())?;
         let exact =
-            value.as_decimal().ok_or_else(|| format!("changes can't be added up: {side} holds {}", value.kind()))?;
+            counted(ty, value).ok_or_else(|| format!("changes can't be added up: {side} holds {}", unsummed(value)))?;
         BigDecimal::from_str(&exact.to_string()).map_err(|error| error.to_string())
     };
     let base = number(sides.base, "the base")?;
     let sum = number(Some(sides.current), "current")? + number(Some(sides.backup), "the backup")? - base;
     let sum = Decimal::parse(&sum.to_plain_string()).ok_or("the sum is too large to be written out")?;
-    let no_room = || format!("the sum {sum} does not fit {} {}", sides.column.name, sides.column.declared);
-    match &sides.column.ty {
+    // Which sum it is would tell what a secret field holds.
+    let no_room = || format!("the sum of the changes does not fit {} {}", sides.column.name, sides.column.declared);
+    match ty {
         ColumnType::Integer { min, max } => {
             let whole = sum.to_i128().filter(|n| *n >= i128::from(*min) && *n <= i128::from(*max));
             whole.map(Value::Integer).ok_or_else(no_room)
@@ -139,12 +141,39 @@ fn sum_of_changes(sides: &Sides<'_>) -> Result<Value, String> {
                 Err(no_room())
             }
         }
-        ColumnType::Float { .. } => Ok(Value::Float(sum.to_f64())),
+        ColumnType::Float { .. } => float(ty, &sum).ok_or_else(no_room),
         _ if matches!((sides.current, sides.backup), (Value::Integer(_), Value::Integer(_))) => {
             sum.to_i128().map(Value::Integer).ok_or_else(no_room)
         }
-        _ if matches!(sides.current, Value::Float(_)) => Ok(Value::Float(sum.to_f64())),
+        _ if matches!(sides.current, Value::Float(_)) => float(ty, &sum).ok_or_else(no_room),
         _ => Ok(Value::Decimal(sum)),
+    }
+}
+
+/// Returns a number as people count: a floating-point number by the shortest spelling that its column reads back.
+fn counted(ty: &ColumnType, value: &Value) -> Option<Decimal> {
+    match value {
+        Value::Float(number) if is_single(ty) && number.is_finite() => Decimal::parse(&format!("{:e}", *number as f32)),
+        _ => value.as_decimal(),
+    }
+}
+
+/// Returns the floating-point number that is a sum; none where the column has none: rounded, or beyond its largest.
+fn float(ty: &ColumnType, sum: &Decimal) -> Option<Value> {
+    let number = if is_single(ty) { f64::from(sum.to_f64() as f32) } else { sum.to_f64() };
+    let value = Value::Float(number);
+    (counted(ty, &value)? == *sum).then_some(value)
+}
+
+fn is_single(ty: &ColumnType) -> bool {
+    matches!(ty, ColumnType::Float { single: true })
+}
+
+/// Names what can't be added up.
+fn unsummed(value: &Value) -> &'static str {
+    match value {
+        Value::Float(_) => "a number that is not finite",
+        other => other.kind(),
     }
 }
 
@@ -237,7 +266,7 @@ mod tests {
         let sum = |ty, base, current, backup| run(Take::SumOfChanges, ty, Some(base), current, backup);
         assert_eq!(sum(small(), int(10), int(13), int(8)), Ok(Merged::Value(int(11))));
         let error = sum(small(), int(0), int(100), int(100)).expect_err("no room");
-        assert!(error.contains("200 does not fit"), "{error}");
+        assert!(error.contains("does not fit") && !error.contains("200"), "{error}");
 
         let money = || ColumnType::Decimal { precision: Some(30), scale: Some(2) };
         let sum_of_money = sum(money(), decimal("0.10"), decimal("99999999999999999999.10"), decimal("0.30"));
@@ -251,6 +280,35 @@ mod tests {
         assert!(sum(small(), Value::Null, int(1), int(2)).is_err());
         assert!(sum(small(), int(1), int(1), Value::Text("2".to_owned())).is_err());
         assert!(run(Take::SumOfChanges, small(), None, int(1), int(2)).is_err());
+    }
+
+    #[test]
+    fn a_sum_that_a_floating_point_column_would_round_is_asked() {
+        let float = Value::Float;
+        let added = |single, base, current, backup| {
+            run(Take::SumOfChanges, ColumnType::Float { single }, Some(float(base)), float(current), float(backup))
+        };
+        for [base, current, backup] in [
+            [1e308, 1.5e308, 1.6e308],
+            [-1e308, -1.5e308, -1.6e308],
+            [0.0, 9_007_199_254_740_992.0, 1.0],
+            [0.0, f64::INFINITY, 1.0],
+            [f64::NEG_INFINITY, 1.0, 2.0],
+            [0.0, 1.0, f64::NAN],
+        ] {
+            let answer = added(false, base, current, backup);
+            assert!(answer.is_err(), "{base} {current} {backup}: {answer:?}");
+        }
+        assert_eq!(added(false, 0.0, f64::MAX, 0.0), Ok(Merged::Value(float(f64::MAX))));
+
+        // A column of single precision reads its own spelling back.
+        let single = |text: &str| f64::from(text.parse::<f32>().expect("a number"));
+        let sum = added(true, 0.0, single("0.1"), single("0.2"));
+        assert_eq!(sum, Ok(Merged::Value(float(single("0.3")))));
+        assert!(added(true, 0.0, f64::from(f32::MAX), f64::from(f32::MAX)).is_err());
+        assert!(added(true, 0.0, 16_777_216.0, 1.0).is_err());
+        let any = run(Take::SumOfChanges, ColumnType::Any, Some(float(0.0)), float(f64::MAX), float(f64::MAX));
+        assert!(any.is_err());
     }
 
     #[test]

@@ -53,6 +53,7 @@ pub(crate) fn users() -> Table {
         refused: None,
         notes: Vec::new(),
         partitioned_by: Vec::new(),
+        secret: Vec::new(),
         plain: false,
     }
 }

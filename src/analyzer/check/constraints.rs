@@ -12,7 +12,7 @@ use crate::analyzer::{Finding, Findings, Holder, Mixed};
 use crate::database::Violation;
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
-use crate::model::{Column, Key, OwnedCell, Unique, Value};
+use crate::model::{Column, OwnedCell, Unique, Value, encode};
 use std::collections::{HashMap, HashSet};
 
 /// Claimants of one unique key that are compared with each other; more than these are compared with these.
@@ -215,15 +215,22 @@ impl Check<'_> {
             .collect();
         let claims = if rows.is_empty() { Vec::new() } else { self.snapshot.claims(target, unique, &rows)? };
         let bytes = self.told_bytes(table, unique, &claims)?;
-        let text = |record: &Vec<Option<Value>>| {
-            let parts =
-                unique.reads.iter().filter_map(|&c| Some((target.columns[c].name.as_str(), record[c].as_ref()?)));
-            let parts: Vec<String> = parts.map(|(name, value)| format!("{name} = {value}")).collect();
-            format!("{} in {}", parts.join(", "), unique.name)
+        // What a column is computed from may not be known (SQLite); then it speaks for itself.
+        let unknown = |&c: &usize| !target.columns[c].writable() && target.columns[c].default.is_none();
+        let text = |record: &Vec<Option<Value>>, cells: &[OwnedCell]| {
+            let part = |c: usize, value: &Value| format!("{} = {}", target.columns[c].name, target.shown(c, value));
+            let read = unique.reads.iter().filter_map(|&c| Some(part(c, record[c].as_ref()?)));
+            let own = unique.columns.iter().zip(cells);
+            let own =
+                own.filter_map(|(&c, cell)| Some(part(c, &encode::value_of(cell.as_cell(), &target.columns[c])?)));
+            match unique.columns.iter().any(unknown) && unique.columns.len() == cells.len() {
+                true => format!("{} ({})", own.collect::<Vec<_>>().join(", "), unique.name),
+                false => format!("{} in {}", read.collect::<Vec<_>>().join(", "), unique.name),
+            }
         };
         let told = claims.into_iter().zip(bytes).map(|(cells, bytes)| cells.zip(bytes)).zip(records);
         Ok(told
-            .map(|(told, r)| told.map(|(cells, bytes)| Claim { bytes, cells: Some(cells), text: text(r) }))
+            .map(|(told, r)| told.map(|(cells, bytes)| Claim { bytes, text: text(r, &cells), cells: Some(cells) }))
             .collect())
     }
 
@@ -341,7 +348,7 @@ impl Check<'_> {
             let key_bytes = self.tuple_bytes(table, &target.key, &key)?;
             let stays = !unique.is_plain() && self.stays(table, unique, &key_bytes, claim)?;
             let text = match self.options.reach {
-                Reach::Backup => format!("{} is held by {}/{}", claim.text, target.label(), Key(key)),
+                Reach::Backup => format!("{} is held by {}", claim.text, target.named(&key)),
                 Reach::Both => format!("{} is held by another record of {}", claim.text, target.label()),
             };
             holders[*position] = Some(Holder { columns: unique.decided_by().to_vec(), stays, key_bytes, text });

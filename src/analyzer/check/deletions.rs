@@ -8,6 +8,11 @@ use crate::error::Result;
 use crate::model::change::{Class, Reason};
 use crate::model::{OwnedCell, Value};
 
+/// Tells whether a record that current changed is deleted if somebody says so.
+fn is_asked(finding: &Finding) -> bool {
+    finding.class == Class::Conflict && finding.reason == Reason::DeletedInBackup
+}
+
 impl Check<'_> {
     /// Turns deletions that others still refer to into conflicts, until nothing changes any more.
     pub(super) fn deletions(&mut self, order: &[usize]) -> Result<()> {
@@ -34,10 +39,9 @@ impl Check<'_> {
         if referring.is_empty() {
             return Ok(false);
         }
-        // A record that current changed is deleted only if somebody says so; whether it could be is known now.
-        let asked = |f: &Finding| f.class == Class::Conflict && f.reason == Reason::DeletedInBackup;
+        // Whether what is deleted only if somebody says so could be is known now.
         self.each(table, &[Class::CurrentOnly, Class::Conflict], &mut |check, page| {
-            for mut finding in page.into_iter().filter(|f| is_deletion(f) || asked(f)) {
+            for mut finding in page.into_iter().filter(|f| is_deletion(f) || is_asked(f)) {
                 let record: Vec<Option<Value>> = {
                     let target = &check.mapping.schema.tables[table];
                     let mut record = vec![None; target.columns.len()];
@@ -75,6 +79,9 @@ impl Check<'_> {
         let target = &self.mapping.schema.tables[table];
         let children = &self.mapping.schema.tables[child];
         let foreign_key = &children.foreign_keys[foreign_key];
+        // Of such references it is known before the merge what becomes of them: a deletion that somebody still has to
+        // decide may leave, and if it does not, the record that it refers to stays as well.
+        let is_settled = foreign_key.references == target.key && foreign_key.when.is_none();
         let Some(values) = tuple(record, &foreign_key.references) else { return Ok(0) };
         let Some(cells) = self.stored(target, &foreign_key.references, &values) else { return Ok(0) };
         let mut keys: Vec<Option<Vec<Value>>> = Vec::new();
@@ -96,6 +103,7 @@ impl Check<'_> {
                 Some(key) if child == table && key == own_key => true,
                 Some(key) => self.findings.find(child, &key)?.is_some_and(|f| {
                     is_deletion(&f)
+                        || (is_settled && is_asked(&f))
                         || (f.class == Class::Updated
                             && f.fields.iter().any(|x| foreign_key.columns.contains(&x.column) && x.backup.is_some()))
                 }),

@@ -7,7 +7,7 @@ use crate::analyzer::{Alike, Already, Finding, Holder, Turned};
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
 use crate::model::compare::same;
-use crate::model::{ForeignKey, Key, Table, Value, encode};
+use crate::model::{ForeignKey, Table, Value, encode};
 
 /// How many references deep a key may consist of keys.
 const DEPTH: usize = 16;
@@ -208,7 +208,7 @@ impl Check<'_> {
                     continue;
                 }
                 let what = tuple_text(target, columns, &values);
-                let text = format!("once its references follow: {what} is held by {}/{}", target.label(), Key(key));
+                let text = format!("once its references follow: {what} is held by {}", target.named(&key));
                 let holder = Holder { columns: columns.to_vec(), stays: false, key_bytes, text };
                 let turned = Turned { tuple: check.tuple_bytes(table, columns, &values)?, holder };
                 if !finding.limits.turned.contains(&turned) {

@@ -82,7 +82,8 @@ impl Check<'_> {
                                 Parent::Present | Parent::Arriving | Parent::Blocked => "is blocked itself",
                             };
                             let columns = own.names(&foreign_key.columns).join("+");
-                            let note = format!("{columns} → {}/{} {why}", target.label(), Key(values));
+                            let note =
+                                format!("{columns} → {} {why}", target.named_by(&foreign_key.references, &values));
                             if matches!(finding.class, Class::Conflict | Class::Blocked) {
                                 // Which side is taken is open; the backup's can't be.
                                 let column = foreign_key.columns[0];
@@ -129,7 +130,7 @@ impl Check<'_> {
             let Some(values) = values else { continue };
             let key_bytes = self.tuple_bytes(parent, &foreign_key.references, &values)?;
             let names = self.mapping.schema.tables[finding.table].names(&foreign_key.columns).join("+");
-            let text = format!("{names} → {}/{}", target.label(), Key(values));
+            let text = format!("{names} → {}", target.named_by(&foreign_key.references, &values));
             let what = match remembered.get(&key_bytes) {
                 Some(Parent::Missing) => Mixed::Refused(format!("{text} is in neither backup nor current")),
                 Some(Parent::Arriving | Parent::Blocked) if foreign_key.references == target.key => {

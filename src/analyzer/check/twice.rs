@@ -67,7 +67,7 @@ impl Check<'_> {
                             BackupDamaged,
                             "{}: the backup has the key {} twice, with different fields (the second at {})",
                             target.label(),
-                            Key(finding.key.clone()),
+                            target.key_shown(&target.key, &finding.key),
                             finding.place
                         )
                         .hint("Remove one of the two from the backup, or leave the table out with --skip-tables."));

@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result, fail};
 use crate::model::Table;
 use crate::model::names::{self, Match};
 
-/// A table that the backup has, as it was met.
+/// A table that the backup has, or the base, as it was met.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
     /// Its name in the backup.
@@ -99,13 +99,16 @@ impl Mapping {
             return Err(fail!(Usage, "--map-column: {backup:?} does not say of which table")
                 .hint("Write --map-column TABLE.COLUMN=COLUMN."));
         };
-        let Some(found) = self.seen_as(table, seen) else {
+        let named: Vec<&Seen> = self.all_seen_as(table, seen).collect();
+        if named.is_empty() {
             let names: Vec<String> = seen.iter().map(|s| s.name.clone()).collect();
             return Err(unknown("--map-column", table, &names));
-        };
-        if let (Some(columns), false) = (&found.columns, found.has(column)) {
-            return Err(unknown("--map-column", backup, &qualified(&found.name, columns)));
         }
+        // One of the backup and one of the base may have different columns.
+        let Some(found) = named.iter().find(|s| s.columns.is_none() || s.has(column)) else {
+            let all = named.iter().flat_map(|s| qualified(&s.name, s.columns.as_deref().unwrap_or_default()));
+            return Err(unknown("--map-column", backup, &all.collect::<Vec<_>>()));
+        };
         let Some(position) = found.table else { return Ok(()) };
         let target = &self.schema.tables[position];
         let (in_table, column) = current.rsplit_once('.').map_or((None, current), |(t, c)| (Some(t), c));
@@ -125,7 +128,7 @@ impl Mapping {
             return Ok(());
         }
         let of_backup = match pattern.rsplit_once('.') {
-            Some((table, column)) => self.seen_as(table, seen).is_some_and(|s| s.columns.is_none() || s.has(column)),
+            Some((table, column)) => self.all_seen_as(table, seen).any(|s| s.columns.is_none() || s.has(column)),
             None => seen.iter().any(|s| s.has(pattern)),
         };
         if of_backup {
@@ -143,9 +146,10 @@ impl Mapping {
             .hint("The same is said of ignore_columns and never_write in the configuration."))
     }
 
-    fn seen_as<'a>(&self, table: &str, seen: &'a [Seen]) -> Option<&'a Seen> {
-        let stands = |s: &&Seen| s.table.is_some_and(|t| self.schema.tables[t].label() == table);
-        seen.iter().find(|s| s.is(table)).or_else(|| seen.iter().find(stands))
+    /// Lists the tables of that name, and those that stand for the current table of that name.
+    fn all_seen_as<'a>(&'a self, table: &'a str, seen: &'a [Seen]) -> impl Iterator<Item = &'a Seen> + 'a {
+        let stands = move |s: &Seen| s.table.is_some_and(|t| self.schema.tables[t].label() == table);
+        seen.iter().filter(move |s| s.is(table) || stands(s))
     }
 }
 

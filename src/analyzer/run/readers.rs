@@ -246,13 +246,19 @@ pub(super) fn read_current(
     }
 }
 
+/// A table of the base, as it was met and read.
+pub(super) struct InBase {
+    pub(super) seen: mapping::Seen,
+    pub(super) learned: Learned,
+}
+
 /// Reads the tables of the base in the order asked for; a base in another order is opened again from its beginning.
 pub(super) fn read_base(
     (mapping, ids): (&Mapping, Option<&Ids>),
     base: &Base<'_>,
     requests: &Receiver<usize>,
     to: &SyncSender<FromSide>,
-) -> (Option<Summary>, Vec<(usize, Learned)>) {
+) -> (Option<Summary>, Vec<InBase>) {
     let mut reader: Option<Box<dyn Reader>> = None;
     let mut known = Vec::new();
     for table in requests {
@@ -272,7 +278,13 @@ pub(super) fn read_base(
                         sink.follow(ids);
                         current.read_records(&mut sink).map_err(|e| e.at(format_args!("base, {}", header.name)))?;
                         sink.finish()?;
-                        known.push((table, sink.learned));
+                        let learned = sink.learned;
+                        let columns = Some(learned.names.clone()).filter(|names| !names.is_empty());
+                        let (name, origin) = (header.name.clone(), header.origin.clone());
+                        known.push(InBase {
+                            seen: mapping::Seen { name, origin, table: Some(table), columns },
+                            learned,
+                        });
                         return Ok(true);
                     }
                 }

@@ -55,6 +55,7 @@ fn child() -> Table {
         refused: None,
         notes: Vec::new(),
         partitioned_by: Vec::new(),
+        secret: Vec::new(),
         plain: false,
     }
 }

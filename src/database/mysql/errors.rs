@@ -2,7 +2,7 @@
 //!
 //! *Source:* MariaDB knowledge base, "MariaDB Error Code Reference"; MySQL manual, "Server Error Message Reference".
 
-use crate::error::{Error, ErrorKind, fail};
+use crate::error::{Error, ErrorKind, Quote, fail};
 use sqlx::mysql::MySqlDatabaseError;
 
 /// Turns a driver's error into ours; `doing` says what was being done, to what.
@@ -17,7 +17,8 @@ pub(super) fn map(error: sqlx::Error, doing: &str) -> Error {
                 .because(error),
         };
     };
-    let (number, message) = (server.number(), format!("{doing}: {}", server.message()));
+    let (said, quote) = words(server.number(), server.message());
+    let (number, message) = (server.number(), format!("{doing}: {said}"));
     let (kind, hint) = match number {
         1205 | 3572 => (ErrorKind::Busy, "another session holds the lock; try again later or raise the lock timeout"),
         1213 | 1614 => (ErrorKind::Busy, "deadlock: another session holds what this one needs; try again"),
@@ -37,7 +38,13 @@ pub(super) fn map(error: sqlx::Error, doing: &str) -> Error {
         }
         1290 | 1792 | 1836 => (ErrorKind::Refused, "the server is read-only; use the address of the primary server"),
         1153 => (ErrorKind::Refused, "a value is larger than the server's max_allowed_packet; raise it"),
-        _ => return Error::new(ErrorKind::Refused, format!("{message} [{number}]")),
+        _ => {
+            let error = Error::new(ErrorKind::Refused, format!("{message} [{number}]"));
+            return match quote {
+                Some(text) => error.quoting(Quote { table: None, columns: None, text }),
+                None => error,
+            };
+        }
     };
     let error = Error::new(kind, message);
     let error = match grant(server.message()) {
@@ -48,6 +55,39 @@ pub(super) fn map(error: sqlx::Error, doing: &str) -> Error {
     };
     // The server gave up this transaction for another one's sake, or for what another one changed.
     if matches!(number, 1213 | 1614 | 1020) { error.retryable() } else { error }
+}
+
+/// Returns what the server said that quotes no values, and its whole words where they do.
+fn words(number: u16, message: &str) -> (String, Option<String>) {
+    let whole = Some(message.to_owned());
+    match number {
+        // `Duplicate entry 'a@x' for key 'email'`: the value may hold quotes itself, the name comes last.
+        1062 | 1586 => match message.rfind("' for key ") {
+            Some(end) => (format!("duplicate entry{}", &message[end + 1..]), whole),
+            None => ("duplicate entry".to_owned(), whole),
+        },
+        // `Incorrect integer value: 'x' for column 'n' at row 1`
+        1292 | 1300 | 1366 | 1411 | 1525 => {
+            let kind = message.split_once(": '").map_or("a value was refused", |(kind, _)| kind);
+            let column = message.rfind("' for column ").map_or("", |end| &message[end + 1..]);
+            (format!("{kind}{column}"), whole)
+        }
+        // What a trigger signals says anything, under any number that the server has no fixed words for.
+        number if is_fixed(number) => (message.to_owned(), None),
+        _ => ("the server or a trigger refused it".to_owned(), whole),
+    }
+}
+
+/// Tells whether an error's message names tables, columns, constraints and the server's own state only.
+fn is_fixed(number: u16) -> bool {
+    matches!(
+        number,
+        3 | 1020..=1022 | 1037 | 1038 | 1040..=1056 | 1064 | 1077..=1080 | 1109 | 1114 | 1115 | 1128..=1130 | 1142 | 1143
+            | 1146 | 1148 | 1152 | 1153 | 1158..=1161 | 1193 | 1203 | 1205 | 1213 | 1216 | 1217 | 1226 | 1227 | 1235 | 1251
+            | 1264 | 1265 | 1267 | 1273 | 1290 | 1295 | 1305 | 1317 | 1356 | 1364 | 1370 | 1406 | 1442 | 1449 | 1451 | 1452
+            | 1461 | 1466 | 1524 | 1614 | 1615 | 1698 | 1792 | 1820 | 1836 | 1862 | 1927 | 1969 | 2059 | 3024 | 3572 | 3819
+            | 4025
+    )
 }
 
 /// Turns `INSERT command denied to user 'u'@'h' for table `d`.`t`` into the GRANT that gives it.
@@ -78,7 +118,19 @@ fn server_error(error: &sqlx::Error) -> Option<&MySqlDatabaseError> {
 
 #[cfg(test)]
 mod tests {
-    use super::grant;
+    use super::{grant, words};
+
+    #[test]
+    fn what_quotes_values_is_told_apart() {
+        let said = |number, message: &str| words(number, message).0;
+        assert_eq!(said(1062, "Duplicate entry 'it's' for key 'token'"), "duplicate entry for key 'token'");
+        let incorrect = "Incorrect integer value: 'x' for column `d`.`t`.`n` at row 1";
+        assert_eq!(said(1366, incorrect), "Incorrect integer value for column `d`.`t`.`n` at row 1");
+        assert_eq!(said(1292, "Truncated incorrect DOUBLE value: 'abc'"), "Truncated incorrect DOUBLE value");
+        assert_eq!(words(1048, "Column 'a' cannot be null"), ("Column 'a' cannot be null".to_owned(), None));
+        let (said, whole) = words(1644, "no s3cret here");
+        assert!(!said.contains("s3cret") && whole.is_some_and(|w| w.contains("s3cret")));
+    }
 
     #[test]
     fn a_denied_command_names_its_grant() {

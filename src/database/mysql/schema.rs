@@ -125,6 +125,7 @@ fn table(row: &MySqlRow, name: String, columns: &[CatalogColumn], rules: &[viola
         }),
         notes,
         partitioned_by: Vec::new(),
+        secret: Vec::new(),
         plain: false,
         name,
     }

@@ -17,7 +17,7 @@ const TIME_SECONDS: i64 = 838 * 3600 + 59 * 60 + 59;
 const PACKET_REST: u64 = 64 << 10;
 
 /// Turns a value into the column's cell; `packet` is the server's largest message.
-pub(super) fn store(column: &Column, value: &Value, packet: u64) -> Fit {
+pub(in crate::database) fn store(column: &Column, value: &Value, packet: u64) -> Fit {
     let wrong = || fit::wrong_kind(column, value);
     let unsigned = column.declared.contains("unsigned");
     let cell = match (&column.ty, value) {

@@ -4,7 +4,7 @@ use super::catalog::{Shape, bind, quote, text};
 use super::params::{batches, extent, keys, push};
 use super::view::{KEYS, View, pick};
 use crate::database::{RowUpdate, Transaction};
-use crate::error::{Result, fail};
+use crate::error::{Quote, Result, fail};
 use crate::model::encode::value_of;
 use crate::model::schema::ColumnType;
 use crate::model::{Key, OwnedCell, Table};
@@ -199,10 +199,13 @@ impl View {
                 let shown = shown.filter_map(|(&c, cell)| value_of(cell.as_cell(), &table.columns[c]));
                 let key = Key(shown.collect());
                 let (label, parent) = (table.label(), &foreign_key.table_name);
+                let columns = table.names(&foreign_key.columns).into_iter().map(str::to_owned).collect();
+                let (table, text) = (Some(label.clone()), format!("there is no {key}"));
                 return Err(fail!(
                     Refused,
-                    "{label}: a record refers through {name} to {key}, which {parent} does not have"
-                ));
+                    "{label}: a record refers through {name} to a record that {parent} does not have"
+                )
+                .quoting(Quote { table, columns: Some(columns), text }));
             }
         }
         Ok(())

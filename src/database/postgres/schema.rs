@@ -184,6 +184,7 @@ fn table<'a>(
         refused: None,
         notes: relation.notes.clone(),
         partitioned_by: Vec::new(),
+        secret: Vec::new(),
         plain: false,
     };
     if let Some(divided) = &relation.divided {

@@ -125,6 +125,7 @@ fn table(connection: &Connection, name: &str, without_rowid: bool, strict: bool)
         refused,
         notes,
         partitioned_by: Vec::new(),
+        secret: Vec::new(),
         plain: false,
     };
     crate::database::claims::settle(&mut table);

@@ -8,6 +8,7 @@ use super::values::bound;
 use super::{error, sql};
 use crate::database::{RowUpdate, Transaction};
 use crate::error::{Error, ErrorKind, Result, fail};
+use crate::model::encode::value_of;
 use crate::model::{OwnedCell, Table};
 use rusqlite::{Connection, params_from_iter};
 
@@ -73,15 +74,8 @@ impl View {
 }
 
 fn name_of(table: &Table, cells: &[OwnedCell]) -> String {
-    let parts: Vec<String> = cells
-        .iter()
-        .map(|cell| match cell {
-            OwnedCell::Int(i) => i.to_string(),
-            OwnedCell::Text(t) => t.clone(),
-            other => format!("{other:?}"),
-        })
-        .collect();
-    format!("{}/{}", table.label(), parts.join(","))
+    let value = |(&c, cell): (&usize, &OwnedCell)| value_of(cell.as_cell(), &table.columns[c]);
+    table.named(&table.key.iter().zip(cells).filter_map(value).collect::<Vec<_>>())
 }
 
 impl Transaction for View {

@@ -7,7 +7,7 @@ use crate::error::{Result, fail};
 use crate::executor::order::is_deferred;
 use crate::model::calendar::Timestamp;
 use crate::model::change::Reason;
-use crate::model::{Column, ColumnType, ForeignKey, Key, OwnedCell, Table, Unique, Value};
+use crate::model::{Column, ColumnType, ForeignKey, OwnedCell, Table, Unique, Value};
 use crate::plan::ActionKind;
 use std::collections::HashSet;
 
@@ -140,8 +140,8 @@ impl Prepare<'_> {
         };
         let names = target.names(unique.decided_by()).join(", ");
         if keeps {
-            let holder = Key(key_values(target, holder));
-            return Ok(Some(format!("{names}: held by {}/{holder} ({})", target.label(), unique.name)));
+            let holder = target.named(&key_values(target, holder));
+            return Ok(Some(format!("{names}: held by {holder} ({})", unique.name)));
         }
         let spoken_for = format!("{key:?}");
         let waits = unique.deferrable && self.database.capabilities().defers_declared;

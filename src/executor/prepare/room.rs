@@ -3,7 +3,7 @@
 use super::{Image, PAGE, Prepare, Prepared, Refusal};
 use crate::error::Result;
 use crate::model::change::Reason;
-use crate::model::{Key, OwnedCell, Table};
+use crate::model::{OwnedCell, Table};
 use crate::plan::{ActionKind, Outcome};
 
 /// An image that can't be carried out after all.
@@ -65,5 +65,5 @@ impl Prepare<'_> {
 
 pub(super) fn name(table: &Table, key: &[OwnedCell]) -> String {
     let value = |(&c, cell): (&usize, &OwnedCell)| crate::model::encode::value_of(cell.as_cell(), &table.columns[c]);
-    format!("{}/{}", table.label(), Key(table.key.iter().zip(key).filter_map(value).collect()))
+    table.named(&table.key.iter().zip(key).filter_map(value).collect::<Vec<_>>())
 }

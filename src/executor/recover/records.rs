@@ -113,11 +113,9 @@ fn hold(snapshot: &mut dyn Snapshot, receipt: &Receipt, most: usize, found: &mut
                         .zip(&image.key)
                         .filter_map(|(&c, k)| encode::value_of(k.as_cell(), &table.columns[c]));
                     let verb = if image.kind == ActionKind::Delete { "deleted" } else { "written" };
-                    found.lines.push(format!(
-                        "{}/{}: neither as it was nor as {verb}",
-                        table.label(),
-                        crate::model::Key(key.collect())
-                    ));
+                    found
+                        .lines
+                        .push(format!("{}: neither as it was nor as {verb}", table.named(&key.collect::<Vec<_>>())));
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use super::super::receipt::Image;
 use super::{Writing, shown};
-use crate::error::{Result, fail};
+use crate::error::{Quote, Result, fail};
 use crate::model::compare::same;
 use crate::model::schema::Engine;
 use crate::model::{ForeignKey, OwnedCell, Table, encode};
@@ -61,7 +61,7 @@ impl Writing<'_> {
         })?;
         self.references_hold(target, images, &found)?;
         for (image, found) in images.iter().zip(found) {
-            let name = || format!("{}/{}", target.label(), shown(target, &image.key));
+            let name = || shown(target, &image.key);
             let Some(found) = found else {
                 if image.kind == ActionKind::Delete {
                     continue;
@@ -104,14 +104,12 @@ impl Writing<'_> {
                 }
                 let text =
                     |v: &Option<crate::model::Value>| v.as_ref().map_or("nothing".to_owned(), ToString::to_string);
-                return Err(fail!(
-                    Refused,
-                    "{}: {} reads back as {:?}, {:?} was written",
-                    name(),
-                    definition.name,
-                    text(&values.1),
-                    text(&values.0)
-                )
+                return Err(fail!(Refused, "{}: {} reads back as another value than was written", name(), definition.name)
+                .quoting(Quote {
+                    table: Some(target.label()),
+                    columns: Some(vec![definition.name.clone()]),
+                    text: format!("{:?}, and {:?} was written", text(&values.1), text(&values.0)),
+                })
                 .hint(if target.triggers.iter().any(|t| fires(&t.event)) {
                     format!(
                         "A trigger of {0} changes what is written: leave the column out with --skip-columns {0}.{1}, or keep the current value.",
@@ -163,8 +161,7 @@ impl Writing<'_> {
                 let (position, _) = asked[missing];
                 return Err(fail!(
                     Refused,
-                    "{}/{}: {} refers to no record of {}",
-                    target.label(),
+                    "{}: {} refers to no record of {}",
                     shown(target, &images[position].key),
                     target.names(&foreign_key.columns).join("+"),
                     parent.label()
@@ -203,8 +200,7 @@ impl Writing<'_> {
                 if let Some(left) = counts.iter().position(|&c| c > 0) {
                     return Err(fail!(
                         Refused,
-                        "{}/{}: {} records of {} still refer to it",
-                        target.label(),
+                        "{}: {} records of {} still refer to it",
                         shown(target, &given_up[left].key),
                         counts[left],
                         child.label()

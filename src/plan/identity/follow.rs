@@ -8,7 +8,7 @@ use crate::analyzer::{Finding, Turned};
 use crate::error::Result;
 use crate::model::change::Field;
 use crate::model::compare::same;
-use crate::model::{Key, Table, Value};
+use crate::model::{Table, Value};
 
 /// Turns references to records that are written under another key to that key.
 ///
@@ -30,7 +30,7 @@ pub(in crate::plan) fn follow(plan: &Plan, record: &Stored, mut settled: Settled
         if let (Some(already), Some(key)) = (&record.finding.limits.already, key)
             && bytes.as_ref() == Some(&already.key_bytes)
         {
-            let name = format!("{}/{}", table.label(), Key(key));
+            let name = table.named(&key);
             if already.differs.is_empty() {
                 return Ok(Settled::plain(Outcome::Kept, Some(format!("{name} is there already"))));
             }

@@ -10,7 +10,7 @@ use super::super::{Plan, codec};
 use crate::analyzer::Finding;
 use crate::error::Result;
 use crate::model::change::{Class, Field, Reason};
-use crate::model::{ForeignKey, Key, Value};
+use crate::model::{ForeignKey, Value};
 
 /// How many references deep a key may consist of keys.
 const DEPTH: usize = 16;
@@ -36,7 +36,7 @@ pub(in crate::plan) fn moved(plan: &Plan, record: &Stored) -> Result<Option<std:
     if !table.foreign_keys.iter().any(|f| f.is_within(&table.key)) || !plan.follows(finding.table, &finding.key, 0)? {
         return Ok(None);
     }
-    let name = format!("{}/{}", table.label(), Key(finding.key.clone()));
+    let name = table.named(&finding.key);
     let Some(alike) = &finding.limits.alike else {
         return Ok(Some(Err(format!(
             "{name} belongs to a record that is kept under two keys; analyze again to bring it"
@@ -120,7 +120,7 @@ impl Plan {
         if foreign_key.references != target.key || !self.follows(parent, tuple, 0)? {
             return Ok(None);
         }
-        let name = format!("{}/{}", target.label(), Key(tuple.to_vec()));
+        let name = target.named(tuple);
         Ok(Some(format!("{name} is not brought: it stays with the current one of two records that are both kept")))
     }
 }

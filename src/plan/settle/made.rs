@@ -6,7 +6,7 @@
 
 use super::{Preview, Settled, Strategies, Target, arrives, exists, settle};
 use crate::error::Result;
-use crate::model::{Key, Table, Value};
+use crate::model::{Table, Value};
 use crate::plan::identity::known;
 use crate::plan::store::Stored;
 use crate::plan::{Outcome, Plan, codec};
@@ -48,7 +48,7 @@ struct Had {
 /// Names a record by its number, else by its id in the plan: a key of another kind may be a secret.
 fn named(table: &Table, key: &[Value], record: &Stored) -> String {
     match key.iter().all(|part| matches!(part, Value::Integer(_))) {
-        true => format!("{}/{}", table.label(), Key(key.to_vec())),
+        true => table.named(key),
         false if exists(record) || record.finding.key == key => {
             format!("the record {} of {}", record.conflict_id, table.label())
         }

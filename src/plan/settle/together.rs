@@ -398,12 +398,11 @@ impl Plan {
             found = self.under_new_key(parent, references, &bytes)?.filter(missing);
             return Ok(found.map(|record| {
                 let how = if record.outcome == Some(Outcome::Blocked) { "blocked" } else { "not brought" };
-                format!("{}/{} is {how}", target.label(), Key(record.finding.key))
+                format!("{} is {how}", target.named(&record.finding.key))
             }));
         }
         Ok(found.and_then(|record| {
-            is_gone(&record)
-                .then(|| format!("{}/{} is not there after this merge", target.label(), Key(record.finding.key)))
+            is_gone(&record).then(|| format!("{} is not there after this merge", target.named(&record.finding.key)))
         }))
     }
 }

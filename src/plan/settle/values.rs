@@ -2,9 +2,9 @@
 
 use super::{Strategies, exists, settle};
 use crate::error::Result;
+use crate::model::Value;
 use crate::model::change::Class;
 use crate::model::compare::same;
-use crate::model::{Key, Value};
 use crate::plan::store::Stored;
 use crate::plan::{Outcome, Plan};
 use std::collections::HashMap;
@@ -39,7 +39,7 @@ impl Plan {
                 if self.gets(strategies, record, columns, &values)? {
                     arriving.push(bytes);
                 } else {
-                    away.insert(bytes, format!("{}/{}", target.label(), Key(record.finding.key.clone())));
+                    away.insert(bytes, target.named(&record.finding.key));
                 }
             }
         }

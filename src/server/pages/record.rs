@@ -25,10 +25,10 @@ pub(super) struct FieldView {
     decidable: bool,
     editable: bool,
     choice: &'static str,
+    /// What is written, where that is neither side's.
+    written: Option<Html>,
     own: String,
     why_not: &'static str,
-    /// What is written where it is neither side's value.
-    written: Option<Html>,
 }
 
 /// What stood in the way of a decision, or came in between.
@@ -240,13 +240,13 @@ fn field_view(
         decidable: decidable && !fixed && field.backup.is_some(),
         editable: decidable && !fixed,
         choice,
+        written: shown.written.as_ref().map(|v| value(Some(v), words::NOT_THERE, ALONE)),
         own,
         why_not: match (fixed, field.backup.is_some()) {
             (true, _) => words::PART_OF_THE_KEY_OR_COMPUTED,
             (_, false) => words::STAYS_THE_BACKUP_DOES_NOT_CARRY_IT,
             _ => "",
         },
-        written: shown.written.as_ref().map(|v| value(Some(v), "", ALONE)),
     }
 }
 

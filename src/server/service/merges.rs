@@ -11,7 +11,7 @@ use crate::executor::receipt::{self, ReceiptMeta};
 use crate::executor::{self, Ending, MaxChanges, MergeOptions, OnBlocked, OnStale, Receipt};
 use crate::plan::{Plan, PlanKind};
 use crate::report::power::Change;
-use crate::report::{Merged, Undone, html, text};
+use crate::report::{Merged, Undone, clean, html, text};
 use crate::server::access::Person;
 use crate::server::app::{App, is_id};
 use crate::server::jobs::Spec;
@@ -130,8 +130,10 @@ pub fn start(app: &App, person: &Person, id: String, request: &NewMerge) -> Answ
             }
             false => None,
         };
+        let secrets = app.secrets();
         let report = executor::merge(&mut plan, database.as_mut(), app.home(), &options, job)
-            .map_err(|error| clean(app, &plan, error))?;
+            .map_err(|error| clean::error(&plan, &secrets, error))?;
+        let report = clean::report(&plan, &secrets, report);
         report.notes.iter().for_each(|note| job.warn(note));
         if ending == Ending::Commit
             && let Err(error) =
@@ -178,27 +180,6 @@ fn confirm_security(app: &App, person: &Person, plan: &Plan, given: bool) -> Ans
     let count = text::plural(power.total, "record");
     let why = fail!(ConfirmationNeeded, "this merge changes who may do what, in {count}; nothing was changed");
     Err(why.details(lines).hint("Look at each; then send \"confirm_security\": true to go on.").into())
-}
-
-/// Removes secret values from an error about records of a plan.
-fn clean(app: &App, plan: &Plan, error: crate::error::Error) -> Problem {
-    let secrets = app.secrets();
-    let scrub = |line: &str| {
-        let name = line.split_once(": ").map_or(line, |(name, _)| name);
-        match plan.record(name) {
-            Ok(record) => {
-                let table = &plan.meta().schema.tables[record.finding.table];
-                secrets.scrub(table, &record.finding.fields, line)
-            }
-            Err(_) => line.to_owned(),
-        }
-    };
-    let details = error.detail_lines().iter().map(|l| scrub(l)).collect();
-    let clean = crate::error::Error::new(error.kind(), scrub(&error.full_message())).details(details);
-    match error.hint_text() {
-        Some(hint) => clean.hint(hint).into(),
-        None => clean.into(),
-    }
 }
 
 /// A merge or an undo that was carried out.
@@ -383,9 +364,11 @@ pub fn start_undo(app: &App, person: &Person, id: String, merge: &str, request: 
         let outcome = executor::undo::plan(app.home(), &receipt, database.as_mut(), &request.only_tables, &path)
             .and_then(|mut plan| {
                 job.carries_out(&plan.meta().id);
-                let lists = Undone::of(&plan, &app.secrets())?;
-                let report = executor::merge(&mut plan, database.as_mut(), app.home(), &options, job)?;
-                Ok((lists, report))
+                let secrets = app.secrets();
+                let lists = Undone::of(&plan, &secrets)?;
+                let report = executor::merge(&mut plan, database.as_mut(), app.home(), &options, job)
+                    .map_err(|error| clean::error(&plan, &secrets, error))?;
+                Ok((lists, clean::report(&plan, &secrets, report)))
             });
         if path.exists() {
             std::fs::remove_file(&path)?;

@@ -41,6 +41,7 @@ fn mapping() -> Mapping {
         refused: None,
         notes: Vec::new(),
         partitioned_by: Vec::new(),
+        secret: Vec::new(),
         plain: false,
     };
     let schema = Schema { engine: Engine::Sqlite, tables: vec![table], left_out: Vec::new() };

@@ -64,6 +64,7 @@ fn table(name: &str, columns: Vec<Column>) -> Table {
         refused: None,
         notes: Vec::new(),
         partitioned_by: Vec::new(),
+        secret: Vec::new(),
         plain: false,
     }
 }
