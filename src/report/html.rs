@@ -154,7 +154,7 @@ fn records(page: &mut String, plan: &Plan, table: usize, name: &str, secrets: &S
         let outcome = view.outcome.map(|o| format!(" → {o}")).unwrap_or_default();
         let note = view.note.as_deref().map(|n| format!(": {n}")).unwrap_or_default();
         let is_made = view.fields.iter().any(|f| f.written.is_some());
-        let (head, span) = if is_made { ("<th scope=\"col\">written</th>", 4) } else { ("", 3) };
+        let (head, span) = if is_made { ("<th scope=\"col\">Written</th>", 4) } else { ("", 3) };
         let _ = writeln!(
             page,
             "<table><caption>{} — {}, {}{}{}</caption>\n<thead><tr><th scope=\"col\">field</th><th scope=\"col\">base</th><th scope=\"col\">Current</th><th scope=\"col\">Backup</th>{head}</tr></thead><tbody>",
