@@ -190,7 +190,8 @@ pub(super) fn refresh(
     let (preview, _) = plan.settle(context.out)?;
     plan.write_seal(&key)?;
     if taken > 0 || !left.is_empty() {
-        context.out.chat(&format!("Kept {taken} decisions of {}; {} no longer apply.", meta.id, left.len()));
+        let kept = crate::report::text::plural(taken, "decision");
+        context.out.chat(&format!("Kept {kept} of {}; not kept: {}.", meta.id, left.len()));
     }
     left.iter().take(20).for_each(|line| context.out.warning(line));
     Ok((plan, preview, left))
