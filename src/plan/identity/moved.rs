@@ -76,6 +76,8 @@ pub(in crate::plan) fn moved(plan: &Plan, record: &Stored) -> Result<Option<std:
     moved.finding.fields = fields;
     moved.finding.current_digests.clear();
     (moved.finding.class, moved.finding.reason) = (Class::New, Reason::OnlyInBackup);
+    // How new the one under the old key is says nothing about this one.
+    moved.finding.current_at = None;
     // Whatever was asked about the two of one key: here is only one.
     if matches!(moved.decision, Some(Decision::NewKey | Decision::IntoExisting)) {
         moved.decision = Some(Decision::Backup);

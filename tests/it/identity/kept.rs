@@ -165,3 +165,27 @@ fn f45_a_newer_existing_record_keeps_its_values_and_references_follow() {
         assert_eq!(world.value("SELECT user_id FROM orders"), "57");
     }
 }
+
+#[test]
+fn f44_a_newer_line_of_the_current_order_keeps_no_line_of_the_other_away() {
+    let world = World::new(
+        "CREATE TABLE orders (id INTEGER PRIMARY KEY, no TEXT NOT NULL UNIQUE, created_at TEXT);
+         CREATE TABLE line (order_id INT NOT NULL REFERENCES orders (id), n INT NOT NULL, item TEXT, updated_at TEXT,
+             PRIMARY KEY (order_id, n));
+         INSERT INTO orders VALUES (7, 'C-7', '2025-01-01T00:00:00Z');
+         INSERT INTO line VALUES (7, 1, 'gold', '2025-06-01T00:00:00Z');",
+    );
+    world.backup(
+        "b.json",
+        &[
+            ("orders", json!([{"id": 7, "no": "B-7", "created_at": "2024-01-01T00:00:00Z"}])),
+            ("line", json!([{"order_id": 7, "n": 1, "item": "lead", "updated_at": "2024-06-01T00:00:00Z"}])),
+        ],
+    );
+    let (mut plan, _) = world.analyze("b.json", None, "backup-wins", Options::default()).expect("analyzes");
+    decide(&world, &mut plan, "orders/7", Decision::NewKey);
+    settle(&world, &mut plan);
+    there_and_back(&world, &mut plan);
+    let lines = "SELECT group_concat(order_id || ' ' || item, '; ') FROM (SELECT * FROM line ORDER BY 1)";
+    assert_eq!(world.value(lines), "7 gold; 8 lead");
+}
