@@ -261,6 +261,38 @@ pub trait Findings {
         Ok(text.to_owned())
     }
 
+    /// Notes a name by which a finding is found besides its key; the first finding that has it keeps it.
+    ///
+    /// # Errors
+    /// As `add`.
+    fn name(&mut self, _name: [u8; 16], _id: i64) -> Result<()> {
+        Ok(())
+    }
+
+    /// Finds a finding by a name that was noted.
+    ///
+    /// # Errors
+    /// As `add`.
+    fn named(&mut self, _name: [u8; 16]) -> Result<Option<Finding>> {
+        Ok(None)
+    }
+
+    /// Notes that a finding waits for what becomes of another in a step; both are numbers.
+    ///
+    /// # Errors
+    /// As `add`.
+    fn wait(&mut self, _step: usize, _awaited: i64, _id: i64) -> Result<()> {
+        Ok(())
+    }
+
+    /// Returns the findings that wait for one of some others in a step, in number order.
+    ///
+    /// # Errors
+    /// As `add`.
+    fn waiters(&mut self, _step: usize, _awaited: &[i64]) -> Result<Vec<Finding>> {
+        Ok(Vec::new())
+    }
+
     /// Tells whether values of a column are taken out of what is stored: they are never brought, and not missed.
     fn withholds(&self, _table: usize, _column: usize) -> bool {
         false

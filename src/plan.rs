@@ -14,6 +14,7 @@ pub mod count;
 pub mod decision;
 mod early;
 pub mod files;
+mod found;
 pub mod make;
 pub mod meta;
 pub mod notes;
@@ -29,6 +30,7 @@ mod sound;
 mod spellings;
 mod staying;
 mod store;
+mod waiting;
 mod withheld;
 
 pub use action::{Action, ActionKind, Outcome};
@@ -54,8 +56,6 @@ const TABLES: &str = "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NU
     fields BLOB NOT NULL, digests BLOB NOT NULL, clocks BLOB NOT NULL, place_record INTEGER NOT NULL,
     place_offset INTEGER, pattern TEXT NOT NULL, decision TEXT, decided_by TEXT, decided_at TEXT,
     outcome TEXT, why TEXT, limits TEXT);
-    CREATE TABLE remaps (table_id INTEGER NOT NULL, columns TEXT NOT NULL, old BLOB NOT NULL, new_values BLOB NOT NULL,
-    new BLOB NOT NULL, record_id INTEGER NOT NULL, PRIMARY KEY (table_id, columns, old)) WITHOUT ROWID;
     CREATE TABLE actions (record_id INTEGER PRIMARY KEY, kind TEXT NOT NULL, columns TEXT NOT NULL, cells TEXT NOT NULL);";
 /// Made once everything is stored: until then they would only slow it down.
 const INDEXES: &str = "CREATE INDEX records_key ON records (table_id, key_bytes);
@@ -80,6 +80,10 @@ pub struct Plan {
     spelled: std::collections::BTreeSet<(usize, usize)>,
     /// Tables of which the analysis asked for spellings.
     forms_begun: std::collections::BTreeSet<usize>,
+    /// Whether findings were given names.
+    names_begun: bool,
+    /// Whether it is noted which records wait for which.
+    waits: std::cell::Cell<bool>,
     /// What is taken out of findings before they are stored.
     withheld: withheld::Withheld,
     /// The strategies, once they were asked for; as long as the meta data stays.
@@ -98,7 +102,8 @@ impl Plan {
         connection
             .execute_batch(&format!(
                 "PRAGMA page_size = 8192; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -8000;
-                 {TABLES} BEGIN",
+                 {TABLES} {} BEGIN",
+                identity::REMAPS
             ))
             .map_err(|e| lost(path, e))?;
         connection.set_prepared_statement_cache_capacity(64);
@@ -113,6 +118,8 @@ impl Plan {
             early: None,
             spelled: Default::default(),
             forms_begun: Default::default(),
+            names_begun: false,
+            waits: Default::default(),
             withheld,
             strategies: Default::default(),
         })
@@ -196,6 +203,8 @@ impl Plan {
             early: None,
             spelled: Default::default(),
             forms_begun: Default::default(),
+            names_begun: false,
+            waits: Default::default(),
             // What is stored already lacks what stays out.
             withheld: Default::default(),
             strategies: Default::default(),

@@ -24,7 +24,7 @@ use crate::model::change::{Class, Reason};
 use crate::model::{Cell, OwnedCell, Table, Value, encode};
 use crate::progress::Progress;
 pub(super) use spellings::{Spellings, by_database, forms};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 pub(super) use storing::{Native, Storing};
 
 /// Findings looked at in one go.
@@ -48,7 +48,28 @@ pub(super) struct Check<'a> {
     pub(super) pulled_in: BTreeSet<usize>,
     /// Which spelling stands for texts that the database holds equal.
     pub(super) spelled: Spellings,
+    /// Tables and columns by whose values their findings are found.
+    pub(super) named: BTreeSet<(usize, Vec<usize>)>,
+    /// The records that got another class, and their tables, in that sequence.
+    pub(super) changed: Vec<(usize, i64)>,
+    /// How many of these were known when a step last looked at a table.
+    pub(super) seen: HashMap<usize, usize>,
     pub(super) progress: &'a dyn Progress,
+}
+
+/// What is looked at again and again, table by table, until nothing changes any more: at all records first, then at those
+/// that wait for one that changed.
+#[derive(Clone, Copy)]
+enum Step {
+    Cascades,
+    Held,
+    Parents,
+}
+
+impl Step {
+    fn of(self, table: usize) -> usize {
+        table * 3 + self as usize
+    }
 }
 
 impl Check<'_> {
@@ -89,6 +110,9 @@ impl Check<'_> {
             for table in std::mem::take(&mut self.pulled_in) {
                 self.storable(table)?;
                 self.claims(table)?;
+                for step in [Step::Cascades, Step::Held, Step::Parents] {
+                    self.seen.remove(&step.of(table));
+                }
             }
             if !changed {
                 break;
@@ -101,6 +125,18 @@ impl Check<'_> {
             self.follow(table)?;
         }
         Ok(())
+    }
+
+    /// Returns what changed since a step last looked at a table; none the first time.
+    fn since(&mut self, step: Step, table: usize) -> Option<Vec<(usize, i64)>> {
+        let before = self.seen.insert(step.of(table), self.changed.len());
+        before.map(|known| self.changed[known..].to_vec())
+    }
+
+    /// Returns the findings of a table that wait in a step for one of some that changed.
+    fn waiters(&mut self, step: Step, table: usize, changed: &[(usize, i64)]) -> Result<Vec<Finding>> {
+        let ids: Vec<i64> = changed.iter().map(|(_, id)| *id).collect();
+        self.findings.waiters(step.of(table), &ids)
     }
 
     fn result(&mut self, table: usize) -> Option<&mut TableResult> {
@@ -132,6 +168,7 @@ impl Check<'_> {
         let before = finding.class;
         (finding.class, finding.reason, finding.note) = (class, reason, note);
         self.findings.revise(finding)?;
+        self.changed.push((finding.table, finding.id));
         let result = self.result(finding.table).expect("a finding's table has a result");
         *result.counts.of(before) -= 1;
         *result.counts.of(class) += 1;

@@ -149,6 +149,9 @@ pub fn analyze(
         doubtful,
         pulled_in: Default::default(),
         spelled: Default::default(),
+        named: Default::default(),
+        changed: Vec::new(),
+        seen: Default::default(),
         progress,
     };
     check.run()?;

@@ -3,6 +3,7 @@
 //! A database is opened only if it exists; journal mode and every other lasting setting stay as they are.
 
 mod claims;
+mod lookup;
 mod read;
 mod sample;
 mod schema;

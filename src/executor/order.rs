@@ -11,7 +11,7 @@
 mod circle;
 mod events;
 
-use super::prepare::Parked;
+use super::prepare::AllParked;
 use super::receipt::{Image, Receipt};
 use crate::analyzer::graph;
 use crate::database::Capabilities;
@@ -99,7 +99,7 @@ pub(super) fn order(
     schema: &Schema,
     planned: &[usize],
     capabilities: Capabilities,
-    parked: &[Parked],
+    parked: &AllParked,
     receipt: &mut Receipt,
 ) -> Result<Order> {
     let graph::Order { tables, cycles } = graph::order(schema);
@@ -138,10 +138,11 @@ pub(super) fn order(
             _ => groups.push(Group { tables: vec![table], ..Group::default() }),
         }
     }
+    let nothing = AllParked::default();
     for group in &mut groups {
         for kind in [ActionKind::Insert, ActionKind::Delete] {
             let kinds = [kind];
-            let mut records = Records::new(schema, capabilities, &kinds, &group.tables, &[]);
+            let mut records = Records::new(schema, capabilities, &kinds, &group.tables, &nothing);
             if records.is_free() {
                 continue;
             }
@@ -171,7 +172,7 @@ fn moving(
     schema: &Schema,
     planned: &[usize],
     capabilities: Capabilities,
-    parked: &[Parked],
+    parked: &AllParked,
     receipt: &Receipt,
 ) -> Result<Vec<Vec<usize>>> {
     let mut of_table: BTreeMap<usize, BTreeSet<&[usize]>> = BTreeMap::new();
@@ -205,9 +206,9 @@ fn moving(
 }
 
 /// Tells whether a table's records change what others refer to.
-fn moves(table: usize, references: &BTreeSet<&[usize]>, parked: &[Parked], receipt: &Receipt) -> Result<bool> {
+fn moves(table: usize, references: &BTreeSet<&[usize]>, parked: &AllParked, receipt: &Receipt) -> Result<bool> {
     let referred = |column: &usize| references.iter().any(|columns| columns.contains(column));
-    if parked.iter().any(|p| p.table == table && referred(&p.column)) {
+    if parked.as_slice().iter().any(|p| p.table == table && referred(&p.column)) {
         return Ok(true);
     }
     let mut after = (0, 0);

@@ -1,6 +1,7 @@
 //! From settled records to images: inside the transaction, under lock, every record is read again and compared with what
 //! the plan saw; what is to be written becomes cells of this database; unique values in the way are parked.
 
+mod parked;
 mod parking;
 mod references;
 mod room;
@@ -14,23 +15,10 @@ use crate::model::{Cell, Key, OwnedCell, Table, Value, encode};
 use crate::plan::settle::{Strategies, Target, settle};
 use crate::plan::{ActionKind, Outcome, Plan, PlanKind, Preview, Selector, Stored};
 use crate::progress::Progress;
+pub(super) use parked::{AllParked, Parked};
 
 /// Records prepared in one go.
 const PAGE: usize = 500;
-
-/// A unique value that is moved out of the way before anything else is written.
-#[derive(Clone, Debug)]
-pub(super) struct Parked {
-    /// The image that writes the record again.
-    pub(super) image: i64,
-    /// The images that wait for what it gives up.
-    pub(super) takers: Vec<i64>,
-    pub(super) table: usize,
-    pub(super) key: Vec<OwnedCell>,
-    pub(super) column: usize,
-    pub(super) before: OwnedCell,
-    pub(super) parked: OwnedCell,
-}
 
 /// A record that can't be written as planned.
 #[derive(Clone, Debug)]
@@ -57,7 +45,7 @@ impl Refusal {
 pub(super) struct Prepared {
     pub(super) counts: Preview,
     pub(super) tables: Vec<(usize, Preview)>,
-    pub(super) parked: Vec<Parked>,
+    pub(super) parked: AllParked,
     pub(super) stale: Vec<Refusal>,
     pub(super) blocked: Vec<Refusal>,
     /// The number in the plan of each image's record, in the order of the images.

@@ -6,7 +6,7 @@ mod foresee;
 
 use super::recover::differing;
 use super::{Home, Receipt, State, home};
-use crate::analyzer::{Findings, Options, TableResult, digests, graph};
+use crate::analyzer::{Finding, Findings, Options, TableResult, digests, graph};
 use crate::database::{Database, Snapshot};
 use crate::error::{Result, fail};
 use crate::model::change::{Class, Counts, Field, Reason};
@@ -190,7 +190,7 @@ impl Making<'_> {
     /// Adds a record to the list of those that can't be taken back.
     fn unfit(&mut self, then: &Table, image: &super::receipt::Image, why: &str) -> Result<()> {
         let key = key_values(then, &image.key);
-        self.plan.add(crate::analyzer::Finding {
+        self.plan.add(Finding {
             id: 0,
             table: image.table,
             // Nothing looks it up: the key may be of columns that are gone.
@@ -306,7 +306,7 @@ impl Making<'_> {
         let key = key_values(target, &image.key);
         let key_bytes = key_bytes(target, &image.key);
         let note = (!why.is_empty()).then_some(why);
-        self.plan.add(crate::analyzer::Finding {
+        self.plan.add(Finding {
             id: 0,
             table,
             key,
@@ -372,33 +372,29 @@ impl Making<'_> {
                 let page = Findings::page(&mut self.plan, table, &[Class::CurrentOnly], after, PAGE)?;
                 let Some(last) = page.last() else { break };
                 after = last.id;
-                for finding in page {
-                    let mut left = Vec::new();
-                    for (child, foreign_key) in &referring {
-                        let value =
-                            |c: &usize| finding.fields.iter().find(|f| f.column == *c).and_then(|f| f.current.clone());
-                        let Some(tuple) = foreign_key.references.iter().map(value).collect::<Option<Vec<Value>>>()
-                        else {
-                            continue;
+                let mut left = vec![Vec::new(); page.len()];
+                for &(child, foreign_key) in &referring {
+                    let had = |finding: &Finding| -> Option<Vec<OwnedCell>> {
+                        let value = |c: &usize| finding.fields.iter().find(|f| f.column == *c)?.current.clone();
+                        let cell = |c: &usize| {
+                            let stored = self.database.store_any(&target.columns[*c], &value(c)?);
+                            Some(stored.unwrap_or(OwnedCell::Null))
                         };
-                        let cells = foreign_key.references.iter().zip(&tuple);
-                        let cells = cells
-                            .map(|(&c, v)| self.database.store_any(&target.columns[c], v).unwrap_or(OwnedCell::Null));
-                        let count = staying(
-                            &mut self.plan,
-                            self.snapshot.as_mut(),
-                            (schema, *child, foreign_key),
-                            cells.collect(),
-                        )?;
-                        if count > 0 {
-                            left.push(format!("{count} of {}", schema.tables[*child].label()));
-                        }
+                        foreign_key.references.iter().map(cell).collect()
+                    };
+                    let tuples: Vec<Option<Vec<OwnedCell>>> = page.iter().map(had).collect();
+                    let asked: Vec<usize> = (0..page.len()).filter(|&p| tuples[p].is_some()).collect();
+                    let tuples: Vec<Vec<OwnedCell>> = tuples.into_iter().flatten().collect();
+                    let counts =
+                        staying(&mut self.plan, self.snapshot.as_mut(), (schema, child, foreign_key), &tuples)?;
+                    for (position, count) in asked.into_iter().zip(counts).filter(|(_, count)| *count > 0) {
+                        left[position].push(format!("{count} of {}", schema.tables[child].label()));
                     }
-                    if !left.is_empty() {
-                        let why = format!("records refer to it that this undo does not remove: {}", left.join(", "));
-                        self.block(finding.id, Reason::StillReferenced, &why)?;
-                        changed = true;
-                    }
+                }
+                for (finding, left) in page.iter().zip(left).filter(|(_, left)| !left.is_empty()) {
+                    let why = format!("records refer to it that this undo does not remove: {}", left.join(", "));
+                    self.block(finding.id, Reason::StillReferenced, &why)?;
+                    changed = true;
                 }
             }
         }
@@ -418,42 +414,38 @@ fn key_bytes(table: &Table, key: &[OwnedCell]) -> Vec<u8> {
     bytes
 }
 
-/// Counts the records that refer to one that goes, and that stay themselves.
+/// Counts the records that refer to each of some that go, and that stay themselves.
 fn staying(
     plan: &mut Plan,
     snapshot: &mut dyn Snapshot,
     (schema, child, foreign_key): (&crate::model::Schema, usize, &crate::model::ForeignKey),
-    wanted: Vec<OwnedCell>,
-) -> Result<u64> {
+    wanted: &[Vec<OwnedCell>],
+) -> Result<Vec<u64>> {
     let children = &schema.tables[child];
-    let mut keys = Vec::new();
-    snapshot.fetch(children, &foreign_key.columns, &[wanted], &mut |_, row| {
+    let mut counts = vec![0; wanted.len()];
+    // Without a key they are counted when the undo is carried out, by what they refer to.
+    if children.key.is_empty() || wanted.is_empty() {
+        return Ok(counts);
+    }
+    snapshot.fetch(children, &foreign_key.columns, wanted, &mut |position, row| {
         let kind = foreign_key.when.as_ref().and_then(|(c, _)| encode::value_of(row[*c], &children.columns[*c]));
         if !foreign_key.applies(|_| kind.as_ref()) {
             return Ok(());
         }
-        let mut bytes = Vec::new();
+        let mut key = Vec::new();
         for &c in &children.key {
             if let Some(value) = encode::value_of(row[c], &children.columns[c]) {
-                encode::encode_key_part(&value, children.columns[c].collation, &mut bytes);
+                encode::encode_key_part(&value, children.columns[c].collation, &mut key);
             }
         }
-        keys.push(bytes);
-        Ok(())
-    })?;
-    if children.key.is_empty() {
-        // Counted when the undo is carried out, by what the records refer to.
-        return Ok(0);
-    }
-    let mut count = 0;
-    for key in keys {
         let goes = plan.find(child, &key)?.is_some_and(|f| {
             f.class == Class::CurrentOnly
                 || (f.class == Class::Updated && f.fields.iter().any(|x| foreign_key.columns.contains(&x.column)))
         });
-        count += u64::from(!goes);
-    }
-    Ok(count)
+        counts[position] += u64::from(!goes);
+        Ok(())
+    })?;
+    Ok(counts)
 }
 
 fn differing_exactly(before: &[OwnedCell], after: &[OwnedCell]) -> Vec<usize> {

@@ -6,7 +6,7 @@ mod verify;
 pub use verify::BY_A_TRIGGER;
 
 use super::order::{self, Order};
-use super::prepare::{Parked, Prepare, Prepared, Refusal};
+use super::prepare::{AllParked, Parked, Prepare, Prepared, Refusal};
 use super::receipt::{Counted, Image, Keyless, Receipt, ReceiptMeta, State};
 use super::{
     Ending, Home, LISTED, MergeOptions, MergeReport, OnBlocked, OnStale, audit, home, lock_time, nothing_changed,
@@ -245,7 +245,7 @@ struct Writing<'a> {
     plan: &'a Plan,
     transaction: &'a mut dyn Transaction,
     receipt: &'a mut Receipt,
-    parked: &'a [Parked],
+    parked: &'a AllParked,
     order: &'a Order,
     batch: usize,
     progress: &'a dyn Progress,
@@ -267,7 +267,8 @@ impl Writing<'_> {
         let order: Vec<usize> = groups.iter().flat_map(|g| &g.tables).chain(mixed).copied().collect();
         let counts_before = self.receipt.meta().keyless.iter().map(|k| (k.table, k.count)).collect();
         let alone = |p: &&Parked| !self.order.mixed.iter().any(|m| m.tables.contains(&p.table));
-        self.parked.iter().filter(alone).try_for_each(|parked| self.park(parked))?;
+        let parked: Vec<&Parked> = self.parked.as_slice().iter().filter(alone).collect();
+        self.park(&parked)?;
         failpoint("parked");
         for group in groups {
             self.levels(ActionKind::Insert, &group.tables, group.last_insert, Self::insert)?;
@@ -301,21 +302,28 @@ impl Writing<'_> {
         &self.plan.meta().schema.tables[table]
     }
 
-    fn park(&mut self, parked: &Parked) -> Result<()> {
-        let target = &self.plan.meta().schema.tables[parked.table];
-        let update = RowUpdate {
-            key: parked.key.clone(),
-            before: vec![parked.before.clone()],
-            after: vec![parked.parked.clone()],
-        };
-        let missed = self.transaction.update(target, &[parked.column], &[update]).map_err(|error| {
-            let column = &target.columns[parked.column].name;
-            error.about(&target.label()).hint(format!("Values of {column} swap places and the column takes no passing value; leave one of the records out, or change one of them by hand first."))
-        })?;
-        match missed.is_empty() {
-            true => Ok(()),
-            false => Err(dropped(target, &parked.key, "update")),
+    /// Moves unique values out of the way: nobody has, or takes, what stands in for them.
+    fn park(&mut self, parked: &[&Parked]) -> Result<()> {
+        for alike in parked.chunk_by(|a, b| (a.table, a.column) == (b.table, b.column)) {
+            let (target, column) = (&self.plan.meta().schema.tables[alike[0].table], alike[0].column);
+            for batch in alike.chunks(self.batch) {
+                self.progress.go_on()?;
+                let update = |p: &&Parked| RowUpdate {
+                    key: p.key.clone(),
+                    before: vec![p.before.clone()],
+                    after: vec![p.parked.clone()],
+                };
+                let updates: Vec<RowUpdate> = batch.iter().map(update).collect();
+                let missed = self.transaction.update(target, &[column], &updates).map_err(|error| {
+                    let column = &target.columns[column].name;
+                    error.about(&target.label()).hint(format!("Values of {column} swap places and the column takes no passing value; leave one of the records out, or change one of them by hand first."))
+                })?;
+                if let Some(&missed) = missed.first() {
+                    return Err(dropped(target, &batch[missed].key, "update"));
+                }
+            }
         }
+        Ok(())
     }
 
     /// Runs a step over the images of a group of tables, level by level where there is more than one table.
@@ -408,8 +416,8 @@ impl Writing<'_> {
 
     /// Returns what a column of a record holds until it is written: where it is parked, not what it had.
     fn held(&self, image: &Image, column: usize) -> OwnedCell {
-        let parked = self.parked.iter().find(|p| p.image == image.id && p.column == column);
-        parked.map_or_else(|| image.before[column].clone(), |p| p.parked.clone())
+        let mut parked = self.parked.of_image(image.id).map(|(_, parked)| parked);
+        parked.find(|p| p.column == column).map_or_else(|| image.before[column].clone(), |p| p.parked.clone())
     }
 
     /// Changes records, but for the references that are set afterwards.

@@ -13,7 +13,7 @@ use super::settle::{Settled, Strategies, Target, exists, inserted, refused};
 use super::store::Stored;
 use super::{Outcome, Plan, codec, lost};
 use crate::analyzer::classify::instant;
-use crate::analyzer::{graph, made_key, next_number};
+use crate::analyzer::{Finding, graph, made_key, next_number};
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
 use crate::model::compare::same;
@@ -27,6 +27,24 @@ pub(super) use moved::moved;
 
 /// Records looked at in one go.
 const PAGE: usize = 500;
+
+/// Under which keys records of the backup are known, and under which they are written; looked up in both directions.
+pub(super) const REMAPS: &str = "CREATE TABLE IF NOT EXISTS remaps (table_id INTEGER NOT NULL, columns TEXT NOT NULL,
+    old BLOB NOT NULL, new_values BLOB NOT NULL, new BLOB NOT NULL, record_id INTEGER NOT NULL,
+    PRIMARY KEY (table_id, columns, old)) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS remaps_new ON remaps (new);
+    CREATE INDEX IF NOT EXISTS remaps_record ON remaps (record_id);";
+
+/// What the values of a table's columns become. The other queries leave the primary key alone by a plus sign: it would have them
+/// read all of a table's.
+const RENAMED: &str = "SELECT new_values FROM remaps WHERE table_id = ?1 AND columns = ?2 AND old = ?3";
+/// What a table's columns become in a record.
+const MADE_FOR: &str = "SELECT new_values FROM remaps WHERE record_id = ?1 AND +table_id = ?2 AND +columns = ?3";
+/// The record that gets some values in a table's columns.
+const UNDER_NEW_KEY: &str = "SELECT r.key_bytes FROM remaps m JOIN records r ON r.id = m.record_id
+    WHERE +m.table_id = ?1 AND +m.columns = ?2 AND m.new = ?3 AND m.new <> m.old";
+/// How many records get some values in a table's columns.
+const MEETING: &str = "SELECT count(*) FROM remaps WHERE +table_id = ?1 AND +columns = ?2 AND new = ?3";
 
 /// The arriving records that refer to a record, by table.
 #[derive(Debug, Default)]
@@ -138,7 +156,7 @@ fn existing(record: &Stored) -> Option<(Vec<Value>, Vec<u64>)> {
 /// `PlanMismatch` for a damaged plan.
 pub(super) fn new_key(plan: &Plan, strategy: &Strategy, record: &Stored) -> Result<Settled> {
     let table = &plan.meta().schema.tables[record.finding.table];
-    let Some(key) = plan.made_for(record.finding.id)? else {
+    let Some(key) = plan.made_for(&record.finding)? else {
         return Ok(Settled::plain(Outcome::Undecided, record.finding.note.clone()));
     };
     let mut writes = brought(table, strategy, record);
@@ -179,10 +197,8 @@ impl Plan {
     /// # Errors
     /// As [`Plan::settle`].
     pub(super) fn assign_keys(&mut self, strategies: &Strategies) -> Result<()> {
-        // A plan of an earlier version has no such table.
-        let made =
-            super::TABLES.lines().skip_while(|l| !l.contains("TABLE remaps")).take(2).collect::<Vec<_>>().join(" ");
-        self.sql(&made.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS"))?;
+        // A plan of an earlier version has no such table, or no such indexes.
+        self.sql(REMAPS)?;
         self.sql("DELETE FROM remaps")?;
         self.remapped.clear();
         let planned: Vec<usize> = self.meta().tables.iter().map(|t| t.table).collect();
@@ -266,7 +282,8 @@ impl Plan {
 
     /// Lists conflicts about identity: number and key.
     fn identity_page(&self, table: usize, after: i64) -> Result<Vec<(i64, Vec<u8>)>> {
-        self.connection
+        let page = self
+            .connection
             .prepare_cached(
                 "SELECT id, key_bytes FROM records WHERE table_id = ?1 AND class = 'conflict' AND id > ?2
                  AND reason IN ('unique_taken', 'reused_key') ORDER BY id LIMIT ?3",
@@ -275,7 +292,8 @@ impl Plan {
                 s.query_map(params![table as i64, after, PAGE as i64], |r| Ok((r.get(0)?, r.get(1)?)))?
                     .collect::<rusqlite::Result<Vec<_>>>()
             })
-            .map_err(|e| lost(&self.path, e))
+            .map_err(|e| lost(&self.path, e))?;
+        super::sound::goes_on(page, after, |(number, _)| *number)
     }
 
     fn assign(&mut self, record: &Stored, chosen: Chosen, number: &mut Option<i64>) -> Result<()> {
@@ -366,7 +384,7 @@ impl Plan {
         let bytes = self.tuple_bytes(parent, &foreign_key.references, tuple)?;
         let found: Option<Vec<u8>> = self
             .connection
-            .prepare_cached("SELECT new_values FROM remaps WHERE table_id = ?1 AND columns = ?2 AND old = ?3")
+            .prepare_cached(RENAMED)
             .and_then(|mut s| {
                 s.query_row(params![parent as i64, columns_text(&foreign_key.references), bytes], |r| r.get(0))
                     .optional()
@@ -376,23 +394,17 @@ impl Plan {
     }
 
     /// Returns the key under which a record is written.
-    fn made_for(&self, record: i64) -> Result<Option<Vec<Value>>> {
-        if !self.has_remaps() {
+    fn made_for(&self, record: &Finding) -> Result<Option<Vec<Value>>> {
+        if !self.remapped(record.table) {
             return Ok(None);
         }
-        let found: Option<(i64, Vec<u8>)> = self
+        let key = columns_text(&self.meta.schema.tables[record.table].key);
+        let found: Option<Vec<u8>> = self
             .connection
-            .prepare_cached(
-                "SELECT m.table_id, m.new_values FROM records r JOIN remaps m ON m.table_id = r.table_id AND m.record_id = r.id
-                 WHERE r.id = ?1 AND m.columns = ?2",
-            )
-            .and_then(|mut s| {
-                let table: i64 = self.connection.query_row("SELECT table_id FROM records WHERE id = ?1", [record], |r| r.get(0))?;
-                let key = usize::try_from(table).ok().and_then(|t| self.meta.schema.tables.get(t)).map(|t| columns_text(&t.key));
-                s.query_row(params![record, key], |r| Ok((r.get(0)?, r.get(1)?))).optional()
-            })
+            .prepare_cached(MADE_FOR)
+            .and_then(|mut s| s.query_row(params![record.id, record.table as i64, key], |r| r.get(0)).optional())
             .map_err(|e| lost(&self.path, e))?;
-        found.map(|(_, bytes)| codec::values_from_bytes(&bytes)).transpose()
+        found.map(|bytes| codec::values_from_bytes(&bytes)).transpose()
     }
 
     /// Finds the record that is written under another key, by that key.
@@ -402,10 +414,7 @@ impl Plan {
         }
         let key: Option<Vec<u8>> = self
             .connection
-            .prepare_cached(
-                "SELECT r.key_bytes FROM remaps m JOIN records r ON r.id = m.record_id
-                 WHERE m.table_id = ?1 AND m.columns = ?2 AND m.new = ?3 AND m.new <> m.old",
-            )
+            .prepare_cached(UNDER_NEW_KEY)
             .and_then(|mut s| {
                 s.query_row(params![table as i64, columns_text(references), bytes], |r| r.get(0)).optional()
             })
@@ -428,7 +437,7 @@ impl Plan {
         }
         let count: i64 = self
             .connection
-            .prepare_cached("SELECT count(*) FROM remaps WHERE table_id = ?1 AND columns = ?2 AND new = ?3")
+            .prepare_cached(MEETING)
             .and_then(|mut s| s.query_row(params![table as i64, columns_text(&target.key), bytes], |r| r.get(0)))
             .map_err(|e| lost(&self.path, e))?;
         Ok((count > 1).then(|| format!("{count} records of the backup would go into {name}")))
@@ -497,4 +506,31 @@ impl Plan {
 pub(super) fn can_make(table: &Table, column: usize, record: &Stored, highest: Option<i64>) -> bool {
     let own = table.key.iter().position(|&k| k == column).and_then(|at| record.finding.key.get(at));
     own.is_some_and(|old| made_key(&table.columns[column], old, &record.conflict_id, next_number(highest)).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn renamed_records_are_found_by_indexes_in_both_directions() {
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
+        connection.execute_batch(crate::plan::TABLES).unwrap();
+        connection.execute_batch(REMAPS).unwrap();
+        for (text, index) in [
+            (RENAMED, "PRIMARY KEY (table_id=? AND columns=? AND old=?)"),
+            (MADE_FOR, "remaps_record (record_id=?)"),
+            (UNDER_NEW_KEY, "remaps_new (new=?)"),
+            (MEETING, "remaps_new (new=?)"),
+        ] {
+            let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {text}")).unwrap();
+            let steps: Vec<String> = statement
+                .query_map(params![0, 0, 0], |row| row.get(3))
+                .unwrap()
+                .collect::<rusqlite::Result<_>>()
+                .unwrap();
+            assert!(steps.iter().any(|step| step.ends_with(index)), "{text}: {steps:?}");
+            assert!(steps.iter().all(|step| step.starts_with("SEARCH")), "{text}: {steps:?}");
+        }
+    }
 }

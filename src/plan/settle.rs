@@ -4,6 +4,7 @@
 
 mod fits;
 mod made;
+pub(in crate::plan) mod rounds;
 mod together;
 mod touch;
 mod values;

@@ -5,6 +5,7 @@
 
 use super::Meta;
 use crate::analyzer::{Finding, Mixed};
+use crate::error::{Result, fail};
 use crate::model::{Schema, Table};
 
 /// Says which table's description names something that is not there.
@@ -34,6 +35,18 @@ fn is_sound(table: &Table, schema: &Schema) -> bool {
         && table.timestamp.is_none_or(|c| c < table.columns.len())
         && uniques
         && references
+}
+
+/// Returns a page whose numbers follow on from the one before: where an index of the file is damaged, pages may never end.
+///
+/// # Errors
+/// `PlanMismatch` where they don't.
+pub(super) fn goes_on<T>(page: Vec<T>, after: i64, number: impl Fn(&T) -> i64) -> Result<Vec<T>> {
+    if std::iter::once(after).chain(page.iter().map(number)).is_sorted_by(|a, b| a < b) {
+        return Ok(page);
+    }
+    Err(fail!(PlanMismatch, "the plan is damaged: the order of its records is broken")
+        .hint("Make a new one with 'merganser analyze'."))
 }
 
 /// Tells whether a finding names tables and columns that the schema has.

@@ -36,8 +36,10 @@ impl Plan {
     }
 
     /// Removes what only the analysis needed.
-    pub(super) fn forget_forms(&self) -> Result<()> {
-        self.sql("DROP TABLE IF EXISTS forms")
+    pub(super) fn forget_forms(&mut self) -> Result<()> {
+        self.names_begun = false;
+        self.stop_waiting()?;
+        self.sql("DROP TABLE IF EXISTS forms; DROP TABLE IF EXISTS temp.names")
     }
 
     /// Returns the spelling that stands for a text, where it is another one.

@@ -1,10 +1,11 @@
 //! Deletions that the analysis allowed because every record that refers goes too, or turns elsewhere; and that can't be
 //! done after all because one of those stays, by the strategy, a decision, or something that stands in its way.
 
+use super::Outcome;
 use super::Plan;
+use super::settle::rounds::{Rounds, Step};
 use super::settle::{Strategies, settle};
 use super::store::Stored;
-use super::{Outcome, Preview};
 use crate::error::Result;
 use crate::model::change::Class;
 use crate::model::{ForeignKey, Table, Value};
@@ -16,51 +17,57 @@ const PAGE: usize = 1_000;
 const LEAVING: [Class; 4] = [Class::Updated, Class::Conflict, Class::Blocked, Class::CurrentOnly];
 
 impl Plan {
-    /// Blocks deletions of a table's records that a record of the plan still refers to; returns whether there were any.
-    pub(super) fn held(&mut self, table: usize, strategies: &Strategies, preview: &mut Preview) -> Result<bool> {
-        if preview.deleted == 0 {
-            return Ok(false);
+    /// Blocks deletions of a table's records that a record of the plan still refers to.
+    pub(super) fn held(&self, table: usize, rounds: &mut Rounds<'_>) -> Result<()> {
+        if rounds.preview(table).is_none_or(|preview| preview.deleted == 0) {
+            return Ok(());
         }
-        let schema = self.meta().schema.clone();
+        let schema = &self.meta().schema;
         let own = &schema.tables[table];
+        // What goes is held by one that stays: later only those need a look that turned out to stay.
+        let stay = match rounds.since(Step::Held, table) {
+            None => None,
+            Some(changed) => {
+                let records = changed.into_iter().map(|id| self.stored(id)).collect::<Result<Vec<_>>>()?;
+                Some(records.into_iter().flatten().collect::<Vec<Stored>>())
+            }
+        };
         let mut held: Vec<(i64, String)> = Vec::new();
         for (child, children) in schema.tables.iter().enumerate() {
             // Other references, to another unique key or by condition, are found when the records are locked.
             let refers = |f: &&ForeignKey| f.table == Some(table) && f.references == own.key && f.when.is_none();
             for foreign_key in children.foreign_keys.iter().filter(refers) {
-                let mut after = 0;
-                loop {
-                    let page = self.stored_page(child, &LEAVING, after, PAGE)?;
-                    let Some(last) = page.last() else { break };
-                    after = last.finding.id;
-                    for record in page {
-                        let Some(parent) = self.deleted_parent(table, children, foreign_key, &record)? else {
-                            continue;
-                        };
-                        if parent != record.finding.id && !self.leaves(strategies, foreign_key, &record)? {
-                            let why = format!("{} refers to it and stays", children.named(&record.finding.key));
-                            held.push((parent, why));
-                        }
+                let mut look = |record: &Stored| -> Result<()> {
+                    if let Some(parent) = self.deleted_parent(table, children, foreign_key, record)?
+                        && parent != record.finding.id
+                        && !self.leaves(rounds.strategies, foreign_key, record)?
+                    {
+                        held.push((parent, format!("{} refers to it and stays", children.named(&record.finding.key))));
                     }
+                    Ok(())
+                };
+                let mut after = 0;
+                match &stay {
+                    Some(records) => {
+                        let of_child = |r: &&Stored| r.finding.table == child && LEAVING.contains(&r.finding.class);
+                        records.iter().filter(of_child).try_for_each(look)?;
+                    }
+                    None => loop {
+                        let page = self.stored_page(child, &LEAVING, after, PAGE)?;
+                        let Some(last) = page.last() else { break };
+                        after = last.finding.id;
+                        page.iter().try_for_each(&mut look)?;
+                    },
                 }
             }
         }
-        let mut changed = false;
         for (id, why) in held {
             // Several may refer to one; the first is named.
-            if self.outcome_of(id)? == Some(Outcome::Deleted) {
-                *preview.of(Outcome::Deleted) -= 1;
-                *preview.of(Outcome::Blocked) += 1;
-                self.set_outcome(id, Outcome::Blocked, Some(&why))?;
-                changed = true;
+            if let Some(record) = self.stored(id)?.filter(|r| r.outcome == Some(Outcome::Deleted)) {
+                self.block(rounds, &record, &why)?;
             }
         }
-        Ok(changed)
-    }
-
-    fn outcome_of(&self, id: i64) -> Result<Option<Outcome>> {
-        let found = self.page(&super::Selector::default(), id - 1, 1)?.records.pop();
-        Ok(found.filter(|r| r.finding.id == id).and_then(|r| r.outcome))
+        Ok(())
     }
 
     /// Returns the number of the record that a current record refers to, if that one is to be deleted.

@@ -3,12 +3,12 @@
 use super::action::{Action, ActionKind, Outcome};
 use super::decision::{Decision, Entry};
 use super::{Plan, codec, lost, sound};
+use crate::analyzer::Finding;
 use crate::analyzer::filter::Filter;
-use crate::analyzer::{Finding, Findings};
 use crate::backup::Place;
 use crate::error::{Result, fail};
 use crate::model::change::{Class, Reason};
-use crate::model::{Key, Schema, Value, encode, names};
+use crate::model::{Key, Value, encode, names};
 use rusqlite::{OptionalExtension, Row, params};
 
 /// A finding as the plan holds it, with what was decided.
@@ -200,7 +200,7 @@ impl Plan {
         self.select(&Selector { table: Some(table), classes, hindered: true, ..Selector::default() }, after, limit)
     }
 
-    fn select(&self, selector: &Selector, after: i64, limit: usize) -> Result<Vec<Stored>> {
+    pub(super) fn select(&self, selector: &Selector, after: i64, limit: usize) -> Result<Vec<Stored>> {
         let mut statement = self.connection.prepare_cached(&page_text(selector)).map_err(|e| lost(&self.path, e))?;
         let mut rows =
             statement.query(params![after, limit as i64, selector.pattern]).map_err(|e| lost(&self.path, e))?;
@@ -208,7 +208,7 @@ impl Plan {
         while let Some(row) = rows.next().map_err(|e| lost(&self.path, e))? {
             records.push(raw(row).map_err(|e| lost(&self.path, e))?.read(self)?);
         }
-        Ok(records)
+        sound::goes_on(records, after, |record: &Stored| record.finding.id)
     }
 
     /// Returns up to `limit` records that are meant, in the order of their numbers, after a number.
@@ -474,122 +474,10 @@ impl Plan {
         self.pattern(&record.finding)
     }
 
-    fn pattern(&self, finding: &Finding) -> String {
+    pub(super) fn pattern(&self, finding: &Finding) -> String {
         let table = &self.meta.schema.tables[finding.table];
         let columns: Vec<usize> = finding.fields.iter().filter(|f| f.in_conflict).map(|f| f.column).collect();
         format!("{} {}: {}", table.label(), finding.reason, table.names(&columns).join(", "))
-    }
-}
-
-/// Writes down what stands in a record's way; most records have nothing.
-fn limits(finding: &Finding) -> Option<String> {
-    let none = finding.limits == Default::default();
-    (!none).then(|| serde_json::to_string(&finding.limits).expect("limits always serialise"))
-}
-
-impl Findings for Plan {
-    fn about(&mut self, schema: &Schema) {
-        self.meta.schema = schema.clone();
-    }
-
-    fn add(&mut self, mut finding: Finding) -> Result<()> {
-        self.withheld.take_out(&mut finding);
-        let label = self.meta.schema.tables[finding.table].label();
-        let conflict_id = conflict_id(&label, &finding.key_bytes);
-        let record = Stored { finding, conflict_id, decision: None, outcome: None, why: None };
-        let settled = self.settle_found(&record)?;
-        let finding = &record.finding;
-        let key = Key(finding.key.clone()).to_string();
-        let pattern = if finding.class == Class::Conflict { self.pattern(finding) } else { String::new() };
-        self.connection
-            .prepare_cached(
-                "INSERT INTO records (table_id, key_bytes, record, conflict_id, class, reason, note, key, fields, digests, clocks,
-                 place_record, place_offset, pattern, outcome, why)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
-            )
-            .and_then(|mut statement| {
-                statement.execute(params![
-                    finding.table as i64,
-                    finding.key_bytes,
-                    key,
-                    record.conflict_id,
-                    finding.class.word(),
-                    finding.reason.word(),
-                    finding.note,
-                    codec::values_to_bytes(&finding.key),
-                    codec::fields_to_bytes(&finding.fields, &finding.kept),
-                    codec::digests_to_bytes(&finding.current_digests),
-                    codec::clocks_to_bytes(finding.backup_at, finding.current_at),
-                    finding.place.record as i64,
-                    finding.place.offset.map(|o| o as i64),
-                    pattern,
-                    settled.as_ref().map(|s| s.outcome.word()),
-                    settled.as_ref().and_then(|s| s.why.as_deref()),
-                ])
-            })
-            .map_err(|e| lost(&self.path, e))?;
-        Ok(())
-    }
-
-    fn page(&mut self, table: usize, classes: &[Class], after: i64, limit: usize) -> Result<Vec<Finding>> {
-        self.index()?;
-        Ok(self.stored_page(table, classes, after, limit)?.into_iter().map(|s| s.finding).collect())
-    }
-
-    fn conflicts(&mut self, table: usize, reasons: &[Reason], after: i64, limit: usize) -> Result<Vec<Finding>> {
-        self.index()?;
-        let (classes, reasons) = (vec![Class::Conflict], reasons.to_vec());
-        let selector = Selector { table: Some(table), classes, reasons, ..Selector::default() };
-        Ok(self.select(&selector, after, limit)?.into_iter().map(|s| s.finding).collect())
-    }
-
-    fn find(&mut self, table: usize, key_bytes: &[u8]) -> Result<Option<Finding>> {
-        self.index()?;
-        Ok(self.stored_by_key(table, key_bytes)?.map(|s| s.finding))
-    }
-
-    fn revise(&mut self, finding: &Finding) -> Result<()> {
-        self.early.iter_mut().for_each(|early| early.forget(finding.table));
-        let finding = &*self.withheld.without(finding);
-        let pattern = if finding.class == Class::Conflict { self.pattern(finding) } else { String::new() };
-        self.connection
-            .prepare_cached(
-                "UPDATE records SET class = ?2, reason = ?3, note = ?4, key = ?5, fields = ?6, digests = ?7, clocks = ?8, pattern = ?9, limits = ?10 WHERE id = ?1",
-            )
-            .and_then(|mut statement| {
-                statement.execute(params![
-                    finding.id,
-                    finding.class.word(),
-                    finding.reason.word(),
-                    finding.note,
-                    codec::values_to_bytes(&finding.key),
-                    codec::fields_to_bytes(&finding.fields, &finding.kept),
-                    codec::digests_to_bytes(&finding.current_digests),
-                    codec::clocks_to_bytes(finding.backup_at, finding.current_at),
-                    pattern,
-                    limits(finding),
-                ])
-            })
-            .map_err(|e| lost(&self.path, e))?;
-        Ok(())
-    }
-
-    fn withholds(&self, table: usize, column: usize) -> bool {
-        self.withheld.has(table, column)
-    }
-
-    fn remove(&mut self, id: i64) -> Result<()> {
-        self.early = None;
-        self.connection.execute("DELETE FROM records WHERE id = ?", [id]).map_err(|e| lost(&self.path, e))?;
-        Ok(())
-    }
-
-    fn rename(&mut self, id: i64, key: &[Value], key_bytes: &[u8]) -> Result<()> {
-        self.put_under(id, key, key_bytes)
-    }
-
-    fn spelling(&mut self, table: usize, column: usize, form: &str, text: &str) -> Result<String> {
-        self.spell(table, column, form, text)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What can go wrong on the way (CHECKS 5): processes that die, records that change, hostile schemas, full disks.
 
+mod chains;
 mod decide;
 mod features;
 mod keys;

@@ -223,3 +223,42 @@ fn t7_a_plan_that_names_columns_it_does_not_have_is_refused() {
         assert!(error.full_message().contains("columns that are not there"), "{}", error.full_message());
     }
 }
+
+/// The coverage-guided fuzzer met a plan whose pages began again and again.
+#[test]
+fn t7_a_plan_with_an_index_out_of_order_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("p.mplan");
+    for index in ["records_table", "records_class"] {
+        let mut bytes = seeds::plans()[0].clone();
+        std::fs::write(&path, &bytes).expect("writes");
+        let connection = rusqlite::Connection::open(&path).expect("opens");
+        let page: usize = connection
+            .query_row("SELECT rootpage FROM sqlite_master WHERE name = ?1", [index], |row| row.get::<_, u32>(0))
+            .expect("there is such an index") as usize;
+        let size: usize =
+            connection.query_row("PRAGMA page_size", [], |row| row.get::<_, u32>(0)).expect("a size") as usize;
+        drop(connection);
+        // The last number of each entry of a leaf is that of its record (https://sqlite.org/fileformat2.html#b_tree_pages).
+        let leaf = (page - 1) * size;
+        assert_eq!(bytes[leaf], 10, "the index has one page");
+        let entries = usize::from(bytes[leaf + 4]);
+        let mut changed = 0;
+        for entry in 0..entries {
+            let at = leaf + 8 + 2 * entry;
+            let start = leaf + usize::from(u16::from_be_bytes([bytes[at], bytes[at + 1]]));
+            let last = start + usize::from(bytes[start]);
+            let is_whole_number = bytes[start + usize::from(bytes[start + 1])] == 1;
+            if is_whole_number && changed == 0 {
+                bytes[last] = 126;
+                changed += 1;
+            }
+        }
+        assert_eq!(changed, 1, "an entry with a number of one byte");
+        std::fs::write(&path, &bytes).expect("writes");
+        let mut plan = merganser::plan::Plan::open(&path).expect("it can be opened");
+        let outcome = plan.settle(&merganser::progress::Quiet).map(drop);
+        let listed = plan.page(&merganser::plan::Selector { table: Some(0), ..Default::default() }, 0, 100).map(drop);
+        assert!(outcome.is_err() || listed.is_err(), "{index}: {outcome:?} {listed:?}");
+    }
+}

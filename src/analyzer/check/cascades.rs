@@ -1,7 +1,7 @@
 //! Changes of what others refer to: a record's new value must not reach into other tables unseen, nor leave them behind.
 
 use super::parents::is_deletion;
-use super::{Check, tuple, tuple_bytes};
+use super::{Check, Step, tuple, tuple_bytes};
 use crate::analyzer::Finding;
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
@@ -22,6 +22,11 @@ impl Check<'_> {
             })
             .collect();
         if referring.is_empty() {
+            return Ok(false);
+        }
+        // It depends on what becomes of those that refer.
+        let concerns = |(changed, _): &(usize, i64)| referring.iter().any(|(child, _)| child == changed);
+        if self.since(Step::Cascades, table).is_some_and(|changed| !changed.iter().any(concerns)) {
             return Ok(false);
         }
         let mut changed = false;

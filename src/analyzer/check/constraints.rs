@@ -6,7 +6,7 @@
 use super::mixed::Part;
 use super::parents::may_arrive;
 use super::spellings::by_database;
-use super::{Check, tuple, tuple_text};
+use super::{Check, Step, tuple, tuple_text};
 use crate::analyzer::options::Reach;
 use crate::analyzer::{Finding, Findings, Holder, Mixed};
 use crate::database::Violation;
@@ -60,6 +60,8 @@ pub(super) fn noted(violation: Violation) -> String {
     if message.contains(&constraint) { message } else { format!("{message} ({constraint})") }
 }
 
+/// The classes of records that arrive unless something is in their way.
+const UNDISPUTED: [Class; 2] = [Class::New, Class::Updated];
 const ARRIVING: [Class; 3] = [Class::New, Class::Updated, Class::Conflict];
 /// With those that arrive once others of the backup do not.
 const CLAIMING: [Class; 4] = [Class::New, Class::Updated, Class::Conflict, Class::Blocked];
@@ -390,33 +392,44 @@ impl Check<'_> {
         if self.claimed_uniques(table).is_empty() {
             return Ok(changed);
         }
-        self.each(table, &[Class::New, Class::Updated], &mut |check, page| {
-            for mut finding in page.into_iter().filter(|f| !f.limits.holders.is_empty()) {
-                for holder in finding.limits.holders.clone() {
-                    if check.moves_away(table, &holder)? {
-                        continue;
-                    }
-                    finding.fields.iter_mut().for_each(|f| f.in_conflict = holder.columns.contains(&f.column));
-                    check.reclass(&mut finding, Class::Conflict, Reason::UniqueTaken, Some(holder.text))?;
-                    changed = true;
-                    break;
+        let mut look = |check: &mut Self, mut finding: Finding| {
+            for holder in finding.limits.holders.clone() {
+                if let Some(mover) = check.moves_away(table, &holder)? {
+                    check.findings.wait(Step::Held.of(table), mover, finding.id)?;
+                    continue;
                 }
+                finding.fields.iter_mut().for_each(|f| f.in_conflict = holder.columns.contains(&f.column));
+                changed = true;
+                return check.reclass(&mut finding, Class::Conflict, Reason::UniqueTaken, Some(holder.text));
             }
             Ok(())
-        })?;
+        };
+        match self.since(Step::Held, table) {
+            None => self.each(table, &UNDISPUTED, &mut |check, page| {
+                page.into_iter().try_for_each(|finding| look(check, finding))
+            })?,
+            Some(moved) => {
+                for finding in self.waiters(Step::Held, table, &moved)? {
+                    if UNDISPUTED.contains(&finding.class) {
+                        look(self, finding)?;
+                    }
+                }
+            }
+        }
         Ok(changed)
     }
 
-    /// Tells whether the backup itself takes a unique key away from its holder: swaps and rotations.
-    fn moves_away(&mut self, table: usize, holder: &Holder) -> Result<bool> {
-        let Some(found) = self.findings.find(table, &holder.key_bytes)? else { return Ok(false) };
-        Ok(match found.class {
+    /// Returns the number of a unique key's holder where the backup itself takes the key away from it: swaps and rotations.
+    fn moves_away(&mut self, table: usize, holder: &Holder) -> Result<Option<i64>> {
+        let Some(found) = self.findings.find(table, &holder.key_bytes)? else { return Ok(None) };
+        let moves = match found.class {
             Class::Updated => !holder.stays && Self::brings(&found, &holder.columns),
             Class::Conflict => {
                 !holder.stays && found.reason != Reason::UniqueTaken && Self::brings(&found, &holder.columns)
             }
             Class::CurrentOnly => super::parents::is_deletion(&found),
             Class::New | Class::Unchanged | Class::Blocked | Class::Excluded => false,
-        })
+        };
+        Ok(moves.then_some(found.id))
     }
 }

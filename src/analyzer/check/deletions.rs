@@ -5,8 +5,8 @@ use super::{Check, tuple};
 use crate::analyzer::Finding;
 use crate::analyzer::classify::Deletes;
 use crate::error::Result;
+use crate::model::Value;
 use crate::model::change::{Class, Reason};
-use crate::model::{OwnedCell, Value};
 
 /// Tells whether a record that current changed is deleted if somebody says so.
 fn is_asked(finding: &Finding) -> bool {
@@ -41,17 +41,15 @@ impl Check<'_> {
         }
         // Whether what is deleted only if somebody says so could be is known now.
         self.each(table, &[Class::CurrentOnly, Class::Conflict], &mut |check, page| {
-            for mut finding in page.into_iter().filter(|f| is_deletion(f) || is_asked(f)) {
-                let record: Vec<Option<Value>> = {
-                    let target = &check.mapping.schema.tables[table];
-                    let mut record = vec![None; target.columns.len()];
-                    target.key.iter().zip(&finding.key).for_each(|(&c, v)| record[c] = Some(v.clone()));
-                    finding.fields.iter().for_each(|f| record[f.column].clone_from(&f.current));
-                    record
-                };
+            let page: Vec<Finding> = page.into_iter().filter(|f| is_deletion(f) || is_asked(f)).collect();
+            let referrers = referring
+                .iter()
+                .map(|&(child, foreign_key)| check.referrers_of(table, (child, foreign_key), &page))
+                .collect::<Result<Vec<_>>>()?;
+            for (position, mut finding) in page.into_iter().enumerate() {
                 let mut left = Vec::new();
-                for &(child, foreign_key) in &referring {
-                    let count = check.dangling(table, child, foreign_key, (&record, &finding.key_bytes))?;
+                for (&(child, foreign_key), keys) in referring.iter().zip(&referrers) {
+                    let count = check.dangling((child, foreign_key), &finding, &keys[position])?;
                     if count > 0 {
                         left.push(format!("{count} of {}", check.mapping.schema.tables[child].label()));
                     }
@@ -68,39 +66,59 @@ impl Check<'_> {
         Ok(changed)
     }
 
-    /// Counts the records of a child table that would refer to nothing if a record went.
-    fn dangling(
+    /// Lists the keys of the current records of a child table that refer to each of some records; none for one without a key.
+    fn referrers_of(
         &mut self,
         table: usize,
-        child: usize,
-        foreign_key: usize,
-        (record, own_key): (&[Option<Value>], &[u8]),
+        (child, foreign_key): (usize, usize),
+        page: &[Finding],
+    ) -> Result<Vec<Vec<Option<Vec<Value>>>>> {
+        let (target, children) = (&self.mapping.schema.tables[table], &self.mapping.schema.tables[child]);
+        let foreign_key = &children.foreign_keys[foreign_key];
+        let (mut asked, mut wanted) = (Vec::new(), Vec::new());
+        for (position, finding) in page.iter().enumerate() {
+            let mut record = vec![None; target.columns.len()];
+            target.key.iter().zip(&finding.key).for_each(|(&c, v)| record[c] = Some(v.clone()));
+            finding.fields.iter().for_each(|f| record[f.column].clone_from(&f.current));
+            let values = tuple(&record, &foreign_key.references);
+            if let Some(cells) = values.and_then(|values| self.stored(target, &foreign_key.references, &values)) {
+                asked.push(position);
+                wanted.push(cells);
+            }
+        }
+        let mut keys = vec![Vec::new(); page.len()];
+        if !wanted.is_empty() {
+            self.snapshot.fetch(children, &foreign_key.columns, &wanted, &mut |position, row| {
+                let record = super::values(children, row);
+                if foreign_key.applies(|c| record[c].as_ref()) {
+                    keys[asked[position]].push(tuple(&record, &children.key));
+                }
+                Ok(())
+            })?;
+        }
+        Ok(keys)
+    }
+
+    /// Counts the records, of those of a child table that refer to a record, that would refer to nothing if it went.
+    fn dangling(
+        &mut self,
+        (child, foreign_key): (usize, usize),
+        finding: &Finding,
+        referrers: &[Option<Vec<Value>>],
     ) -> Result<u64> {
-        let target = &self.mapping.schema.tables[table];
-        let children = &self.mapping.schema.tables[child];
+        let (table, mapping) = (finding.table, self.mapping);
+        let children = &mapping.schema.tables[child];
         let foreign_key = &children.foreign_keys[foreign_key];
         // Of such references it is known before the merge what becomes of them: a deletion that somebody still has to
         // decide may leave, and if it does not, the record that it refers to stays as well.
-        let is_settled = foreign_key.references == target.key && foreign_key.when.is_none();
-        let Some(values) = tuple(record, &foreign_key.references) else { return Ok(0) };
-        let Some(cells) = self.stored(target, &foreign_key.references, &values) else { return Ok(0) };
-        let mut keys: Vec<Option<Vec<Value>>> = Vec::new();
-        let wanted: [Vec<OwnedCell>; 1] = [cells];
-        self.snapshot.fetch(children, &foreign_key.columns, &wanted, &mut |_, row| {
-            let record = super::values(children, row);
-            if !foreign_key.applies(|c| record[c].as_ref()) {
-                return Ok(());
-            }
-            keys.push(tuple(&record, &children.key));
-            Ok(())
-        })?;
+        let is_settled = foreign_key.references == mapping.schema.tables[table].key && foreign_key.when.is_none();
         let mut count = 0;
-        for key in keys {
-            let key = key.map(|key| self.tuple_bytes(child, &children.key, &key)).transpose()?;
+        for key in referrers {
+            let key = key.as_ref().map(|key| self.tuple_bytes(child, &children.key, key)).transpose()?;
             let goes = match key {
                 None => false,
                 // A record that refers to itself goes with itself.
-                Some(key) if child == table && key == own_key => true,
+                Some(key) if child == table && key == finding.key_bytes => true,
                 Some(key) => self.findings.find(child, &key)?.is_some_and(|f| {
                     is_deletion(&f)
                         || (is_settled && is_asked(&f))

@@ -49,7 +49,8 @@ impl Check<'_> {
         highest: Option<i64>,
     ) -> Result<()> {
         let target = &self.mapping.schema.tables[table];
-        for mut finding in page {
+        let (mut met, mut records) = (Vec::new(), Vec::new());
+        for finding in page {
             // A record that current has under its own key is that one: it neither goes into another nor gets a new key.
             if finding.reason == Reason::UniqueTaken && !finding.current_digests.is_empty() {
                 continue;
@@ -60,11 +61,15 @@ impl Check<'_> {
             };
             let Some((columns, row)) = found else { continue };
             let cells: Vec<Cell<'_>> = row.iter().map(OwnedCell::as_cell).collect();
-            let record = super::values(target, &cells);
+            records.push(super::values(target, &cells));
+            met.push((finding, columns, row));
+        }
+        let referrers = self.referrers(table, &records)?;
+        for (((mut finding, columns, row), record), referrers) in met.into_iter().zip(records).zip(referrers) {
             let Some(key) = tuple(&record, &target.key) else { continue };
             let mut body = Vec::new();
-            for (cell, column) in cells.iter().zip(&target.columns) {
-                let cell = if column.writable() { *cell } else { Cell::Absent };
+            for (cell, column) in row.iter().zip(&target.columns) {
+                let cell = if column.writable() { cell.as_cell() } else { Cell::Absent };
                 encode::encode(cell, column, &mut body);
             }
             let mut encoded = Vec::new();
@@ -73,7 +78,6 @@ impl Check<'_> {
                 // Both records are shown.
                 finding.fields.iter_mut().for_each(|f| f.current.clone_from(&record[f.column]));
             }
-            let referrers = self.referrers(table, &record)?;
             finding.limits.identity = Some(Box::new(Identity {
                 key: encoded,
                 key_bytes: self.tuple_bytes(table, &target.key, &key)?,
@@ -125,33 +129,43 @@ impl Check<'_> {
         Ok(found)
     }
 
-    /// Counts the current records that refer to a record, by table.
-    fn referrers(&mut self, table: usize, record: &[Option<Value>]) -> Result<Vec<(String, u64)>> {
+    /// Counts the current records that refer to each of some records, by table.
+    fn referrers(&mut self, table: usize, records: &[Vec<Option<Value>>]) -> Result<Vec<Vec<(String, u64)>>> {
         let schema = &self.mapping.schema;
         let target = &schema.tables[table];
-        let mut counted: Vec<(String, u64)> = Vec::new();
+        let mut counted: Vec<Vec<(String, u64)>> = vec![Vec::new(); records.len()];
         for child in &schema.tables {
             for foreign_key in child.foreign_keys.iter().filter(|f| f.table == Some(table)) {
-                let Some(values) = tuple(record, &foreign_key.references) else { continue };
-                let Some(cells) = self.stored(target, &foreign_key.references, &values) else { continue };
-                let count = if foreign_key.when.is_none() {
-                    self.snapshot.referrers(child, foreign_key, &[cells])?.first().copied().unwrap_or(0)
+                let (mut asked, mut wanted) = (Vec::new(), Vec::new());
+                for (position, record) in records.iter().enumerate() {
+                    let values = tuple(record, &foreign_key.references);
+                    if let Some(cells) = values.and_then(|v| self.stored(target, &foreign_key.references, &v)) {
+                        asked.push(position);
+                        wanted.push(cells);
+                    }
+                }
+                if wanted.is_empty() {
+                    continue;
+                }
+                let counts = if foreign_key.when.is_none() {
+                    self.snapshot.referrers(child, foreign_key, &wanted)?
                 } else {
-                    let mut count = 0;
-                    self.snapshot.fetch(child, &foreign_key.columns, &[cells], &mut |_, row| {
+                    let mut counts = vec![0; wanted.len()];
+                    self.snapshot.fetch(child, &foreign_key.columns, &wanted, &mut |position, row| {
                         let record = super::values(child, row);
-                        count += u64::from(foreign_key.applies(|c| record[c].as_ref()));
+                        counts[position] += u64::from(foreign_key.applies(|c| record[c].as_ref()));
                         Ok(())
                     })?;
-                    count
+                    counts
                 };
-                match counted.iter_mut().find(|(label, _)| *label == child.label()) {
-                    Some((_, total)) => *total += count,
-                    None => counted.push((child.label(), count)),
+                for (position, count) in asked.into_iter().zip(counts).filter(|(_, count)| *count > 0) {
+                    match counted[position].iter_mut().find(|(label, _)| *label == child.label()) {
+                        Some((_, total)) => *total += count,
+                        None => counted[position].push((child.label(), count)),
+                    }
                 }
             }
         }
-        counted.retain(|(_, count)| *count > 0);
         Ok(counted)
     }
 

@@ -2,7 +2,7 @@
 
 use super::mixed::{Part, parts};
 use super::spellings::by_database;
-use super::{Check, tuple};
+use super::{Check, Step, tuple};
 use crate::analyzer::{Finding, Mixed};
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
@@ -12,12 +12,15 @@ use std::collections::{HashMap, HashSet};
 /// Distinct parents remembered per foreign key before asking again.
 const REMEMBERED: usize = 100_000;
 
+/// The classes of records that need their parents, now or once somebody decides.
+const REFERRING: [Class; 4] = [Class::New, Class::Updated, Class::Conflict, Class::Blocked];
+
 /// Where a parent was found.
 #[derive(Clone, PartialEq)]
 enum Parent {
     Present,
-    /// Not in current, but it comes with the merge.
-    Arriving,
+    /// Not in current, but it comes with the merge: its number.
+    Arriving(i64),
     /// Left out by a filter, but in the backup: can be pulled in.
     Excluded,
     Missing,
@@ -30,9 +33,10 @@ impl Check<'_> {
     pub(super) fn parents(&mut self, table: usize) -> Result<bool> {
         let mut changed = false;
         let foreign_keys: Vec<ForeignKey> = self.mapping.schema.tables[table].foreign_keys.clone();
+        let since = self.since(Step::Parents, table);
         for foreign_key in foreign_keys.iter().filter(|f| f.table.is_some()) {
             let mut remembered: HashMap<Vec<u8>, Parent> = HashMap::new();
-            self.each(table, &[Class::New, Class::Updated, Class::Conflict, Class::Blocked], &mut |check, page| {
+            let mut look = |check: &mut Self, page: Vec<Finding>| -> Result<()> {
                 let concerned: Vec<Finding> = page
                     .into_iter()
                     .filter(may_arrive)
@@ -62,24 +66,27 @@ impl Check<'_> {
                     let target = &check.mapping.schema.tables[parent];
                     let bytes = check.tuple_bytes(parent, &foreign_key.references, &values)?;
                     match remembered.get(&bytes).cloned() {
-                        Some(Parent::Present | Parent::Arriving) | None => {}
+                        Some(Parent::Arriving(parent)) => {
+                            check.findings.wait(Step::Parents.of(table), parent, finding.id)?;
+                        }
+                        Some(Parent::Present) | None => {}
                         Some(Parent::Excluded) if finding.class != Class::Blocked => {
-                            if let Some(mut pulled) = check.arriving(foreign_key, &values)?
-                                && pulled.class == Class::Excluded
-                            {
+                            let Some(mut pulled) = check.arriving(foreign_key, &values)? else { continue };
+                            if pulled.class == Class::Excluded {
                                 let note = format!("pulled in: {} refers to it", check.label_of(&finding));
                                 check.reclass(&mut pulled, Class::New, Reason::OnlyInBackup, Some(note))?;
                                 check.pulled_in.insert(pulled.table);
                                 changed = true;
                             }
-                            remembered.insert(bytes, Parent::Present);
+                            check.findings.wait(Step::Parents.of(table), pulled.id, finding.id)?;
+                            remembered.insert(bytes, Parent::Arriving(pulled.id));
                         }
                         Some(found) => {
                             let own = &check.mapping.schema.tables[table];
                             let why = match found {
                                 Parent::Missing => "is in neither backup nor current",
                                 Parent::Excluded => "is left out",
-                                Parent::Present | Parent::Arriving | Parent::Blocked => "is blocked itself",
+                                Parent::Present | Parent::Arriving(_) | Parent::Blocked => "is blocked itself",
                             };
                             let columns = own.names(&foreign_key.columns).join("+");
                             let note =
@@ -102,7 +109,17 @@ impl Check<'_> {
                     }
                 }
                 Ok(())
-            })?;
+            };
+            match &since {
+                None => self.each(table, &REFERRING, &mut look)?,
+                Some(moved) => {
+                    let mut waiters = self.waiters(Step::Parents, table, moved)?;
+                    waiters.retain(|finding| REFERRING.contains(&finding.class));
+                    for page in waiters.chunks(super::PAGE) {
+                        look(self, page.to_vec())?;
+                    }
+                }
+            }
         }
         Ok(changed)
     }
@@ -133,10 +150,10 @@ impl Check<'_> {
             let text = format!("{names} → {}", target.named_by(&foreign_key.references, &values));
             let what = match remembered.get(&key_bytes) {
                 Some(Parent::Missing) => Mixed::Refused(format!("{text} is in neither backup nor current")),
-                Some(Parent::Arriving | Parent::Blocked) if foreign_key.references == target.key => {
+                Some(Parent::Arriving(_) | Parent::Blocked) if foreign_key.references == target.key => {
                     Mixed::Needs { table: parent, key_bytes, text }
                 }
-                Some(Parent::Present | Parent::Arriving | Parent::Blocked | Parent::Excluded) | None => continue,
+                Some(Parent::Present | Parent::Arriving(_) | Parent::Blocked | Parent::Excluded) | None => continue,
             };
             self.note_mix(finding.table, &finding.key_bytes, part.gives(what))?;
         }
@@ -190,12 +207,14 @@ impl Check<'_> {
             } else {
                 let arriving = self.arriving(foreign_key, values)?;
                 let may_come = arriving.as_ref().is_some_and(may_arrive);
-                match arriving.map(|f| f.class) {
-                    Some(Class::New | Class::Updated | Class::Conflict) => Parent::Arriving,
-                    Some(Class::Excluded) => Parent::Excluded,
+                match arriving.map(|f| (f.class, f.id)) {
+                    Some((Class::New | Class::Updated | Class::Conflict, id)) => Parent::Arriving(id),
+                    Some((Class::Excluded, _)) => Parent::Excluded,
                     // Others may be taken out of its way; settling sees to what refers to it, by its key.
-                    Some(Class::Blocked) if may_come && foreign_key.references == target.key => Parent::Arriving,
-                    Some(Class::Blocked) => Parent::Blocked,
+                    Some((Class::Blocked, id)) if may_come && foreign_key.references == target.key => {
+                        Parent::Arriving(id)
+                    }
+                    Some((Class::Blocked, _)) => Parent::Blocked,
                     _ => Parent::Missing,
                 }
             };
@@ -212,23 +231,33 @@ impl Check<'_> {
             let bytes = self.tuple_bytes(parent, &target.key, values)?;
             return Ok(self.findings.find(parent, &bytes)?.filter(|f| !is_deletion(f)));
         }
-        // A reference to a unique key that is not the identifying one: rare, so looked for record by record.
-        let wanted = self.tuple_bytes(parent, &foreign_key.references, values)?;
-        let mut after = 0;
-        loop {
-            let classes = [Class::New, Class::Updated, Class::Conflict, Class::Excluded, Class::Blocked];
-            let page = self.findings.page(parent, &classes, after, super::PAGE)?;
-            let Some(last) = page.last() else { return Ok(None) };
-            after = last.id;
+        if self.named.insert((parent, foreign_key.references.clone())) {
+            self.name(parent, &foreign_key.references)?;
+        }
+        let name = self.name_of(parent, &foreign_key.references, values)?;
+        Ok(self.findings.named(name)?.filter(|f| !is_deletion(f)))
+    }
+
+    /// Lets the records of a table that the backup brings be found by what it brings in some columns.
+    fn name(&mut self, table: usize, columns: &[usize]) -> Result<()> {
+        let classes = [Class::New, Class::Updated, Class::Conflict, Class::Excluded, Class::Blocked];
+        self.each(table, &classes, &mut |check, page| {
             for finding in page {
                 let value = |c: &usize| finding.fields.iter().find(|f| f.column == *c).and_then(|f| f.backup.clone());
-                let tuple: Option<Vec<Value>> = foreign_key.references.iter().map(value).collect();
-                let Some(tuple) = tuple else { continue };
-                if self.tuple_bytes(parent, &foreign_key.references, &tuple)? == wanted {
-                    return Ok(Some(finding));
+                let values: Option<Vec<Value>> = columns.iter().map(value).collect();
+                if let Some(values) = values {
+                    let name = check.name_of(table, columns, &values)?;
+                    check.findings.name(name, finding.id)?;
                 }
             }
-        }
+            Ok(())
+        })
+    }
+
+    fn name_of(&mut self, table: usize, columns: &[usize], values: &[Value]) -> Result<[u8; 16]> {
+        let mut bytes = format!("{table}:{columns:?}:").into_bytes();
+        bytes.extend(self.tuple_bytes(table, columns, values)?);
+        Ok(blake3::hash(&bytes).as_bytes()[..16].try_into().expect("a digest has 32 bytes"))
     }
 }
 

@@ -1,7 +1,7 @@
 //! A consistent view of an SQLite database: one connection inside one transaction, which only reads unless it was begun to write.
 
 use super::values::{bound, cell_of, raw_of};
-use super::{claims, error, sql};
+use super::{claims, error, lookup, sql};
 use crate::database::{FetchSink, RawSink, RowSink, Snapshot, Violation};
 use crate::error::Result;
 use crate::model::raw::Raw;
@@ -45,7 +45,7 @@ impl Snapshot for View {
         wanted: &[Vec<OwnedCell>],
         sink: &mut FetchSink<'_>,
     ) -> Result<()> {
-        fetch(&self.connection, table, columns, wanted, sink)
+        lookup::fetch(&self.connection, table, columns, wanted, sink)
     }
 
     fn count(&mut self, table: &Table) -> Result<u64> {
@@ -80,7 +80,7 @@ impl Snapshot for View {
     }
 
     fn referrers(&mut self, table: &Table, foreign_key: &ForeignKey, wanted: &[Vec<OwnedCell>]) -> Result<Vec<u64>> {
-        referrers(&self.connection, table, foreign_key, wanted)
+        lookup::referrers(&self.connection, table, foreign_key, wanted)
     }
 }
 
@@ -129,27 +129,6 @@ fn scan_raw(connection: &Connection, table: &Table, sink: &mut RawSink<'_>) -> R
     Ok(())
 }
 
-fn fetch(
-    connection: &Connection,
-    table: &Table,
-    columns: &[usize],
-    wanted: &[Vec<OwnedCell>],
-    sink: &mut FetchSink<'_>,
-) -> Result<()> {
-    let condition = sql::all(table, columns, "=");
-    let text = format!("SELECT {} FROM {} WHERE {condition}", select_list(table), sql::quote(&table.name));
-    let mut statement = connection.prepare_cached(&text).map_err(error)?;
-    for (position, tuple) in wanted.iter().enumerate() {
-        let mut rows = statement.query(params_from_iter(tuple.iter().map(bound))).map_err(error)?;
-        while let Some(row) = rows.next().map_err(error)? {
-            let mut cells = Vec::with_capacity(table.columns.len());
-            read_row(row, table, &mut cells)?;
-            sink(position, &cells)?;
-        }
-    }
-    Ok(())
-}
-
 fn count(connection: &Connection, table: &Table) -> Result<u64> {
     let text = format!("SELECT count(*) FROM {}", sql::quote(&table.name));
     let count: i64 = connection.query_row(&text, [], |r| r.get(0)).map_err(error)?;
@@ -161,25 +140,6 @@ fn highest(connection: &Connection, table: &Table, column: usize) -> Result<Opti
     let name = sql::quote(&table.columns[column].name);
     let text = format!("SELECT max({name}) FROM {} WHERE typeof({name}) = 'integer'", sql::quote(&table.name));
     connection.query_row(&text, [], |r| r.get(0)).map_err(error)
-}
-
-fn referrers(
-    connection: &Connection,
-    table: &Table,
-    foreign_key: &ForeignKey,
-    wanted: &[Vec<OwnedCell>],
-) -> Result<Vec<u64>> {
-    let condition = sql::all(table, &foreign_key.columns, "=");
-    let text = format!("SELECT count(*) FROM {} WHERE {condition}", sql::quote(&table.name));
-    let mut statement = connection.prepare_cached(&text).map_err(error)?;
-    wanted
-        .iter()
-        .map(|tuple| {
-            let count: i64 =
-                statement.query_row(params_from_iter(tuple.iter().map(bound)), |r| r.get(0)).map_err(error)?;
-            Ok(u64::try_from(count).unwrap_or(0))
-        })
-        .collect()
 }
 
 /// An empty in-memory database with the tables' own CREATE statements: it refuses a record exactly as the real one

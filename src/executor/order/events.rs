@@ -2,7 +2,7 @@
 //! these follows what has to come before what.
 
 use super::circle::{Graph, Need};
-use super::{Op, PAGE, Parked, does_nothing, is_deferred, nulls};
+use super::{AllParked, Op, PAGE, does_nothing, is_deferred, nulls};
 use crate::database::Capabilities;
 use crate::error::Result;
 use crate::executor::names::name;
@@ -66,7 +66,7 @@ pub(super) struct Records<'a> {
     pub(super) kinds: &'a [ActionKind],
     tables: &'a [usize],
     capabilities: Capabilities,
-    parked: &'a [Parked],
+    parked: &'a AllParked,
     pub(super) references: Vec<Reference<'a>>,
     pub(super) items: Vec<Item>,
     events: Vec<(Event, usize, usize, u128)>,
@@ -80,7 +80,7 @@ impl<'a> Records<'a> {
         capabilities: Capabilities,
         kinds: &'a [ActionKind],
         tables: &'a [usize],
-        parked: &'a [Parked],
+        parked: &'a AllParked,
     ) -> Self {
         let mut references = Vec::new();
         for &table in tables {
@@ -129,8 +129,7 @@ impl<'a> Records<'a> {
 
     fn add(&mut self, image: &Image) {
         let position = self.items.len();
-        let parks: Vec<usize> = (0..self.parked.len()).filter(|&p| self.parked[p].image == image.id).collect();
-        let parked = parks.iter().map(|&p| self.parked[p].column).collect();
+        let (parks, parked) = self.parked.of_image(image.id).map(|(position, p)| (position, p.column)).unzip();
         self.items.push(Item { id: image.id, table: image.table, kind: image.kind, opened: Vec::new(), parks, parked });
         for (at, reference) in self.references.iter().enumerate() {
             let (columns, references) = (&reference.key.columns, &reference.key.references);
@@ -189,13 +188,14 @@ impl<'a> Records<'a> {
                 _ => {}
             }
         }
-        let positions: HashMap<i64, usize> = match self.parked.is_empty() {
+        let parked = self.parked.as_slice();
+        let positions: HashMap<i64, usize> = match parked.is_empty() {
             true => HashMap::new(),
             false => self.items.iter().enumerate().map(|(position, item)| (item.id, position)).collect(),
         };
         for (item, park) in self.items.iter().enumerate().flat_map(|(p, i)| i.parks.iter().map(move |&park| (p, park)))
         {
-            for taker in self.parked[park].takers.iter().filter_map(|id| positions.get(id)) {
+            for taker in parked[park].takers.iter().filter_map(|id| positions.get(id)) {
                 graph.edge((item, Op::Park), (*taker, Op::Main), Need::Room);
             }
         }

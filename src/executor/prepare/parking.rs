@@ -1,15 +1,15 @@
 //! Unique values that one record takes while another still holds them: the holder is parked, moved for a moment to a value
 //! that the column, the table's checks and what is computed from it allow, and that nobody holds or takes.
 
+use super::parked::{AllParked, Parked};
 use super::room::{Refused, name};
-use super::{Image, Parked, Prepare, Prepared, key_values};
+use super::{Image, Prepare, Prepared, key_values};
 use crate::error::{Result, fail};
 use crate::executor::order::is_deferred;
 use crate::model::calendar::Timestamp;
 use crate::model::change::Reason;
 use crate::model::{Column, ColumnType, ForeignKey, OwnedCell, Table, Unique, Value};
 use crate::plan::ActionKind;
-use std::collections::HashSet;
 
 /// A value below this may well be one that a record takes; those above are made so that none does.
 const COMMON: i64 = 1 << 12;
@@ -20,10 +20,9 @@ type Claim = Option<Vec<OwnedCell>>;
 impl Prepare<'_> {
     /// Parks the holders of unique values that others take and that they give up; returns who takes one that is kept.
     pub(super) fn make_room(&mut self, table: usize, prepared: &mut Prepared) -> Result<Vec<Refused>> {
-        prepared.parked.retain(|p| p.table != table);
+        prepared.parked.forget(table);
         let target = self.plan.meta().schema.tables[table].clone();
         let mut refused = Vec::new();
-        let mut parked: HashSet<(String, usize)> = HashSet::new();
         let told = |u: &&Unique| if u.is_plain() { u.columns != target.key } else { !target.key.is_empty() };
         for unique in target.uniques.iter().filter(told) {
             for kind in [ActionKind::Insert, ActionKind::Update] {
@@ -36,7 +35,7 @@ impl Prepare<'_> {
                     for ((image, claim), holder) in taking.iter().zip(holders) {
                         let Some(holder) = holder else { continue };
                         let taken = Taken { table, unique, claim, holder };
-                        if let Some(why) = prepare.room_for(&target, image, &taken, prepared, &mut parked)? {
+                        if let Some(why) = prepare.room_for(&target, image, &taken, prepared)? {
                             refused.push(Refused { image: (*image).clone(), reason: Reason::UniqueTaken, why });
                         }
                     }
@@ -115,7 +114,6 @@ impl Prepare<'_> {
         image: &Image,
         taken: &Taken<'_>,
         prepared: &mut Prepared,
-        parked: &mut HashSet<(String, usize)>,
     ) -> Result<Option<String>> {
         let (unique, holder) = (taken.unique, &taken.holder);
         let key: Vec<OwnedCell> = target.key.iter().map(|&c| holder[c].clone()).collect();
@@ -143,15 +141,12 @@ impl Prepare<'_> {
             let holder = target.named(&key_values(target, holder));
             return Ok(Some(format!("{names}: held by {holder} ({})", unique.name)));
         }
-        let spoken_for = format!("{key:?}");
         let waits = unique.deferrable && self.database.capabilities().defers_declared;
         if waits {
             return Ok(None);
         }
-        if self.is_parked(target, taken, &spoken_for, prepared, parked)? {
-            let decides = |p: &&mut Parked| p.key == key && unique.decided_by().contains(&p.column);
-            let of_table = prepared.parked.iter_mut().filter(|p| p.table == image.table);
-            of_table.filter(decides).for_each(|p| p.takers.push(image.id));
+        if self.is_parked(target, taken, &key, &prepared.parked)? {
+            prepared.parked.wait(image.table, &key, unique.decided_by(), image.id);
             return Ok(None);
         }
         let holder_image = mover.as_ref().map_or(0, |m| m.id);
@@ -165,8 +160,7 @@ impl Prepare<'_> {
                 .details(vec![format!("{holder}: has what {taker} gets, and no other value is free for it meanwhile")])
                 .hint("Leave one of the records out, or change one of them by hand first."));
         };
-        parked.insert((spoken_for, column));
-        prepared.parked.push(Parked {
+        prepared.parked.add(Parked {
             image: holder_image,
             takers: vec![image.id],
             table: image.table,
@@ -179,25 +173,14 @@ impl Prepare<'_> {
     }
 
     /// Tells whether a holder is parked already so that it has given up what is taken.
-    fn is_parked(
-        &mut self,
-        target: &Table,
-        taken: &Taken<'_>,
-        holder: &str,
-        prepared: &Prepared,
-        parked: &HashSet<(String, usize)>,
-    ) -> Result<bool> {
-        let by: Vec<usize> =
-            taken.unique.decided_by().iter().copied().filter(|&c| parked.contains(&(holder.to_owned(), c))).collect();
-        if by.is_empty() || taken.unique.is_plain() {
-            return Ok(!by.is_empty());
+    fn is_parked(&mut self, target: &Table, taken: &Taken<'_>, key: &[OwnedCell], parked: &AllParked) -> Result<bool> {
+        let decides = |p: &&Parked| taken.unique.decided_by().contains(&p.column);
+        let mut by = parked.of_record(taken.table, key).filter(decides).peekable();
+        if by.peek().is_none() || taken.unique.is_plain() {
+            return Ok(by.peek().is_some());
         }
         let mut record = taken.holder.clone();
-        for one in prepared.parked.iter().filter(|p| p.table == taken.table && by.contains(&p.column)) {
-            if target.key.iter().zip(&one.key).all(|(&c, cell)| record[c] == *cell) {
-                record[one.column] = one.parked.clone();
-            }
-        }
+        by.for_each(|one| record[one.column] = one.parked.clone());
         Ok(self.claims(target, taken.unique, &[record])?[0].as_ref() != Some(taken.claim))
     }
 
@@ -208,14 +191,14 @@ impl Prepare<'_> {
         taken: &Taken<'_>,
         after: Option<&[OwnedCell]>,
         columns: &[usize],
-        parked: &[Parked],
+        parked: &AllParked,
     ) -> Result<Option<(usize, OwnedCell)>> {
         // Null is the only value that is in nobody's way for certain.
         let nullable = columns.iter().filter(|&&c| target.columns[c].nullable);
         let mut candidates: Vec<(usize, OwnedCell)> = nullable.map(|&c| (c, OwnedCell::Null)).collect();
         for &c in columns {
             let column = &target.columns[c];
-            let stored = values(column, &taken.holder[c], parked.len())
+            let stored = values(column, &taken.holder[c], parked.as_slice().len())
                 .into_iter()
                 .filter_map(|v| self.database.store(column, &v).ok());
             candidates.extend(stored.map(|cell| (c, cell)));
@@ -233,7 +216,6 @@ impl Prepare<'_> {
             let records: Vec<Vec<OwnedCell>> = candidates.iter().map(with).collect();
             let refused = self.view.violations(target, &records)?;
             for (((column, value), record), refused) in candidates.iter().zip(&records).zip(refused) {
-                let passes = |p: &Parked| p.table == taken.table && p.column == *column && alike(&p.parked, value);
                 let own = after.is_some_and(|after| after[*column] == *value);
                 if refused.is_some() || !self.leads_somewhere(target, *column, record)? {
                     continue;
@@ -242,7 +224,7 @@ impl Prepare<'_> {
                     Room::None => false,
                     Room::Any => true,
                     Room::Free if own => true,
-                    Room::Free if parked.iter().any(passes) => false,
+                    Room::Free if parked.stands(taken.table, *column, value) => false,
                     Room::Free => !is_common(value) || self.nobody_takes(taken.table, *column, value)?,
                 };
                 if passes {
@@ -304,10 +286,10 @@ impl Prepare<'_> {
     }
 
     fn nobody_takes(&mut self, table: usize, column: usize, value: &OwnedCell) -> Result<bool> {
-        let mut taken = false;
+        let (mut taken, folded_value) = (false, folded(value));
         for kind in [ActionKind::Insert, ActionKind::Update] {
             self.images(kind, table, &mut |_, image: &Image| {
-                taken |= image.after.get(column).is_some_and(|after| alike(after, value));
+                taken |= image.after.get(column).is_some_and(|after| folded(after) == folded_value);
                 Ok(())
             })?;
         }
@@ -324,12 +306,11 @@ fn is_common(value: &OwnedCell) -> bool {
     }
 }
 
-/// Tells whether some collation might hold two values equal.
-fn alike(one: &OwnedCell, other: &OwnedCell) -> bool {
-    let folded = |text: &str| text.trim_end().to_lowercase();
-    match (one, other) {
-        (OwnedCell::Text(one), OwnedCell::Text(other)) => folded(one) == folded(other),
-        _ => one == other,
+/// Returns what values have in common that some collation might hold equal.
+pub(super) fn folded(value: &OwnedCell) -> String {
+    match value {
+        OwnedCell::Text(text) => format!("text {}", text.trim_end().to_lowercase()),
+        other => format!("{other:?}"),
     }
 }
 

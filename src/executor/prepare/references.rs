@@ -71,19 +71,23 @@ impl Prepare<'_> {
                 if referring.is_empty() {
                     continue;
                 }
-                self.images(kind, table, &mut |prepare, image| {
-                    let mut left = Vec::new();
+                self.pages(kind, table, &mut |prepare, images| {
+                    let mut left = vec![Vec::new(); images.len()];
                     for &(child, foreign_key) in &referring {
-                        if kind == ActionKind::Update && !changes(own, &foreign_key.references, image) {
-                            continue;
-                        }
-                        let tuple = foreign_key.references.iter().map(|&c| image.before[c].clone()).collect();
-                        let count = prepare.staying(&schema.tables[child], child, foreign_key, tuple)?;
-                        if count > 0 {
-                            left.push(lists(count, &schema.tables[child], foreign_key, kind));
+                        let gives_up = |p: &usize| {
+                            kind == ActionKind::Delete || changes(own, &foreign_key.references, &images[*p])
+                        };
+                        let asked: Vec<usize> = (0..images.len()).filter(gives_up).collect();
+                        let had = |image: &Image| {
+                            foreign_key.references.iter().map(|&c| image.before[c].clone()).collect::<Vec<_>>()
+                        };
+                        let tuples: Vec<Vec<OwnedCell>> = asked.iter().map(|&p| had(&images[p])).collect();
+                        let counts = prepare.staying(&schema.tables[child], child, foreign_key, &tuples)?;
+                        for (position, count) in asked.into_iter().zip(counts).filter(|(_, count)| *count > 0) {
+                            left[position].push(lists(count, &schema.tables[child], foreign_key, kind));
                         }
                     }
-                    if !left.is_empty() {
+                    for (image, left) in images.iter().zip(left).filter(|(_, left)| !left.is_empty()) {
                         let why = match kind {
                             ActionKind::Delete => "can't be deleted, records refer to it that stay",
                             _ => "can't be changed, records refer to what it had and stay",
@@ -98,50 +102,51 @@ impl Prepare<'_> {
         Ok(refused)
     }
 
-    /// Counts the records that refer to a record that goes, and neither go themselves nor are turned elsewhere.
+    /// Counts the records that refer to each of some records that go, and neither go themselves nor are turned elsewhere.
     fn staying(
         &mut self,
         children: &Table,
         child: usize,
         foreign_key: &ForeignKey,
-        tuple: Vec<OwnedCell>,
-    ) -> Result<u64> {
+        tuples: &[Vec<OwnedCell>],
+    ) -> Result<Vec<u64>> {
         let columns = foreign_key.columns.as_slice();
-        if tuple.contains(&OwnedCell::Null) {
-            return Ok(0);
+        let mut counts = vec![0u64; tuples.len()];
+        let asked: Vec<usize> = (0..tuples.len()).filter(|&p| !tuples[p].contains(&OwnedCell::Null)).collect();
+        let wanted: Vec<Vec<OwnedCell>> = asked.iter().map(|&p| tuples[p].clone()).collect();
+        if wanted.is_empty() {
+            return Ok(counts);
         }
-        let mut keys: Vec<Vec<OwnedCell>> = Vec::new();
-        self.view.fetch(children, columns, std::slice::from_ref(&tuple), &mut |_, cells| {
+        let receipt = &*self.receipt;
+        self.view.fetch(children, columns, &wanted, &mut |position, cells| {
             let kind = foreign_key.when.as_ref();
             let kind = kind.and_then(|(c, _)| encode::value_of(cells[*c], &children.columns[*c]));
             if !foreign_key.applies(|_| kind.as_ref()) {
                 return Ok(());
             }
-            keys.push(children.key.iter().map(|&c| OwnedCell::from(cells[c])).collect());
-            Ok(())
-        })?;
-        if children.key.is_empty() {
-            // Without a key they are told by what they refer to.
-            let mut leaving = 0;
-            self.images(ActionKind::Delete, child, &mut |_, image| {
-                let refers = columns.iter().zip(&tuple).all(|(&c, cell)| image.before[c] == *cell);
-                leaving += u64::from(refers);
-                Ok(())
-            })?;
-            return Ok((keys.len() as u64).saturating_sub(leaving));
-        }
-        let mut count = 0;
-        for key in keys {
-            let leaves = self.receipt.find(child, &key)?.is_some_and(|image| match image.kind {
+            let key: Vec<OwnedCell> = children.key.iter().map(|&c| OwnedCell::from(cells[c])).collect();
+            let image = if key.is_empty() { None } else { receipt.find(child, &key)? };
+            let leaves = image.is_some_and(|image| match image.kind {
                 ActionKind::Delete => true,
                 ActionKind::Update => {
                     columns.iter().any(|&c| image.columns.contains(&c) && image.after[c] != image.before[c])
                 }
                 ActionKind::Insert => false,
             });
-            count += u64::from(!leaves);
+            counts[asked[position]] += u64::from(!leaves);
+            Ok(())
+        })?;
+        if children.key.is_empty() && counts.iter().any(|&count| count > 0) {
+            // Without a key they are told by what they refer to.
+            self.images(ActionKind::Delete, child, &mut |_, image| {
+                let refers = |p: &usize| columns.iter().zip(&tuples[*p]).all(|(&c, cell)| image.before[c] == *cell);
+                for &position in asked.iter().filter(|p| refers(p)) {
+                    counts[position] = counts[position].saturating_sub(1);
+                }
+                Ok(())
+            })?;
         }
-        Ok(count)
+        Ok(counts)
     }
 
     /// Finds records that would refer to a record that is not there in the end: its insert was refused, it goes, or it has

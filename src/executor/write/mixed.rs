@@ -1,6 +1,6 @@
 //! Writing records level by level, whatever is done with each: where updates change what others refer to.
 
-use super::{Image, Writing};
+use super::{Image, Parked, Writing};
 use crate::error::Result;
 use crate::executor::order::Mixed;
 use crate::model::Table;
@@ -11,9 +11,9 @@ impl Writing<'_> {
     pub(super) fn mixed(&mut self, mixed: &Mixed) -> Result<()> {
         for level in 0..=mixed.last {
             let besides = mixed.besides.get(&level);
-            for &park in besides.iter().flat_map(|b| &b.parks) {
-                self.park(&self.parked[park])?;
-            }
+            let parks = besides.iter().flat_map(|b| &b.parks);
+            let parks: Vec<&Parked> = parks.map(|&park| &self.parked.as_slice()[park]).collect();
+            self.park(&parks)?;
             for &image in besides.iter().flat_map(|b| &b.opens) {
                 self.with(image, Self::open)?;
             }

@@ -4,13 +4,14 @@
 //! The analysis has looked at what the sides have. What a current record holds that is not in the plan is seen when the
 //! merge begins, before it writes.
 
-use super::{Preview, Settled, Strategies, Target, arrives, exists, settle};
+use super::rounds::{Rounds, Step};
+use super::{Settled, Strategies, Target, arrives, exists, settle};
 use crate::error::Result;
 use crate::model::{Table, Value};
 use crate::plan::identity::known;
 use crate::plan::store::Stored;
 use crate::plan::{Outcome, Plan, codec};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Records looked at in one go.
 const PAGE: usize = 1_000;
@@ -78,30 +79,27 @@ impl Plan {
         Ok(bytes.map(|bytes| Had { bytes, name: named(table, &record.finding.key, record), word: "gets" }))
     }
 
-    /// Blocks records with made values that another record of the plan has or gets; returns whether there were any.
-    pub(super) fn taken_by_made(
-        &mut self,
-        table: usize,
-        strategies: &Strategies,
-        dropped: &mut [bool],
-        preview: &mut Preview,
-    ) -> Result<bool> {
-        let own = self.meta().schema.tables[table].clone();
+    /// Blocks records with made values that another record of the plan has or gets.
+    pub(super) fn taken_by_made(&self, table: usize, rounds: &mut Rounds<'_>) -> Result<()> {
+        if rounds.since(Step::Made, table).is_some_and(|changed| changed.is_empty()) {
+            return Ok(());
+        }
+        let (own, strategies) = (&self.meta().schema.tables[table], rounds.strategies);
         let mut claims = Claims::new();
         self.each_settled(table, strategies, &mut |record, settled| {
-            for unique in made(&own, record, settled) {
-                if let Some(bytes) = self.tuple(table, unique, |c| known(&own, record, settled, c))? {
+            for unique in made(own, record, settled) {
+                if let Some(bytes) = self.tuple(table, unique, |c| known(own, record, settled, c))? {
                     claims.entry((unique, bytes)).or_default().push(record.finding.id);
                 }
             }
             Ok(())
         })?;
         let uniques: std::collections::BTreeSet<usize> = claims.keys().map(|(unique, _)| *unique).collect();
-        let mut taken: HashMap<i64, String> = HashMap::new();
+        let mut taken: BTreeMap<i64, String> = BTreeMap::new();
         self.each_settled(table, strategies, &mut |record, settled| {
             for &unique in &uniques {
-                let has = self.has(&own, unique, record, settled)?;
-                let gets = self.comes_by(&own, unique, record, settled)?;
+                let has = self.has(own, unique, record, settled)?;
+                let gets = self.comes_by(own, unique, record, settled)?;
                 for Had { bytes, name, word } in gets.into_iter().chain(has) {
                     let claimants = claims.get(&(unique, bytes)).into_iter().flatten();
                     for id in claimants.filter(|id| **id != record.finding.id) {
@@ -113,13 +111,11 @@ impl Plan {
             Ok(())
         })?;
         for (id, why) in &taken {
-            let Some(record) = self.page(&crate::plan::Selector::default(), id - 1, 1)?.records.pop() else { continue };
-            *preview.of(record.outcome.unwrap_or(Outcome::Inserted)) -= 1;
-            *preview.of(Outcome::Blocked) += 1;
-            dropped[table] |= !exists(&record);
-            self.set_outcome(*id, Outcome::Blocked, Some(why))?;
+            if let Some(record) = self.stored(*id)? {
+                self.block(rounds, &record, why)?;
+            }
         }
-        Ok(!taken.is_empty())
+        Ok(())
     }
 
     /// Returns what the record beside which a record of the plan stands has of a unique key and keeps.

@@ -1,8 +1,9 @@
 //! What becomes of records because of what becomes of others: parents that don't arrive, unique keys that stay with their
 //! holder or are claimed twice, mixtures that collide.
 
+use super::rounds::Rounds;
 use super::values::StayingAway;
-use super::{Origin, Preview, Settled, Strategies, Target, arrives, exists, is_gone, is_mixed, mixes, origin, settle};
+use super::{Origin, Preview, Settled, Strategies, Target, arrives, is_gone, is_mixed, mixes, origin, settle};
 use crate::analyzer::{Holder, Mixed, graph};
 use crate::error::Result;
 use crate::model::change::{Class, Reason};
@@ -44,12 +45,9 @@ impl Plan {
         self.sql("SAVEPOINT settle")?;
         self.assign_keys(&strategies)?;
         let early = early.filter(|_| !self.has_remaps());
-        let mut previews: Vec<(usize, Preview)> = Vec::new();
-        // Tables of which some record that others may refer to does not arrive.
-        let mut dropped = vec![false; self.meta().schema.tables.len()];
+        let mut rounds = Rounds::new(&strategies, self.meta().schema.tables.len());
         // Tables of which some record is left out whose key current uses for another one.
-        let mut strangers = dropped.clone();
-        let mut making: Vec<usize> = Vec::new();
+        let mut strangers = rounds.dropped.clone();
         let planned: Vec<usize> =
             order.into_iter().filter(|t| self.meta().tables.iter().any(|r| r.table == *t)).collect();
         for &table in &planned {
@@ -57,26 +55,13 @@ impl Plan {
                 Some(tally) => tally,
                 None => self.settle_table(table, &strategies, progress)?,
             };
-            dropped[table] = tally.drops;
+            rounds.dropped[table] = tally.drops;
             strangers[table] = tally.strangers;
-            making.extend(tally.makes.then_some(table));
-            previews.push((table, tally.preview));
+            rounds.making.extend(tally.makes.then_some(table));
+            rounds.previews.push((table, tally.preview));
         }
-        // A parent that turned out not to arrive takes its children with it, however the tables refer to each other.
-        loop {
-            let mut changed = false;
-            for (table, preview) in &mut previews {
-                changed |= self.crowded(*table, &strategies, &mut dropped, preview)?;
-                if making.contains(table) {
-                    changed |= self.taken_by_made(*table, &strategies, &mut dropped, preview)?;
-                }
-                changed |= self.orphans(*table, &strategies, &mut dropped, preview)?;
-                changed |= self.held(*table, &strategies, preview)?;
-            }
-            if !changed {
-                break;
-            }
-        }
+        self.go_round(&mut rounds, progress)?;
+        let previews = rounds.previews;
         for &table in &planned {
             self.adopted(table, &strategies, &strangers)?;
         }
@@ -133,69 +118,6 @@ impl Plan {
         }
     }
 
-    /// Blocks records that are to be written but refer to one that does not arrive; returns whether there were any.
-    fn orphans(
-        &mut self,
-        table: usize,
-        strategies: &Strategies,
-        dropped: &mut [bool],
-        preview: &mut Preview,
-    ) -> Result<bool> {
-        let own = self.meta().schema.tables[table].clone();
-        let mut references = Vec::new();
-        for foreign_key in &own.foreign_keys {
-            let Some(parent) = foreign_key.table else { continue };
-            let away = self.staying_away(strategies, parent, &foreign_key.references)?;
-            if dropped[parent] || !away.is_empty() {
-                references.push((foreign_key, away));
-            }
-        }
-        if references.is_empty() {
-            return Ok(false);
-        }
-        let mut changed = false;
-        let mut after = 0;
-        loop {
-            let page = self.stored_page(table, &DECIDABLE, after, PAGE)?;
-            let Some(last) = page.last() else { return Ok(changed) };
-            after = last.finding.id;
-            for record in page.iter().filter(|r| matches!(r.outcome, Some(Outcome::Inserted | Outcome::Updated))) {
-                let settled = settle(self, strategies, record)?;
-                if let Some(why) = self.lacks(record, &settled.writes, dropped)? {
-                    *preview.of(record.outcome.expect("filtered above")) -= 1;
-                    *preview.of(Outcome::Blocked) += 1;
-                    dropped[table] |= !exists(record);
-                    self.set_outcome(record.finding.id, Outcome::Blocked, Some(&why))?;
-                    changed = true;
-                    continue;
-                }
-                for (foreign_key, away) in &references {
-                    let value = |c: &usize| settled.writes.iter().find(|(w, _)| w == c).map(|(_, v)| v.clone());
-                    let tuple: Option<Vec<Value>> = foreign_key.columns.iter().map(value).collect();
-                    let Some(tuple) = tuple.filter(|t| !t.iter().any(Value::is_null)) else { continue };
-                    let kind = foreign_key.when.as_ref().and_then(|(c, _)| {
-                        let current = || record.finding.fields.iter().find(|f| f.column == *c)?.current.clone();
-                        value(c).or_else(current)
-                    });
-                    if !foreign_key.applies(|_| kind.as_ref()) {
-                        continue;
-                    }
-                    let parent = foreign_key.table.expect("filtered above");
-                    let absent = self.absent_parent(parent, &foreign_key.references, &tuple, away)?;
-                    let Some(why) = absent else { continue };
-                    let before = record.outcome.expect("filtered above");
-                    *preview.of(before) -= 1;
-                    *preview.of(Outcome::Blocked) += 1;
-                    dropped[table] |= !exists(record);
-                    let why = format!("{} → {why}", own.names(&foreign_key.columns).join("+"));
-                    self.set_outcome(record.finding.id, Outcome::Blocked, Some(&why))?;
-                    changed = true;
-                    break;
-                }
-            }
-        }
-    }
-
     /// Says of records that are written with a reference to one that is left out, and whose key current uses for another one,
     /// under whom they come.
     fn adopted(&mut self, table: usize, strategies: &Strategies, strangers: &[bool]) -> Result<()> {
@@ -233,46 +155,6 @@ impl Plan {
             }
         }
         Ok(())
-    }
-
-    /// Blocks records that are to be written with a unique key whose holder keeps it, or that another written record
-    /// claims too; returns whether there were any.
-    fn crowded(
-        &mut self,
-        table: usize,
-        strategies: &Strategies,
-        dropped: &mut [bool],
-        preview: &mut Preview,
-    ) -> Result<bool> {
-        let mut crowded = Vec::new();
-        let mut after = 0;
-        loop {
-            let page = self.hindered_page(table, &DECIDABLE, after, PAGE)?;
-            let Some(last) = page.last() else { break };
-            after = last.finding.id;
-            for record in page {
-                let limits = &record.finding.limits;
-                let alone = limits.holders.is_empty()
-                    && limits.rivals.is_empty()
-                    && limits.turned.is_empty()
-                    && limits.mixes.is_empty()
-                    && limits.identity.is_none();
-                if alone || !arrives(&record) {
-                    continue;
-                }
-                let settled = settle(self, strategies, &record)?;
-                let in_the_way = self.in_the_way(table, strategies, &record, &settled)?;
-                crowded.extend(in_the_way.map(|why| (record, why)));
-            }
-        }
-        // Only now, so that of two rivals neither wins by being looked at first.
-        for (record, why) in &crowded {
-            *preview.of(record.outcome.expect("only settled records arrive")) -= 1;
-            *preview.of(Outcome::Blocked) += 1;
-            dropped[table] |= !exists(record);
-            self.set_outcome(record.finding.id, Outcome::Blocked, Some(why))?;
-        }
-        Ok(!crowded.is_empty())
     }
 
     /// Says what has a unique key of a record as it would be written, if anything keeps it or claims it too.
@@ -325,7 +207,7 @@ impl Plan {
     }
 
     /// Says which record a mixture of both sides refers to that is not there after the merge.
-    fn lacks(&self, record: &Stored, writes: &[(usize, Value)], dropped: &[bool]) -> Result<Option<String>> {
+    pub(super) fn lacks(&self, record: &Stored, writes: &[(usize, Value)], dropped: &[bool]) -> Result<Option<String>> {
         for mixed in mixes(record, writes) {
             let Mixed::Needs { table, key_bytes, text } = mixed else { continue };
             let found = if dropped[*table] { self.stored_by_key(*table, key_bytes)? } else { None };
@@ -373,7 +255,7 @@ impl Plan {
     }
 
     /// Says which parent is missing after the merge, if the plan knows of it that it is.
-    fn absent_parent(
+    pub(super) fn absent_parent(
         &self,
         parent: usize,
         references: &[usize],
