@@ -30,6 +30,9 @@ pub(super) use storing::{Native, Storing};
 /// Findings looked at in one go.
 const PAGE: usize = 500;
 
+/// A record as far as it is known: one value per column.
+type Record = Vec<Option<Value>>;
+
 /// The pass over what differs.
 pub(super) struct Check<'a> {
     pub(super) mapping: &'a Mapping,
@@ -61,6 +64,7 @@ pub(super) struct Check<'a> {
 /// that wait for one that changed.
 #[derive(Clone, Copy)]
 enum Step {
+    Deletions,
     Cascades,
     Held,
     Parents,
@@ -68,7 +72,7 @@ enum Step {
 
 impl Step {
     fn of(self, table: usize) -> usize {
-        table * 3 + self as usize
+        table * 4 + self as usize
     }
 }
 

@@ -1,11 +1,11 @@
 //! Changes of what others refer to: a record's new value must not reach into other tables unseen, nor leave them behind.
 
 use super::parents::is_deletion;
-use super::{Check, Step, tuple, tuple_bytes};
+use super::{Check, Record, Step};
 use crate::analyzer::Finding;
 use crate::error::Result;
-use crate::model::change::{Class, Reason};
-use crate::model::{ForeignKey, OwnedCell, Value};
+use crate::model::change::{Class, Field, Reason};
+use crate::model::{ForeignKey, Value};
 use std::collections::BTreeSet;
 
 impl Check<'_> {
@@ -33,13 +33,24 @@ impl Check<'_> {
         self.each(table, &[Class::Updated, Class::Conflict], &mut |check, page| {
             let page: Vec<_> = page.into_iter().filter(|f| !f.current_digests.is_empty()).collect();
             let records = check.complete(table, &page)?;
-            for (mut finding, mut record) in page.into_iter().zip(records) {
-                for field in &finding.fields {
-                    record[field.column].clone_from(&field.current);
-                }
+            let mut keys = Vec::new();
+            for &(child, position) in &referring {
+                let references = &check.mapping.schema.tables[child].foreign_keys[position].references;
+                let as_it_is = |(finding, record): (&Finding, &Record)| {
+                    let changes = |f: &Field| references.contains(&f.column) && f.backup.is_some();
+                    finding.fields.iter().any(changes).then(|| {
+                        let mut record = record.clone();
+                        finding.fields.iter().for_each(|f| record[f.column].clone_from(&f.current));
+                        record
+                    })
+                };
+                let had: Vec<Option<Record>> = page.iter().zip(&records).map(as_it_is).collect();
+                keys.push(check.referring_keys(table, (child, position), &had)?);
+            }
+            for (at, mut finding) in page.into_iter().enumerate() {
                 let (mut reached, mut left) = (Vec::new(), Vec::new());
-                for &(child, position) in &referring {
-                    let count = check.keeping(table, (child, position), &finding, &record)?;
+                for (&(child, position), keys) in referring.iter().zip(&keys) {
+                    let count = check.keeping((child, position), &keys[at])?;
                     let children = &check.mapping.schema.tables[child];
                     let foreign_key = &children.foreign_keys[position];
                     match count {
@@ -88,36 +99,17 @@ impl Check<'_> {
         if finding.limits.unstorable.len() > known { self.findings.revise(finding) } else { Ok(()) }
     }
 
-    /// Counts the records of a child table that refer to what a record would no longer have, and that nothing turns away.
-    fn keeping(
-        &mut self,
-        table: usize,
-        (child, position): (usize, usize),
-        finding: &Finding,
-        record: &[Option<Value>],
-    ) -> Result<u64> {
-        let target = &self.mapping.schema.tables[table];
+    /// Counts the records of a child table, of those that refer to what a record would no longer have, that nothing turns away.
+    fn keeping(&mut self, (child, position): (usize, usize), referring: &[Option<Vec<Value>>]) -> Result<u64> {
         let children = &self.mapping.schema.tables[child];
         let foreign_key = &children.foreign_keys[position];
-        let changes = |c: &usize| finding.fields.iter().any(|f| f.column == *c && f.backup.is_some());
-        if !foreign_key.references.iter().any(changes) {
-            return Ok(0);
-        }
-        let Some(values) = tuple(record, &foreign_key.references) else { return Ok(0) };
-        let Some(cells) = self.stored(target, &foreign_key.references, &values) else { return Ok(0) };
-        let mut keys: Vec<Option<Vec<u8>>> = Vec::new();
-        let wanted: [Vec<OwnedCell>; 1] = [cells];
-        self.snapshot.fetch(children, &foreign_key.columns, &wanted, &mut |_, row| {
-            let record = super::values(children, row);
-            if foreign_key.applies(|c| record[c].as_ref()) {
-                keys.push(tuple(&record, &children.key).map(|key| tuple_bytes(children, &children.key, &key)));
-            }
-            Ok(())
-        })?;
         let mut count = 0;
-        for key in keys {
+        for key in referring {
             let found = match key {
-                Some(key) if !key.is_empty() => self.findings.find(child, &key)?,
+                Some(key) if !key.is_empty() => {
+                    let bytes = self.tuple_bytes(child, &children.key, key)?;
+                    self.findings.find(child, &bytes)?
+                }
                 _ => None,
             };
             count += u64::from(!found.is_some_and(|f| may_turn(&f, foreign_key)));

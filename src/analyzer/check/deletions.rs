@@ -1,12 +1,12 @@
 //! Deletions never leave a reference dangling and never rely on cascades: who still refers to a record is found first.
 
 use super::parents::is_deletion;
-use super::{Check, tuple};
+use super::{Check, PAGE, Record, Step, tuple};
 use crate::analyzer::Finding;
 use crate::analyzer::classify::Deletes;
 use crate::error::Result;
 use crate::model::Value;
-use crate::model::change::{Class, Reason};
+use crate::model::change::{Class, Field, Reason};
 
 /// Tells whether a record that current changed is deleted if somebody says so.
 fn is_asked(finding: &Finding) -> bool {
@@ -39,12 +39,12 @@ impl Check<'_> {
         if referring.is_empty() {
             return Ok(false);
         }
-        // Whether what is deleted only if somebody says so could be is known now.
-        self.each(table, &[Class::CurrentOnly, Class::Conflict], &mut |check, page| {
+        let mut look = |check: &mut Self, page: Vec<Finding>| -> Result<()> {
             let page: Vec<Finding> = page.into_iter().filter(|f| is_deletion(f) || is_asked(f)).collect();
+            let records: Vec<Option<Record>> = page.iter().map(|finding| Some(check.as_it_is(finding))).collect();
             let referrers = referring
                 .iter()
-                .map(|&(child, foreign_key)| check.referrers_of(table, (child, foreign_key), &page))
+                .map(|&referring| check.referring_keys(table, referring, &records))
                 .collect::<Result<Vec<_>>>()?;
             for (position, mut finding) in page.into_iter().enumerate() {
                 let mut left = Vec::new();
@@ -62,31 +62,47 @@ impl Check<'_> {
                 }
             }
             Ok(())
-        })?;
+        };
+        match self.since(Step::Deletions, table) {
+            // Whether what is deleted only if somebody says so could be is known now.
+            None => self.each(table, &[Class::CurrentOnly, Class::Conflict], &mut look)?,
+            Some(moved) => {
+                for page in self.waiters(Step::Deletions, table, &moved)?.chunks(PAGE) {
+                    look(self, page.to_vec())?;
+                }
+            }
+        }
         Ok(changed)
     }
 
-    /// Lists the keys of the current records of a child table that refer to each of some records; none for one without a key.
-    fn referrers_of(
+    /// Returns a current record as far as its finding says what it holds.
+    fn as_it_is(&self, finding: &Finding) -> Record {
+        let target = &self.mapping.schema.tables[finding.table];
+        let mut record = vec![None; target.columns.len()];
+        target.key.iter().zip(&finding.key).for_each(|(&c, v)| record[c] = Some(v.clone()));
+        finding.fields.iter().for_each(|f| record[f.column].clone_from(&f.current));
+        record
+    }
+
+    /// Lists the keys of the current records of a child table that refer to each of some records, in one look; none for
+    /// a child without a key.
+    pub(super) fn referring_keys(
         &mut self,
         table: usize,
         (child, foreign_key): (usize, usize),
-        page: &[Finding],
+        records: &[Option<Record>],
     ) -> Result<Vec<Vec<Option<Vec<Value>>>>> {
         let (target, children) = (&self.mapping.schema.tables[table], &self.mapping.schema.tables[child]);
         let foreign_key = &children.foreign_keys[foreign_key];
         let (mut asked, mut wanted) = (Vec::new(), Vec::new());
-        for (position, finding) in page.iter().enumerate() {
-            let mut record = vec![None; target.columns.len()];
-            target.key.iter().zip(&finding.key).for_each(|(&c, v)| record[c] = Some(v.clone()));
-            finding.fields.iter().for_each(|f| record[f.column].clone_from(&f.current));
-            let values = tuple(&record, &foreign_key.references);
+        for (position, record) in records.iter().enumerate() {
+            let values = record.as_ref().and_then(|record| tuple(record, &foreign_key.references));
             if let Some(cells) = values.and_then(|values| self.stored(target, &foreign_key.references, &values)) {
                 asked.push(position);
                 wanted.push(cells);
             }
         }
-        let mut keys = vec![Vec::new(); page.len()];
+        let mut keys = vec![Vec::new(); records.len()];
         if !wanted.is_empty() {
             self.snapshot.fetch(children, &foreign_key.columns, &wanted, &mut |position, row| {
                 let record = super::values(children, row);
@@ -119,12 +135,19 @@ impl Check<'_> {
                 None => false,
                 // A record that refers to itself goes with itself.
                 Some(key) if child == table && key == finding.key_bytes => true,
-                Some(key) => self.findings.find(child, &key)?.is_some_and(|f| {
-                    is_deletion(&f)
-                        || (is_settled && is_asked(&f))
-                        || (f.class == Class::Updated
-                            && f.fields.iter().any(|x| foreign_key.columns.contains(&x.column) && x.backup.is_some()))
-                }),
+                Some(key) => {
+                    let goes = |f: &Finding| {
+                        let turns = |x: &Field| foreign_key.columns.contains(&x.column) && x.backup.is_some();
+                        is_deletion(f)
+                            || (is_settled && is_asked(f))
+                            || (f.class == Class::Updated && f.fields.iter().any(turns))
+                    };
+                    let found = self.findings.find(child, &key)?.filter(goes);
+                    if let Some(found) = &found {
+                        self.findings.wait(Step::Deletions.of(table), found.id, finding.id)?;
+                    }
+                    found.is_some()
+                }
             };
             count += u64::from(!goes);
         }
