@@ -14,6 +14,7 @@ mod join;
 mod keys;
 mod mapping;
 pub mod matching;
+pub(crate) mod rounds;
 mod rows;
 mod run;
 mod sides;
@@ -283,6 +284,14 @@ pub trait Findings {
     /// As `add`.
     fn wait(&mut self, _step: usize, _awaited: i64, _id: i64) -> Result<()> {
         Ok(())
+    }
+
+    /// Tells whether any finding waits for one.
+    ///
+    /// # Errors
+    /// As `add`.
+    fn is_awaited(&mut self, _id: i64) -> Result<bool> {
+        Ok(false)
     }
 
     /// Returns the findings that wait for one of some others in a step, in number order.

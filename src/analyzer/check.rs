@@ -16,6 +16,7 @@ mod twice;
 
 use super::mapping::Mapping;
 use super::options::{Options, Parents};
+use super::rounds::{Look, Rounds};
 use super::run::Repeats;
 use super::{Finding, Findings, TableResult, graph};
 use crate::database::{Database, Snapshot};
@@ -53,26 +54,24 @@ pub(super) struct Check<'a> {
     pub(super) spelled: Spellings,
     /// Tables and columns by whose values their findings are found.
     pub(super) named: BTreeSet<(usize, Vec<usize>)>,
-    /// The records that got another class, and their tables, in that sequence.
-    pub(super) changed: Vec<(usize, i64)>,
-    /// How many of these were known when a step last looked at a table.
-    pub(super) seen: HashMap<usize, usize>,
+    /// Which records got another class, and who has to be looked at again for it.
+    pub(super) rounds: Rounds,
+    /// How many changes there were in what refers to a table when it was last looked at.
+    pub(super) cascaded: HashMap<usize, usize>,
     pub(super) progress: &'a dyn Progress,
 }
 
-/// What is looked at again and again, table by table, until nothing changes any more: at all records first, then at those
-/// that wait for one that changed.
+/// What is looked at in rounds, table by table.
 #[derive(Clone, Copy)]
 enum Step {
     Deletions,
-    Cascades,
     Held,
     Parents,
 }
 
 impl Step {
     fn of(self, table: usize) -> usize {
-        table * 4 + self as usize
+        table * 3 + self as usize
     }
 }
 
@@ -114,9 +113,8 @@ impl Check<'_> {
             for table in std::mem::take(&mut self.pulled_in) {
                 self.storable(table)?;
                 self.claims(table)?;
-                for step in [Step::Cascades, Step::Held, Step::Parents] {
-                    self.seen.remove(&step.of(table));
-                }
+                self.cascaded.remove(&table);
+                [Step::Held, Step::Parents].iter().for_each(|step| self.rounds.forget(step.of(table)));
             }
             if !changed {
                 break;
@@ -131,16 +129,35 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Returns what changed since a step last looked at a table; none the first time.
-    fn since(&mut self, step: Step, table: usize) -> Option<Vec<(usize, i64)>> {
-        let before = self.seen.insert(step.of(table), self.changed.len());
-        before.map(|known| self.changed[known..].to_vec())
+    /// Visits the findings of a table that a step has to look at, of those that have one of the classes; the function is told
+    /// whether to note who waits for whom.
+    fn round(
+        &mut self,
+        (step, table): (Step, usize),
+        classes: &[Class],
+        look: &mut dyn FnMut(&mut Self, Vec<Finding>, bool) -> Result<()>,
+    ) -> Result<()> {
+        let which = self.rounds.look(step.of(table));
+        self.visit((step, table), &which, classes, look)
     }
 
-    /// Returns the findings of a table that wait in a step for one of some that changed.
-    fn waiters(&mut self, step: Step, table: usize, changed: &[(usize, i64)]) -> Result<Vec<Finding>> {
-        let ids: Vec<i64> = changed.iter().map(|(_, id)| *id).collect();
-        self.findings.waiters(step.of(table), &ids)
+    /// As [`Check::round`], for a look that has begun.
+    fn visit(
+        &mut self,
+        (step, table): (Step, usize),
+        which: &Look,
+        classes: &[Class],
+        look: &mut dyn FnMut(&mut Self, Vec<Finding>, bool) -> Result<()>,
+    ) -> Result<()> {
+        match which {
+            Look::Nothing => Ok(()),
+            Look::All { note } => self.each(table, classes, &mut |check, page| look(check, page, *note)),
+            Look::Waiters(awaited) => {
+                let mut waiters = self.findings.waiters(step.of(table), awaited)?;
+                waiters.retain(|finding| classes.contains(&finding.class));
+                waiters.chunks(PAGE).try_for_each(|page| look(self, page.to_vec(), true))
+            }
+        }
     }
 
     fn result(&mut self, table: usize) -> Option<&mut TableResult> {
@@ -172,7 +189,8 @@ impl Check<'_> {
         let before = finding.class;
         (finding.class, finding.reason, finding.note) = (class, reason, note);
         self.findings.revise(finding)?;
-        self.changed.push((finding.table, finding.id));
+        let is_awaited = self.findings.is_awaited(finding.id)?;
+        self.rounds.changed(finding.table, finding.id, is_awaited);
         let result = self.result(finding.table).expect("a finding's table has a result");
         *result.counts.of(before) -= 1;
         *result.counts.of(class) += 1;

@@ -150,8 +150,8 @@ pub fn analyze(
         pulled_in: Default::default(),
         spelled: Default::default(),
         named: Default::default(),
-        changed: Vec::new(),
-        seen: Default::default(),
+        rounds: Default::default(),
+        cascaded: Default::default(),
         progress,
     };
     check.run()?;

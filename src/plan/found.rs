@@ -123,6 +123,10 @@ impl Findings for Plan {
         Plan::wait(self, step, awaited, id)
     }
 
+    fn is_awaited(&mut self, id: i64) -> Result<bool> {
+        Plan::is_awaited(self, id)
+    }
+
     fn waiters(&mut self, step: usize, awaited: &[i64]) -> Result<Vec<Finding>> {
         let ids = Plan::waiters(self, step, awaited)?;
         let records = ids.into_iter().map(|id| self.stored(id)).collect::<Result<Vec<_>>>()?;

@@ -3,9 +3,10 @@
 
 use super::Outcome;
 use super::Plan;
-use super::settle::rounds::{Rounds, Step};
+use super::settle::rounds::{Settling, Step};
 use super::settle::{Strategies, settle};
 use super::store::Stored;
+use crate::analyzer::rounds::Look;
 use crate::error::Result;
 use crate::model::change::Class;
 use crate::model::{ForeignKey, Table, Value};
@@ -18,18 +19,20 @@ const LEAVING: [Class; 4] = [Class::Updated, Class::Conflict, Class::Blocked, Cl
 
 impl Plan {
     /// Blocks deletions of a table's records that a record of the plan still refers to.
-    pub(super) fn held(&self, table: usize, rounds: &mut Rounds<'_>) -> Result<()> {
-        if rounds.preview(table).is_none_or(|preview| preview.deleted == 0) {
+    pub(super) fn held(&self, table: usize, settling: &mut Settling<'_>) -> Result<()> {
+        if settling.preview(table).is_none_or(|preview| preview.deleted == 0) {
             return Ok(());
         }
         let schema = &self.meta().schema;
         let own = &schema.tables[table];
         // What goes is held by one that stays: later only those need a look that turned out to stay.
-        let stay = match rounds.since(Step::Held, table) {
-            None => None,
-            Some(changed) => {
-                let records = changed.into_iter().map(|id| self.stored(id)).collect::<Result<Vec<_>>>()?;
-                Some(records.into_iter().flatten().collect::<Vec<Stored>>())
+        let (strategies, which) = (settling.strategies, settling.look(Step::Held, table));
+        let (stay, note) = match which {
+            Look::Nothing => return Ok(()),
+            Look::All { note } => (None, note),
+            Look::Waiters(awaited) => {
+                let records = awaited.into_iter().map(|id| self.stored(id)).collect::<Result<Vec<_>>>()?;
+                (Some(records.into_iter().flatten().collect::<Vec<Stored>>()), false)
             }
         };
         let mut held: Vec<(i64, String)> = Vec::new();
@@ -40,9 +43,13 @@ impl Plan {
                 let mut look = |record: &Stored| -> Result<()> {
                     if let Some(parent) = self.deleted_parent(table, children, foreign_key, record)?
                         && parent != record.finding.id
-                        && !self.leaves(rounds.strategies, foreign_key, record)?
                     {
-                        held.push((parent, format!("{} refers to it and stays", children.named(&record.finding.key))));
+                        if !self.leaves(strategies, foreign_key, record)? {
+                            let why = format!("{} refers to it and stays", children.named(&record.finding.key));
+                            held.push((parent, why));
+                        } else if note {
+                            self.wait(Step::Held.of(table), record.finding.id, parent)?;
+                        }
                     }
                     Ok(())
                 };
@@ -64,7 +71,7 @@ impl Plan {
         for (id, why) in held {
             // Several may refer to one; the first is named.
             if let Some(record) = self.stored(id)?.filter(|r| r.outcome == Some(Outcome::Deleted)) {
-                self.block(rounds, &record, &why)?;
+                self.block(settling, &record, &why)?;
             }
         }
         Ok(())

@@ -1,7 +1,7 @@
-//! Who waits for whom: of records that can be written only if something becomes of others, those are looked at again of
-//! which one that they wait for has changed, and not all of them for every step of a chain.
+//! Who waits for whom, for rounds (`analyzer::rounds`) in which only those are looked at again of which one that they wait
+//! for has changed.
 //!
-//! *Shape:* a temporary table of steps, numbers of records and numbers of those that wait for them.
+//! *Shape:* a temporary table of numbers of records, steps, and numbers of the records that wait for them.
 
 use super::store::Stored;
 use super::{Plan, lost};
@@ -9,8 +9,8 @@ use crate::error::Result;
 use rusqlite::params;
 use std::collections::BTreeSet;
 
-const TABLE: &str = "CREATE TEMP TABLE IF NOT EXISTS waiting (step INTEGER, awaited INTEGER, id INTEGER,
-    PRIMARY KEY (step, awaited, id)) WITHOUT ROWID";
+const TABLE: &str = "CREATE TEMP TABLE IF NOT EXISTS waiting (awaited INTEGER, step INTEGER, id INTEGER,
+    PRIMARY KEY (awaited, step, id)) WITHOUT ROWID";
 
 impl Plan {
     /// Notes that a record waits for another in a step.
@@ -20,9 +20,20 @@ impl Plan {
         }
         self.connection
             .prepare_cached("INSERT INTO temp.waiting VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")
-            .and_then(|mut s| s.execute(params![step as i64, awaited, id]))
+            .and_then(|mut s| s.execute(params![awaited, step as i64, id]))
             .map_err(|e| lost(&self.path, e))?;
         Ok(())
+    }
+
+    /// Tells whether any record waits for one.
+    pub(super) fn is_awaited(&self, id: i64) -> Result<bool> {
+        if !self.waits.get() {
+            return Ok(false);
+        }
+        self.connection
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM temp.waiting WHERE awaited = ?1)")
+            .and_then(|mut s| s.query_row([id], |r| r.get(0)))
+            .map_err(|e| lost(&self.path, e))
     }
 
     /// Returns the records that wait for one of some others in a step.
@@ -33,9 +44,9 @@ impl Plan {
         }
         let read = |found: &mut BTreeSet<i64>| -> rusqlite::Result<()> {
             let mut statement =
-                self.connection.prepare_cached("SELECT id FROM temp.waiting WHERE step = ?1 AND awaited = ?2")?;
+                self.connection.prepare_cached("SELECT id FROM temp.waiting WHERE awaited = ?1 AND step = ?2")?;
             for id in awaited {
-                let mut rows = statement.query(params![step as i64, id])?;
+                let mut rows = statement.query(params![id, step as i64])?;
                 while let Some(row) = rows.next()? {
                     found.insert(row.get(0)?);
                 }

@@ -1,7 +1,7 @@
 //! Changes of what others refer to: a record's new value must not reach into other tables unseen, nor leave them behind.
 
 use super::parents::is_deletion;
-use super::{Check, Record, Step};
+use super::{Check, Record};
 use crate::analyzer::Finding;
 use crate::error::Result;
 use crate::model::change::{Class, Field, Reason};
@@ -25,8 +25,8 @@ impl Check<'_> {
             return Ok(false);
         }
         // It depends on what becomes of those that refer.
-        let concerns = |(changed, _): &(usize, i64)| referring.iter().any(|(child, _)| child == changed);
-        if self.since(Step::Cascades, table).is_some_and(|changed| !changed.iter().any(concerns)) {
+        let known = self.rounds.changes_in(referring.iter().map(|(child, _)| *child));
+        if self.cascaded.insert(table, known) == Some(known) {
             return Ok(false);
         }
         let mut changed = false;

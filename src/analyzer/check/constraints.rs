@@ -392,30 +392,23 @@ impl Check<'_> {
         if self.claimed_uniques(table).is_empty() {
             return Ok(changed);
         }
-        let mut look = |check: &mut Self, mut finding: Finding| {
-            for holder in finding.limits.holders.clone() {
-                if let Some(mover) = check.moves_away(table, &holder)? {
-                    check.findings.wait(Step::Held.of(table), mover, finding.id)?;
-                    continue;
-                }
-                finding.fields.iter_mut().for_each(|f| f.in_conflict = holder.columns.contains(&f.column));
-                changed = true;
-                return check.reclass(&mut finding, Class::Conflict, Reason::UniqueTaken, Some(holder.text));
-            }
-            Ok(())
-        };
-        match self.since(Step::Held, table) {
-            None => self.each(table, &UNDISPUTED, &mut |check, page| {
-                page.into_iter().try_for_each(|finding| look(check, finding))
-            })?,
-            Some(moved) => {
-                for finding in self.waiters(Step::Held, table, &moved)? {
-                    if UNDISPUTED.contains(&finding.class) {
-                        look(self, finding)?;
+        self.round((Step::Held, table), &UNDISPUTED, &mut |check, page, note| {
+            for mut finding in page {
+                for holder in finding.limits.holders.clone() {
+                    match check.moves_away(table, &holder)? {
+                        Some(mover) if note => check.findings.wait(Step::Held.of(table), mover, finding.id)?,
+                        Some(_) => {}
+                        None => {
+                            finding.fields.iter_mut().for_each(|f| f.in_conflict = holder.columns.contains(&f.column));
+                            check.reclass(&mut finding, Class::Conflict, Reason::UniqueTaken, Some(holder.text))?;
+                            changed = true;
+                            break;
+                        }
                     }
                 }
             }
-        }
+            Ok(())
+        })?;
         Ok(changed)
     }
 

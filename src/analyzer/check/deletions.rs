@@ -1,7 +1,7 @@
 //! Deletions never leave a reference dangling and never rely on cascades: who still refers to a record is found first.
 
 use super::parents::is_deletion;
-use super::{Check, PAGE, Record, Step, tuple};
+use super::{Check, Record, Step, tuple};
 use crate::analyzer::Finding;
 use crate::analyzer::classify::Deletes;
 use crate::error::Result;
@@ -39,7 +39,7 @@ impl Check<'_> {
         if referring.is_empty() {
             return Ok(false);
         }
-        let mut look = |check: &mut Self, page: Vec<Finding>| -> Result<()> {
+        let mut look = |check: &mut Self, page: Vec<Finding>, note: bool| -> Result<()> {
             let page: Vec<Finding> = page.into_iter().filter(|f| is_deletion(f) || is_asked(f)).collect();
             let records: Vec<Option<Record>> = page.iter().map(|finding| Some(check.as_it_is(finding))).collect();
             let referrers = referring
@@ -49,7 +49,7 @@ impl Check<'_> {
             for (position, mut finding) in page.into_iter().enumerate() {
                 let mut left = Vec::new();
                 for (&(child, foreign_key), keys) in referring.iter().zip(&referrers) {
-                    let count = check.dangling((child, foreign_key), &finding, &keys[position])?;
+                    let count = check.dangling((child, foreign_key), &finding, &keys[position], note)?;
                     if count > 0 {
                         left.push(format!("{count} of {}", check.mapping.schema.tables[child].label()));
                     }
@@ -63,15 +63,8 @@ impl Check<'_> {
             }
             Ok(())
         };
-        match self.since(Step::Deletions, table) {
-            // Whether what is deleted only if somebody says so could be is known now.
-            None => self.each(table, &[Class::CurrentOnly, Class::Conflict], &mut look)?,
-            Some(moved) => {
-                for page in self.waiters(Step::Deletions, table, &moved)?.chunks(PAGE) {
-                    look(self, page.to_vec())?;
-                }
-            }
-        }
+        // Whether what is deleted only if somebody says so could be is known now.
+        self.round((Step::Deletions, table), &[Class::CurrentOnly, Class::Conflict], &mut look)?;
         Ok(changed)
     }
 
@@ -115,12 +108,14 @@ impl Check<'_> {
         Ok(keys)
     }
 
-    /// Counts the records, of those of a child table that refer to a record, that would refer to nothing if it went.
+    /// Counts the records, of those of a child table that refer to a record, that would refer to nothing if it went;
+    /// notes where asked that it waits for those that go too.
     fn dangling(
         &mut self,
         (child, foreign_key): (usize, usize),
         finding: &Finding,
         referrers: &[Option<Vec<Value>>],
+        note: bool,
     ) -> Result<u64> {
         let (table, mapping) = (finding.table, self.mapping);
         let children = &mapping.schema.tables[child];
@@ -143,7 +138,7 @@ impl Check<'_> {
                             || (f.class == Class::Updated && f.fields.iter().any(turns))
                     };
                     let found = self.findings.find(child, &key)?.filter(goes);
-                    if let Some(found) = &found {
+                    if let Some(found) = found.as_ref().filter(|_| note) {
                         self.findings.wait(Step::Deletions.of(table), found.id, finding.id)?;
                     }
                     found.is_some()

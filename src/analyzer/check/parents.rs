@@ -33,10 +33,10 @@ impl Check<'_> {
     pub(super) fn parents(&mut self, table: usize) -> Result<bool> {
         let mut changed = false;
         let foreign_keys: Vec<ForeignKey> = self.mapping.schema.tables[table].foreign_keys.clone();
-        let since = self.since(Step::Parents, table);
+        let which = self.rounds.look(Step::Parents.of(table));
         for foreign_key in foreign_keys.iter().filter(|f| f.table.is_some()) {
             let mut remembered: HashMap<Vec<u8>, Parent> = HashMap::new();
-            let mut look = |check: &mut Self, page: Vec<Finding>| -> Result<()> {
+            let mut look = |check: &mut Self, page: Vec<Finding>, note: bool| -> Result<()> {
                 let concerned: Vec<Finding> = page
                     .into_iter()
                     .filter(may_arrive)
@@ -66,10 +66,10 @@ impl Check<'_> {
                     let target = &check.mapping.schema.tables[parent];
                     let bytes = check.tuple_bytes(parent, &foreign_key.references, &values)?;
                     match remembered.get(&bytes).cloned() {
-                        Some(Parent::Arriving(parent)) => {
+                        Some(Parent::Arriving(parent)) if note => {
                             check.findings.wait(Step::Parents.of(table), parent, finding.id)?;
                         }
-                        Some(Parent::Present) | None => {}
+                        Some(Parent::Present | Parent::Arriving(_)) | None => {}
                         Some(Parent::Excluded) if finding.class != Class::Blocked => {
                             let Some(mut pulled) = check.arriving(foreign_key, &values)? else { continue };
                             if pulled.class == Class::Excluded {
@@ -78,7 +78,9 @@ impl Check<'_> {
                                 check.pulled_in.insert(pulled.table);
                                 changed = true;
                             }
-                            check.findings.wait(Step::Parents.of(table), pulled.id, finding.id)?;
+                            if note {
+                                check.findings.wait(Step::Parents.of(table), pulled.id, finding.id)?;
+                            }
                             remembered.insert(bytes, Parent::Arriving(pulled.id));
                         }
                         Some(found) => {
@@ -110,16 +112,7 @@ impl Check<'_> {
                 }
                 Ok(())
             };
-            match &since {
-                None => self.each(table, &REFERRING, &mut look)?,
-                Some(moved) => {
-                    let mut waiters = self.waiters(Step::Parents, table, moved)?;
-                    waiters.retain(|finding| REFERRING.contains(&finding.class));
-                    for page in waiters.chunks(super::PAGE) {
-                        look(self, page.to_vec())?;
-                    }
-                }
-            }
+            self.visit((Step::Parents, table), &which, &REFERRING, &mut look)?;
         }
         Ok(changed)
     }

@@ -4,7 +4,7 @@
 //! The analysis has looked at what the sides have. What a current record holds that is not in the plan is seen when the
 //! merge begins, before it writes.
 
-use super::rounds::{Rounds, Step};
+use super::rounds::Settling;
 use super::{Settled, Strategies, Target, arrives, exists, settle};
 use crate::error::Result;
 use crate::model::{Table, Value};
@@ -80,11 +80,8 @@ impl Plan {
     }
 
     /// Blocks records with made values that another record of the plan has or gets.
-    pub(super) fn taken_by_made(&self, table: usize, rounds: &mut Rounds<'_>) -> Result<()> {
-        if rounds.since(Step::Made, table).is_some_and(|changed| changed.is_empty()) {
-            return Ok(());
-        }
-        let (own, strategies) = (&self.meta().schema.tables[table], rounds.strategies);
+    pub(super) fn taken_by_made(&self, table: usize, settling: &mut Settling<'_>) -> Result<()> {
+        let (own, strategies) = (&self.meta().schema.tables[table], settling.strategies);
         let mut claims = Claims::new();
         self.each_settled(table, strategies, &mut |record, settled| {
             for unique in made(own, record, settled) {
@@ -112,7 +109,7 @@ impl Plan {
         })?;
         for (id, why) in &taken {
             if let Some(record) = self.stored(*id)? {
-                self.block(rounds, &record, why)?;
+                self.block(settling, &record, why)?;
             }
         }
         Ok(())

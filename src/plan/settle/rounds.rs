@@ -1,10 +1,11 @@
 //! What one record's staying away asks of others: its children stay away too, what wanted its unique key is in the way of its
 //! holder again, and its parent can't go. Found in rounds, until nothing changes any more.
 //!
-//! The first round looks at all; later ones only at those that wait for a record that changed since they were looked at.
+//! The first rounds look at all; later ones only at those that wait for a record that changed (`analyzer::rounds`).
 
 use super::values::StayingAway;
 use super::{Preview, Settled, Strategies, arrives, exists, settle};
+use crate::analyzer::rounds::{Look, Rounds};
 use crate::analyzer::{Holder, Mixed};
 use crate::error::Result;
 use crate::model::{ForeignKey, Table, Value};
@@ -21,8 +22,6 @@ const PAGE: usize = 1_000;
 pub(in crate::plan) enum Step {
     /// Unique keys that somebody else has.
     Crowded,
-    /// Unique keys with values that neither side has.
-    Made,
     /// Parents that are not there.
     Orphans,
     /// Deletions of what others refer to.
@@ -30,8 +29,8 @@ pub(in crate::plan) enum Step {
 }
 
 impl Step {
-    fn of(self, table: usize) -> usize {
-        table * 4 + self as usize
+    pub(in crate::plan) fn of(self, table: usize) -> usize {
+        table * 3 + self as usize
     }
 }
 
@@ -39,7 +38,7 @@ impl Step {
 type Reference<'a> = (usize, &'a ForeignKey, StayingAway);
 
 /// The state of settling between rounds.
-pub(in crate::plan) struct Rounds<'a> {
+pub(in crate::plan) struct Settling<'a> {
     pub(in crate::plan) strategies: &'a Strategies,
     /// Tables of which some record that others may refer to does not arrive.
     pub(super) dropped: Vec<bool>,
@@ -47,31 +46,36 @@ pub(in crate::plan) struct Rounds<'a> {
     pub(super) making: Vec<usize>,
     /// The counts per table.
     pub(super) previews: Vec<(usize, Preview)>,
-    /// The records that turned out not to be written, in that sequence.
-    changed: Vec<i64>,
-    /// How many of these were known when a step last looked at a table.
-    seen: BTreeMap<usize, usize>,
+    /// Which records turned out not to be written.
+    rounds: Rounds,
+    /// How many of a table did when it was last looked at for values that neither side has.
+    made: BTreeMap<usize, usize>,
     /// Foreign keys, by table and position, whose children wait for their parents.
     watched: BTreeSet<(usize, usize)>,
 }
 
-impl<'a> Rounds<'a> {
+impl<'a> Settling<'a> {
     pub(super) fn new(strategies: &'a Strategies, tables: usize) -> Self {
         Self {
             strategies,
             dropped: vec![false; tables],
             making: Vec::new(),
             previews: Vec::new(),
-            changed: Vec::new(),
-            seen: BTreeMap::new(),
+            rounds: Rounds::default(),
+            made: BTreeMap::new(),
             watched: BTreeSet::new(),
         }
     }
 
-    /// Returns what changed since a step last looked at a table; none the first time.
-    pub(in crate::plan) fn since(&mut self, step: Step, table: usize) -> Option<Vec<i64>> {
-        let before = self.seen.insert(step.of(table), self.changed.len());
-        before.map(|known| self.changed[known..].to_vec())
+    /// Begins a look at a table.
+    pub(in crate::plan) fn look(&mut self, step: Step, table: usize) -> Look {
+        self.rounds.look(step.of(table))
+    }
+
+    /// Tells whether a table has to be looked at for values that neither side has.
+    pub(super) fn looks_at_made(&mut self, table: usize) -> bool {
+        let known = self.rounds.changes_in([table]);
+        self.making.contains(&table) && self.made.insert(table, known) != Some(known)
     }
 
     /// Returns a table's counts.
@@ -82,34 +86,34 @@ impl<'a> Rounds<'a> {
 
 impl Plan {
     /// Goes round until nothing changes any more.
-    pub(super) fn go_round(&self, rounds: &mut Rounds<'_>, progress: &dyn Progress) -> Result<()> {
+    pub(super) fn go_round(&self, settling: &mut Settling<'_>, progress: &dyn Progress) -> Result<()> {
         self.stop_waiting()?;
         loop {
-            let known = rounds.changed.len();
-            for table in rounds.previews.iter().map(|(table, _)| *table).collect::<Vec<_>>() {
+            let known = settling.rounds.changes();
+            for table in settling.previews.iter().map(|(table, _)| *table).collect::<Vec<_>>() {
                 progress.go_on()?;
-                self.crowded(table, rounds)?;
-                if rounds.making.contains(&table) {
-                    self.taken_by_made(table, rounds)?;
+                self.crowded(table, settling)?;
+                if settling.looks_at_made(table) {
+                    self.taken_by_made(table, settling)?;
                 }
-                self.orphans(table, rounds)?;
-                self.held(table, rounds)?;
+                self.orphans(table, settling)?;
+                self.held(table, settling)?;
             }
-            if rounds.changed.len() == known {
+            if settling.rounds.changes() == known {
                 return self.stop_waiting();
             }
         }
     }
 
     /// Blocks a record that was to be written.
-    pub(in crate::plan) fn block(&self, rounds: &mut Rounds<'_>, record: &Stored, why: &str) -> Result<()> {
+    pub(in crate::plan) fn block(&self, settling: &mut Settling<'_>, record: &Stored, why: &str) -> Result<()> {
         let (table, id) = (record.finding.table, record.finding.id);
-        if let (Some(outcome), Some(preview)) = (record.outcome, rounds.preview(table)) {
+        if let (Some(outcome), Some(preview)) = (record.outcome, settling.preview(table)) {
             *preview.of(outcome) -= 1;
             *preview.of(Outcome::Blocked) += 1;
         }
-        rounds.dropped[table] |= !exists(record);
-        rounds.changed.push(id);
+        settling.dropped[table] |= !exists(record);
+        settling.rounds.changed(table, id, self.is_awaited(id)?);
         self.set_outcome(id, Outcome::Blocked, Some(why))
     }
 
@@ -123,9 +127,10 @@ impl Plan {
 
     /// Blocks records that are to be written with a unique key whose holder keeps it, or that another written record
     /// claims too.
-    fn crowded(&self, table: usize, rounds: &mut Rounds<'_>) -> Result<()> {
+    fn crowded(&self, table: usize, settling: &mut Settling<'_>) -> Result<()> {
+        let (strategies, which) = (settling.strategies, settling.look(Step::Crowded, table));
         let mut crowded = Vec::new();
-        let mut look = |record: Stored| -> Result<()> {
+        let mut look = |record: Stored, note: bool| -> Result<()> {
             let limits = &record.finding.limits;
             let alone = limits.holders.is_empty()
                 && limits.rivals.is_empty()
@@ -135,31 +140,33 @@ impl Plan {
             if alone || !arrives(&record) {
                 return Ok(());
             }
-            let settled = settle(self, rounds.strategies, &record)?;
-            match self.in_the_way(table, rounds.strategies, &record, &settled)? {
+            let settled = settle(self, strategies, &record)?;
+            match self.in_the_way(table, strategies, &record, &settled)? {
                 Some(why) => crowded.push((record, why)),
-                None => self.await_holders(table, &record)?,
+                None if note => self.await_holders(table, &record)?,
+                None => {}
             }
             Ok(())
         };
-        match rounds.since(Step::Crowded, table) {
-            None => {
+        match which {
+            Look::Nothing => {}
+            Look::All { note } => {
                 let mut after = 0;
                 loop {
                     let page = self.hindered_page(table, &super::together::DECIDABLE, after, PAGE)?;
                     let Some(last) = page.last() else { break };
                     after = last.finding.id;
-                    page.into_iter().try_for_each(&mut look)?;
+                    page.into_iter().try_for_each(|record| look(record, note))?;
                 }
             }
-            Some(changed) => {
-                for id in self.waiters(Step::Crowded.of(table), &changed)? {
-                    self.stored(id)?.map_or(Ok(()), &mut look)?;
+            Look::Waiters(awaited) => {
+                for id in self.waiters(Step::Crowded.of(table), &awaited)? {
+                    self.stored(id)?.map_or(Ok(()), |record| look(record, false))?;
                 }
             }
         }
         // Only now, so that of two rivals neither wins by being looked at first.
-        crowded.iter().try_for_each(|(record, why)| self.block(rounds, record, why))
+        crowded.iter().try_for_each(|(record, why)| self.block(settling, record, why))
     }
 
     /// Lets a record wait for all that may have, or keep, a unique key of its.
@@ -180,18 +187,18 @@ impl Plan {
     }
 
     /// Blocks records that are to be written but refer to one that does not arrive.
-    fn orphans(&self, table: usize, rounds: &mut Rounds<'_>) -> Result<()> {
+    fn orphans(&self, table: usize, settling: &mut Settling<'_>) -> Result<()> {
         let tables = &self.meta().schema.tables;
         let own = &tables[table];
-        let changed = rounds.since(Step::Orphans, table);
-        if changed.as_ref().is_some_and(Vec::is_empty) {
+        let which = settling.look(Step::Orphans, table);
+        if which == Look::Nothing {
             return Ok(());
         }
         let mut references: Vec<Reference<'_>> = Vec::new();
         for (position, foreign_key) in own.foreign_keys.iter().enumerate() {
             let Some(parent) = foreign_key.table else { continue };
-            let away = self.staying_away(rounds.strategies, parent, &foreign_key.references)?;
-            if rounds.dropped[parent] || !away.is_empty() {
+            let away = self.staying_away(settling.strategies, parent, &foreign_key.references)?;
+            if settling.dropped[parent] || !away.is_empty() {
                 references.push((position, foreign_key, away));
             }
         }
@@ -200,59 +207,67 @@ impl Plan {
         }
         // Others than by key may be to any record.
         let by_key = |f: &ForeignKey| f.table.is_some_and(|parent| f.references == tables[parent].key);
-        let is_watched = |(position, f, _): &Reference<'_>| by_key(f) && rounds.watched.contains(&(table, *position));
-        match changed.filter(|_| references.iter().all(is_watched)) {
-            Some(changed) => {
-                for id in self.waiters(Step::Orphans.of(table), &changed)? {
+        let is_watched = |(position, f, _): &Reference<'_>| by_key(f) && settling.watched.contains(&(table, *position));
+        let note = match which {
+            Look::Waiters(awaited) if references.iter().all(is_watched) => {
+                for id in self.waiters(Step::Orphans.of(table), &awaited)? {
                     if let Some(record) = self.stored(id)?.filter(arrives) {
-                        self.orphan(own, &record, &references, rounds)?;
+                        self.orphan(own, &record, &references, settling, false)?;
                     }
                 }
+                return Ok(());
             }
-            None => {
-                let mut after = 0;
-                loop {
-                    let page = self.stored_page(table, &super::together::DECIDABLE, after, PAGE)?;
-                    let Some(last) = page.last() else { break };
-                    after = last.finding.id;
-                    for record in page.iter().filter(|r| arrives(r)) {
-                        self.orphan(own, record, &references, rounds)?;
-                    }
-                }
-                rounds.watched.extend(references.iter().map(|(position, ..)| (table, *position)));
+            Look::Waiters(_) => true,
+            Look::All { note } => note,
+            Look::Nothing => return Ok(()),
+        };
+        let mut after = 0;
+        loop {
+            let page = self.stored_page(table, &super::together::DECIDABLE, after, PAGE)?;
+            let Some(last) = page.last() else { break };
+            after = last.finding.id;
+            for record in page.iter().filter(|r| arrives(r)) {
+                self.orphan(own, record, &references, settling, note)?;
             }
+        }
+        if note {
+            settling.watched.extend(references.iter().map(|(position, ..)| (table, *position)));
         }
         Ok(())
     }
 
-    /// Blocks a record if it refers to one that does not arrive; else it waits for those that it refers to.
+    /// Blocks a record if it refers to one that does not arrive; else it waits, where that is noted, for those that it
+    /// refers to.
     fn orphan(
         &self,
         own: &Table,
         record: &Stored,
         references: &[Reference<'_>],
-        rounds: &mut Rounds<'_>,
+        settling: &mut Settling<'_>,
+        note: bool,
     ) -> Result<()> {
-        let settled = settle(self, rounds.strategies, record)?;
-        if let Some(why) = self.lacks(record, &settled.writes, &rounds.dropped)? {
-            return self.block(rounds, record, &why);
-        }
-        for mix in &record.finding.limits.mixes {
-            if let Mixed::Needs { table, key_bytes, .. } = &mix.what {
-                self.await_record(Step::Orphans, record, *table, key_bytes)?;
-            }
+        let settled = settle(self, settling.strategies, record)?;
+        if let Some(why) = self.lacks(record, &settled.writes, &settling.dropped)? {
+            return self.block(settling, record, &why);
         }
         for (_, foreign_key, away) in references {
             let Some((parent, tuple)) = brought(record, &settled, foreign_key) else { continue };
             if let Some(why) = self.absent_parent(parent, &foreign_key.references, &tuple, away)? {
                 let why = format!("{} → {why}", own.names(&foreign_key.columns).join("+"));
-                return self.block(rounds, record, &why);
+                return self.block(settling, record, &why);
             }
-            if foreign_key.references == self.meta().schema.tables[parent].key {
+            if note && foreign_key.references == self.meta().schema.tables[parent].key {
                 let bytes = self.tuple_bytes(parent, &foreign_key.references, &tuple)?;
                 self.await_record(Step::Orphans, record, parent, &bytes)?;
                 if let Some(renamed) = self.under_new_key(parent, &foreign_key.references, &bytes)? {
                     self.wait(Step::Orphans.of(record.finding.table), renamed.finding.id, record.finding.id)?;
+                }
+            }
+        }
+        if note {
+            for mix in &record.finding.limits.mixes {
+                if let Mixed::Needs { table, key_bytes, .. } = &mix.what {
+                    self.await_record(Step::Orphans, record, *table, key_bytes)?;
                 }
             }
         }

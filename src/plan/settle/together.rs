@@ -1,7 +1,7 @@
 //! What becomes of records because of what becomes of others: parents that don't arrive, unique keys that stay with their
 //! holder or are claimed twice, mixtures that collide.
 
-use super::rounds::Rounds;
+use super::rounds::Settling;
 use super::values::StayingAway;
 use super::{Origin, Preview, Settled, Strategies, Target, arrives, is_gone, is_mixed, mixes, origin, settle};
 use crate::analyzer::{Holder, Mixed, graph};
@@ -45,9 +45,9 @@ impl Plan {
         self.sql("SAVEPOINT settle")?;
         self.assign_keys(&strategies)?;
         let early = early.filter(|_| !self.has_remaps());
-        let mut rounds = Rounds::new(&strategies, self.meta().schema.tables.len());
+        let mut settling = Settling::new(&strategies, self.meta().schema.tables.len());
         // Tables of which some record is left out whose key current uses for another one.
-        let mut strangers = rounds.dropped.clone();
+        let mut strangers = settling.dropped.clone();
         let planned: Vec<usize> =
             order.into_iter().filter(|t| self.meta().tables.iter().any(|r| r.table == *t)).collect();
         for &table in &planned {
@@ -55,13 +55,13 @@ impl Plan {
                 Some(tally) => tally,
                 None => self.settle_table(table, &strategies, progress)?,
             };
-            rounds.dropped[table] = tally.drops;
+            settling.dropped[table] = tally.drops;
             strangers[table] = tally.strangers;
-            rounds.making.extend(tally.makes.then_some(table));
-            rounds.previews.push((table, tally.preview));
+            settling.making.extend(tally.makes.then_some(table));
+            settling.previews.push((table, tally.preview));
         }
-        self.go_round(&mut rounds, progress)?;
-        let previews = rounds.previews;
+        self.go_round(&mut settling, progress)?;
+        let previews = settling.previews;
         for &table in &planned {
             self.adopted(table, &strategies, &strangers)?;
         }
