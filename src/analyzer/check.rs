@@ -34,6 +34,9 @@ const PAGE: usize = 500;
 /// A record as far as it is known: one value per column.
 type Record = Vec<Option<Value>>;
 
+/// Looks at findings; told whether to note who waits for whom.
+type LookAt<'f, C> = dyn FnMut(&mut C, Vec<Finding>, bool) -> Result<()> + 'f;
+
 /// The pass over what differs.
 pub(super) struct Check<'a> {
     pub(super) mapping: &'a Mapping,
@@ -131,12 +134,7 @@ impl Check<'_> {
 
     /// Visits the findings of a table that a step has to look at, of those that have one of the classes; the function is told
     /// whether to note who waits for whom.
-    fn round(
-        &mut self,
-        (step, table): (Step, usize),
-        classes: &[Class],
-        look: &mut dyn FnMut(&mut Self, Vec<Finding>, bool) -> Result<()>,
-    ) -> Result<()> {
+    fn round(&mut self, (step, table): (Step, usize), classes: &[Class], look: &mut LookAt<'_, Self>) -> Result<()> {
         let which = self.rounds.look(step.of(table));
         self.visit((step, table), &which, classes, look)
     }
@@ -147,7 +145,7 @@ impl Check<'_> {
         (step, table): (Step, usize),
         which: &Look,
         classes: &[Class],
-        look: &mut dyn FnMut(&mut Self, Vec<Finding>, bool) -> Result<()>,
+        look: &mut LookAt<'_, Self>,
     ) -> Result<()> {
         match which {
             Look::Nothing => Ok(()),
