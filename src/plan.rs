@@ -40,6 +40,7 @@ pub use meta::{BackupPin, Meta, PlanKind, ReadPin};
 pub use settle::Preview;
 pub use store::{Page, Selector, Stored};
 
+use crate::database::sqlite::plan_once;
 use crate::error::{Error, ErrorKind, Result, fail};
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
@@ -98,6 +99,7 @@ impl Plan {
     pub fn create(path: &Path, meta: Meta) -> Result<Self> {
         create_private(path)?;
         let connection = Connection::open(path).map_err(|e| lost(path, e))?;
+        plan_once(&connection).map_err(|e| lost(path, e))?;
         // Until it is finished the file is of no use to anybody, so nothing is lost if it is torn.
         connection
             .execute_batch(&format!(
@@ -170,6 +172,7 @@ impl Plan {
         };
         let connection = Connection::open_with_flags(path, flags).map_err(|e| no_plan(e.to_string()))?;
         connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(|e| lost(path, e))?;
+        plan_once(&connection).map_err(|e| lost(path, e))?;
         connection.set_prepared_statement_cache_capacity(64);
         // Nothing in a plan but its tables is ever run (CHECKS T7).
         connection

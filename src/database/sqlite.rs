@@ -80,6 +80,7 @@ impl Sqlite {
                 fail!(Unreachable, "the current database {} can't be opened", self.path.display()).because(e)
             })?;
         connection.busy_timeout(busy).map_err(error)?;
+        plan_once(&connection).map_err(error)?;
         connection.set_prepared_statement_cache_capacity(128);
         Ok(connection)
     }
@@ -133,6 +134,12 @@ impl Database for Sqlite {
     fn transaction_outcome(&mut self, _id: &str) -> Result<Option<bool>> {
         Ok(None)
     }
+}
+
+/// Lets a statement that is kept be planned once, and not anew for every value: where SQLite has looked at values that are
+/// bound, the statement is prepared again each time it comes from the cache.
+pub(crate) fn plan_once(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
 }
 
 /// Tells whether disk, memory or quota did not suffice.

@@ -10,6 +10,7 @@ pub use tally::Tally;
 
 use super::Home;
 use crate::database::Identity;
+use crate::database::sqlite::plan_once;
 use crate::error::{Error, ErrorKind, Result, fail};
 use crate::model::{OwnedCell, Schema};
 use crate::plan::{ActionKind, PlanKind, Preview};
@@ -154,6 +155,7 @@ impl Receipt {
         let path = folder.join(format!("{}.preparing", meta.id));
         std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
         let connection = Connection::open(&path).map_err(|e| unusable(&path, e))?;
+        plan_once(&connection).map_err(|e| unusable(&path, e))?;
         connection
             .execute_batch(&format!(
                 "PRAGMA {durability}; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT};
@@ -319,6 +321,7 @@ impl Receipt {
             Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
                 .map_err(|e| damaged(e.to_string()))?;
         connection.busy_timeout(std::time::Duration::from_secs(10)).map_err(|e| damaged(e.to_string()))?;
+        plan_once(&connection).map_err(|e| damaged(e.to_string()))?;
         // The journal of a change must not come back with a power cut: it would take the change with it.
         connection.execute_batch("PRAGMA synchronous = EXTRA").map_err(|e| damaged(e.to_string()))?;
         let number = |pragma: &str| {

@@ -177,6 +177,11 @@ pub(super) fn counting_text(selector: &Selector) -> String {
     format!("SELECT count(*) FROM records WHERE {}", conditions.join(" AND "))
 }
 
+/// Writes the query of a record by its table and key.
+fn by_key_text() -> String {
+    format!("SELECT {COLUMNS} FROM records WHERE table_id = ?1 AND key_bytes = ?2 ORDER BY id LIMIT 1")
+}
+
 fn words(words: impl Iterator<Item = String>) -> String {
     let quoted: Vec<String> = words.map(|word| format!("'{word}'")).collect();
     quoted.join(", ")
@@ -266,8 +271,7 @@ impl Plan {
     }
 
     pub(super) fn stored_by_key(&self, table: usize, key_bytes: &[u8]) -> Result<Option<Stored>> {
-        let text = format!("SELECT {COLUMNS} FROM records WHERE table_id = ?1 AND key_bytes = ?2 ORDER BY id LIMIT 1");
-        let mut statement = self.connection.prepare_cached(&text).map_err(|e| lost(&self.path, e))?;
+        let mut statement = self.connection.prepare_cached(&by_key_text()).map_err(|e| lost(&self.path, e))?;
         let found =
             statement.query_row(params![table as i64, key_bytes], raw).optional().map_err(|e| lost(&self.path, e))?;
         found.map(|row| row.read(self)).transpose()
@@ -484,6 +488,26 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_query_that_is_kept_is_not_prepared_anew_for_other_values() {
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
+        crate::database::sqlite::plan_once(&connection).unwrap();
+        connection.execute_batch(crate::plan::TABLES).unwrap();
+        connection.execute_batch(crate::plan::INDEXES).unwrap();
+        let page = page_text(&Selector { table: Some(0), ..Selector::default() });
+        for text in [by_key_text(), page] {
+            for number in 0..5i64 {
+                let mut statement = connection.prepare_cached(&text).unwrap();
+                let values = params![number, number, None::<String>];
+                let count = statement.parameter_count();
+                let mut rows = statement.query(&values[..count]).unwrap();
+                assert!(rows.next().unwrap().is_none());
+                drop(rows);
+                assert_eq!(statement.get_status(rusqlite::StatementStatus::RePrepare), 0, "{text}");
+            }
+        }
+    }
 
     #[test]
     fn a_page_is_found_in_order_without_sorting_what_comes_after() {
