@@ -133,6 +133,16 @@ pub struct Receipt {
     meta: ReceiptMeta,
 }
 
+const TABLES: &str = "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE records (id INTEGER PRIMARY KEY, table_id INTEGER NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL,
+    before TEXT NOT NULL, after TEXT NOT NULL, columns TEXT NOT NULL, level INTEGER NOT NULL);
+    CREATE INDEX records_key ON records (table_id, key); CREATE INDEX records_order ON records (kind, table_id, level, id)";
+/// The images of one level after a number. Together with those of the next levels in one comparison SQLite would go through
+/// the whole level for every page.
+const REST_OF_LEVEL: &str = "kind = ?1 AND table_id = ?2 AND level = ?3 AND id > ?4 ORDER BY id LIMIT ?5";
+/// The images of the levels after one.
+const NEXT_LEVELS: &str = "kind = ?1 AND table_id = ?2 AND level > ?3 ORDER BY level, id LIMIT ?4";
+
 impl Receipt {
     /// Starts a receipt; it counts only once [`Receipt::seal_intent`] has returned.
     ///
@@ -160,10 +170,7 @@ impl Receipt {
             .execute_batch(&format!(
                 "PRAGMA {durability}; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT};
                  BEGIN;
-                 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-                 CREATE TABLE records (id INTEGER PRIMARY KEY, table_id INTEGER NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL,
-                     before TEXT NOT NULL, after TEXT NOT NULL, columns TEXT NOT NULL, level INTEGER NOT NULL);
-                 CREATE INDEX records_key ON records (table_id, key); CREATE INDEX records_order ON records (kind, table_id, level, id)"
+                 {TABLES}"
             ))
             .map_err(|e| unusable(&path, e))?;
         Ok(Self { connection, path, meta })
@@ -375,10 +382,11 @@ impl Receipt {
     /// # Errors
     /// `PlanMismatch` for a damaged receipt.
     pub fn ordered(&self, kind: ActionKind, table: usize, after: (usize, i64), limit: usize) -> Result<Vec<Image>> {
-        let images = self.images(
-            "kind = ?1 AND table_id = ?2 AND (level, id) > (?3, ?4) ORDER BY level, id LIMIT ?5",
-            params![kind.word(), table as i64, after.0 as i64, after.1, limit as i64],
-        )?;
+        let (kind, table, level) = (kind.word(), table as i64, after.0 as i64);
+        let mut images = self.images(REST_OF_LEVEL, params![kind, table, level, after.1, limit as i64])?;
+        if images.len() < limit {
+            images.extend(self.images(NEXT_LEVELS, params![kind, table, level, (limit - images.len()) as i64])?);
+        }
         self.goes_on(images, after, |image| (image.level, image.id))
     }
 
@@ -540,4 +548,29 @@ pub fn merged(home: &Home) -> Result<std::collections::HashMap<String, String>> 
     let stands = receipts.iter().filter(committed).filter(|r| !taken_back(&r.id));
     // Of several the newest is named, which the list has first.
     Ok(stands.rev().map(|r| (r.plan.clone(), r.id.clone())).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_of_images_begins_where_the_one_before_ended() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(TABLES).unwrap();
+        for (condition, search) in [
+            (REST_OF_LEVEL, "records_order (kind=? AND table_id=? AND level=? AND id>?)"),
+            (NEXT_LEVELS, "records_order (kind=? AND table_id=? AND level>?)"),
+        ] {
+            let mut statement = connection
+                .prepare(&format!("EXPLAIN QUERY PLAN SELECT before FROM records WHERE {condition}"))
+                .unwrap();
+            let mut steps = statement.raw_query();
+            let mut told = Vec::new();
+            while let Some(step) = steps.next().unwrap() {
+                told.push(step.get::<_, String>(3).unwrap());
+            }
+            assert!(told.len() == 1 && told[0].ends_with(search), "{condition}: {told:?}");
+        }
+    }
 }
