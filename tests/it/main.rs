@@ -42,6 +42,7 @@ mod schemas;
 mod secrets;
 mod server;
 mod servers;
+mod settled;
 mod story;
 mod terminal;
 mod tidy;
