@@ -154,3 +154,52 @@ fn f54_a_parent_that_is_pulled_in_has_to_pass_what_every_record_has_to_pass() {
     assert_eq!(plan.record("u/2").expect("is there").finding.reason, merganser::model::change::Reason::UniqueTaken);
     assert!(outcome("o/2") != Some(Outcome::Inserted), "{preview:?}");
 }
+
+#[test]
+fn f47_who_holds_an_expressions_value_may_change_and_hold_it_still() {
+    let world = World::new(
+        "CREATE TABLE u (id INTEGER PRIMARY KEY, email TEXT NOT NULL);
+         CREATE UNIQUE INDEX by_email ON u (lower(email));
+         INSERT INTO u VALUES (1, 'ADA@x'), (2, 'bob@x');",
+    );
+    // One changes its spelling only, so that its e-mail is not free; two gives its own up.
+    let records = json!([{"id": 1, "email": "Ada@X"}, {"id": 2, "email": "rob@x"}, {"id": 3, "email": "ada@x"}, {"id": 4, "email": "BOB@x"}]);
+    let plan = plan(&world, "u", records, "backup-wins");
+    let three = plan.record("u/3").expect("is in the plan");
+    assert_eq!(three.finding.reason, merganser::model::change::Reason::UniqueTaken);
+    assert!(three.finding.note.is_some_and(|note| note.contains("is held by u/1")));
+    assert_eq!(written(&plan, "u/1").0, Outcome::Updated);
+    assert_eq!(written(&plan, "u/4").0, Outcome::Inserted);
+}
+
+#[test]
+fn f57_a_deletion_that_is_a_conflict_shows_all_that_would_go() {
+    let world = World::new(
+        "CREATE TABLE p (id INTEGER PRIMARY KEY, name TEXT, updated_at TEXT);
+         CREATE TABLE c (id INTEGER PRIMARY KEY, p_id INT REFERENCES p (id));
+         INSERT INTO p VALUES (1, 'n', '2025-01-01T00:00:00Z'); INSERT INTO c VALUES (7, 1);",
+    );
+    world.backup("b.json", &[("p", json!([]))]);
+    let options = Options { deletes: merganser::analyzer::classify::Deletes::Mirror, ..Options::default() };
+    let (plan, _) = world.analyze("b.json", None, "backup-wins", options).expect("analyzes");
+    let record = plan.record("p/1").expect("is in the plan");
+    assert_eq!(record.finding.reason, merganser::model::change::Reason::StillReferenced);
+    assert_eq!(record.finding.note.as_deref(), Some("records refer to it that would stay: 1 of c"));
+    let shown = |timestamp: bool| record.finding.fields.iter().filter(move |f| f.is_timestamp == timestamp);
+    assert!(shown(false).count() > 0 && shown(false).all(|f| f.in_conflict));
+    assert!(shown(true).count() > 0 && shown(true).all(|f| !f.in_conflict));
+}
+
+#[test]
+fn f46_a_record_in_conflict_gives_up_its_unique_value_unless_another_has_what_it_would_get() {
+    let world = World::new(
+        "CREATE TABLE u (id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE);
+         INSERT INTO u VALUES (1, 'a@x'), (2, 'b@x'), (3, 'c@x'), (9, 'held@x');",
+    );
+    // One can't have what nine holds, so two can't have what one has, and four not what two has; three swaps freely.
+    let records = json!([{"id": 1, "email": "held@x"}, {"id": 2, "email": "a@x"}, {"id": 3, "email": "d@x"}, {"id": 4, "email": "b@x"}, {"id": 5, "email": "c@x"}]);
+    let plan = plan(&world, "u", records, "backup-wins");
+    let outcomes: Vec<Outcome> = (1..=5).map(|id| written(&plan, &format!("u/{id}")).0).collect();
+    assert!(!outcomes[0].writes() && !outcomes[1].writes() && !outcomes[3].writes(), "{outcomes:?}");
+    assert_eq!((outcomes[2], outcomes[4]), (Outcome::Updated, Outcome::Inserted));
+}
