@@ -14,6 +14,16 @@ fn limits(finding: &Finding) -> Option<String> {
     (!none).then(|| serde_json::to_string(&finding.limits).expect("limits always serialise"))
 }
 
+/// Encodes key, fields, digests and timestamps.
+fn bytes(finding: &Finding) -> [Vec<u8>; 4] {
+    [
+        codec::values_to_bytes(&finding.key),
+        codec::fields_to_bytes(&finding.fields, &finding.kept),
+        codec::digests_to_bytes(&finding.current_digests),
+        codec::clocks_to_bytes(finding.backup_at, finding.current_at),
+    ]
+}
+
 impl Findings for Plan {
     fn about(&mut self, schema: &Schema) {
         self.meta.schema = schema.clone();
@@ -28,6 +38,7 @@ impl Findings for Plan {
         let finding = &record.finding;
         let key = Key(finding.key.clone()).to_string();
         let pattern = if finding.class == Class::Conflict { self.pattern(finding) } else { String::new() };
+        let [key_values, fields, digests, clocks] = bytes(finding);
         self.connection
             .prepare_cached(
                 "INSERT INTO records (table_id, key_bytes, record, conflict_id, class, reason, note, key, fields, digests, clocks,
@@ -43,10 +54,10 @@ impl Findings for Plan {
                     finding.class.word(),
                     finding.reason.word(),
                     finding.note,
-                    codec::values_to_bytes(&finding.key),
-                    codec::fields_to_bytes(&finding.fields, &finding.kept),
-                    codec::digests_to_bytes(&finding.current_digests),
-                    codec::clocks_to_bytes(finding.backup_at, finding.current_at),
+                    key_values,
+                    fields,
+                    digests,
+                    clocks,
                     finding.place.record as i64,
                     finding.place.offset.map(|o| o as i64),
                     pattern,
@@ -79,6 +90,7 @@ impl Findings for Plan {
         self.early.iter_mut().for_each(|early| early.forget(finding.table));
         let finding = &*self.withheld.without(finding);
         let pattern = if finding.class == Class::Conflict { self.pattern(finding) } else { String::new() };
+        let [key_values, fields, digests, clocks] = bytes(finding);
         self.connection
             .prepare_cached(
                 "UPDATE records SET class = ?2, reason = ?3, note = ?4, key = ?5, fields = ?6, digests = ?7, clocks = ?8, pattern = ?9, limits = ?10 WHERE id = ?1",
@@ -89,10 +101,10 @@ impl Findings for Plan {
                     finding.class.word(),
                     finding.reason.word(),
                     finding.note,
-                    codec::values_to_bytes(&finding.key),
-                    codec::fields_to_bytes(&finding.fields, &finding.kept),
-                    codec::digests_to_bytes(&finding.current_digests),
-                    codec::clocks_to_bytes(finding.backup_at, finding.current_at),
+                    key_values,
+                    fields,
+                    digests,
+                    clocks,
                     pattern,
                     limits(finding),
                 ])

@@ -33,7 +33,7 @@ impl Check<'_> {
         self.each(table, &[Class::Updated, Class::Conflict], &mut |check, page| {
             let page: Vec<_> = page.into_iter().filter(|f| !f.current_digests.is_empty()).collect();
             let records = check.complete(table, &page)?;
-            let mut keys = Vec::new();
+            let mut counts = Vec::new();
             for &(child, position) in &referring {
                 let references = &check.mapping.schema.tables[child].foreign_keys[position].references;
                 let as_it_is = |(finding, record): (&Finding, &Record)| {
@@ -45,12 +45,18 @@ impl Check<'_> {
                     })
                 };
                 let had: Vec<Option<Record>> = page.iter().zip(&records).map(as_it_is).collect();
-                keys.push(check.referring_keys(table, (child, position), &had)?);
+                let mut keeping = Vec::new();
+                for group in check.groups(table, &[(child, position)], &had)? {
+                    for keys in check.referring_keys(table, (child, position), &had[group])? {
+                        keeping.push(check.keeping((child, position), &keys)?);
+                    }
+                }
+                counts.push(keeping);
             }
             for (at, mut finding) in page.into_iter().enumerate() {
                 let (mut reached, mut left) = (Vec::new(), Vec::new());
-                for (&(child, position), keys) in referring.iter().zip(&keys) {
-                    let count = check.keeping((child, position), &keys[at])?;
+                for (&(child, position), counts) in referring.iter().zip(&counts) {
+                    let count = counts[at];
                     let children = &check.mapping.schema.tables[child];
                     let foreign_key = &children.foreign_keys[position];
                     match count {

@@ -5,7 +5,11 @@ use super::{Check, Record, Step, tuple};
 use crate::analyzer::Finding;
 use crate::analyzer::classify::Deletes;
 use crate::error::Result;
-use crate::model::Value;
+use crate::model::{ForeignKey, OwnedCell, Value};
+use std::ops::Range;
+
+/// The most records whose keys are held in one go, unless one record alone has more that refer to it.
+const REFERRING: u64 = 10_000;
 use crate::model::change::{Class, Field, Reason};
 
 /// Tells whether a record that current changed is deleted if somebody says so.
@@ -42,23 +46,25 @@ impl Check<'_> {
         let mut look = |check: &mut Self, page: Vec<Finding>, note: bool| -> Result<()> {
             let page: Vec<Finding> = page.into_iter().filter(|f| is_deletion(f) || is_asked(f)).collect();
             let records: Vec<Option<Record>> = page.iter().map(|finding| Some(check.as_it_is(finding))).collect();
-            let referrers = referring
-                .iter()
-                .map(|&referring| check.referring_keys(table, referring, &records))
-                .collect::<Result<Vec<_>>>()?;
-            for (position, mut finding) in page.into_iter().enumerate() {
-                let mut left = Vec::new();
-                for (&(child, foreign_key), keys) in referring.iter().zip(&referrers) {
-                    let count = check.dangling((child, foreign_key), &finding, &keys[position], note)?;
-                    if count > 0 {
-                        left.push(format!("{count} of {}", check.mapping.schema.tables[child].label()));
+            for group in check.groups(table, &referring, &records)? {
+                let keys =
+                    |check: &mut Self, &of: &(usize, usize)| check.referring_keys(table, of, &records[group.clone()]);
+                let referrers = referring.iter().map(|of| keys(check, of)).collect::<Result<Vec<_>>>()?;
+                for (position, finding) in page[group.clone()].iter().enumerate() {
+                    let mut left = Vec::new();
+                    for (&(child, foreign_key), keys) in referring.iter().zip(&referrers) {
+                        let count = check.dangling((child, foreign_key), finding, &keys[position], note)?;
+                        if count > 0 {
+                            left.push(format!("{count} of {}", check.mapping.schema.tables[child].label()));
+                        }
                     }
-                }
-                if !left.is_empty() {
-                    finding.fields.iter_mut().for_each(|f| f.in_conflict = !f.is_timestamp);
-                    let note = format!("records refer to it that would stay: {}", left.join(", "));
-                    check.reclass(&mut finding, Class::Conflict, Reason::StillReferenced, Some(note))?;
-                    changed = true;
+                    if !left.is_empty() {
+                        let mut finding = finding.clone();
+                        finding.fields.iter_mut().for_each(|f| f.in_conflict = !f.is_timestamp);
+                        let note = format!("records refer to it that would stay: {}", left.join(", "));
+                        check.reclass(&mut finding, Class::Conflict, Reason::StillReferenced, Some(note))?;
+                        changed = true;
+                    }
                 }
             }
             Ok(())
@@ -77,6 +83,51 @@ impl Check<'_> {
         record
     }
 
+    /// Returns by what a foreign key names each of some records of its parent, with their positions; none for those that have
+    /// nothing to be named by.
+    fn named_by(
+        &self,
+        table: usize,
+        foreign_key: &ForeignKey,
+        records: &[Option<Record>],
+    ) -> (Vec<usize>, Vec<Vec<OwnedCell>>) {
+        let target = &self.mapping.schema.tables[table];
+        let name = |record: &Option<Record>| {
+            let values = tuple(record.as_ref()?, &foreign_key.references)?;
+            self.stored(target, &foreign_key.references, &values)
+        };
+        records.iter().enumerate().filter_map(|(position, record)| Some((position, name(record)?))).unzip()
+    }
+
+    /// Parts records so that not too many refer to those of one part.
+    pub(super) fn groups(
+        &mut self,
+        table: usize,
+        referring: &[(usize, usize)],
+        records: &[Option<Record>],
+    ) -> Result<Vec<Range<usize>>> {
+        let mut counts = vec![0; records.len()];
+        for &(child, foreign_key) in referring {
+            let children = &self.mapping.schema.tables[child];
+            let foreign_key = &children.foreign_keys[foreign_key];
+            let (asked, wanted) = self.named_by(table, foreign_key, records);
+            if !wanted.is_empty() {
+                let referrers = self.snapshot.referrers(children, foreign_key, &wanted)?;
+                asked.into_iter().zip(referrers).for_each(|(position, count)| counts[position] += count);
+            }
+        }
+        let (mut groups, mut start, mut sum) = (Vec::new(), 0, 0);
+        for (position, count) in counts.into_iter().enumerate() {
+            if sum + count > REFERRING && position > start {
+                groups.push(start..position);
+                (start, sum) = (position, 0);
+            }
+            sum += count;
+        }
+        groups.push(start..records.len());
+        Ok(groups)
+    }
+
     /// Lists the keys of the current records of a child table that refer to each of some records, in one look; none for
     /// a child without a key.
     pub(super) fn referring_keys(
@@ -85,16 +136,9 @@ impl Check<'_> {
         (child, foreign_key): (usize, usize),
         records: &[Option<Record>],
     ) -> Result<Vec<Vec<Option<Vec<Value>>>>> {
-        let (target, children) = (&self.mapping.schema.tables[table], &self.mapping.schema.tables[child]);
+        let children = &self.mapping.schema.tables[child];
         let foreign_key = &children.foreign_keys[foreign_key];
-        let (mut asked, mut wanted) = (Vec::new(), Vec::new());
-        for (position, record) in records.iter().enumerate() {
-            let values = record.as_ref().and_then(|record| tuple(record, &foreign_key.references));
-            if let Some(cells) = values.and_then(|values| self.stored(target, &foreign_key.references, &values)) {
-                asked.push(position);
-                wanted.push(cells);
-            }
-        }
+        let (asked, wanted) = self.named_by(table, foreign_key, records);
         let mut keys = vec![Vec::new(); records.len()];
         if !wanted.is_empty() {
             self.snapshot.fetch(children, &foreign_key.columns, &wanted, &mut |position, row| {

@@ -17,6 +17,9 @@ const FEW: usize = 3;
 /// Tuples looked for while a table is read once.
 const TOGETHER: usize = 500;
 
+/// Values that a statement may have at most, and some to spare (<https://sqlite.org/limits.html#max_variable_number>).
+const MOST_VALUES: usize = 30_000;
+
 /// Calls a function with every record that has one of the tuples, and which.
 pub(super) fn fetch(
     connection: &Connection,
@@ -107,7 +110,8 @@ fn in_one_go(
 ) -> Result<()> {
     let names: Vec<String> = columns.iter().map(|&c| format!("t.{}", sql::quote(&table.columns[c].name))).collect();
     let width = columns.len();
-    for (batch, tuples) in wanted.chunks(TOGETHER).enumerate() {
+    let together = (MOST_VALUES / width).clamp(1, TOGETHER);
+    for (batch, tuples) in wanted.chunks(together).enumerate() {
         let marks = |at: usize| (1..=width).map(|p| format!("?{}", at * width + p)).collect::<Vec<_>>().join(", ");
         let list = |one: &dyn Fn(usize) -> String| (0..tuples.len()).map(one).collect::<Vec<_>>().join(", ");
         // The first condition is a look-up in a list that SQLite sorts; what it lets through is few.
@@ -125,7 +129,7 @@ fn in_one_go(
         let mut statement = connection.prepare(&text).map_err(error)?;
         let mut rows = statement.query(params_from_iter(tuples.iter().flatten().map(bound))).map_err(error)?;
         while let Some(row) = rows.next().map_err(error)? {
-            found(batch * TOGETHER, row)?;
+            found(batch * together, row)?;
         }
     }
     Ok(())
